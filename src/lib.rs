@@ -1,0 +1,13 @@
+//! Event-driven thumbnails for IBM Cloud Object Storage.
+//!
+//! ```text
+//! event -> plan -> fetch -> decode -> resize -> encode -> store -> outcome
+//! ```
+//!
+//! Three leaves that know nothing of each other ([`events`], [`thumbnail`], [`storage`]), one flow
+//! that joins them, and the shared words in [`object`].
+
+pub mod events;
+pub mod object;
+pub mod storage;
+pub mod thumbnail;

@@ -1,0 +1,91 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong in the store, reduced to what any S3-compatible store can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// No such object (404).
+    NotFound,
+    /// No such bucket (404 `NoSuchBucket`): a matter of configuration, not of one object.
+    NoSuchBucket,
+    /// The object is still the version named in `If-None-Match` (304).
+    NotModified,
+    /// The object is no longer the version named in `If-Match` (412).
+    PreconditionFailed,
+    /// The range starts at or past the object's end (416).
+    InvalidRange,
+    /// The credentials are wrong, expired or lack a right (401, 403).
+    AccessDenied,
+    /// The store asks for less (429, 503 `SlowDown`).
+    Throttled,
+    /// The store could not be reached, broke off, timed out or failed (5xx).
+    Unavailable,
+    /// The request can never succeed as it is (other 4xx; a key over 1024 bytes).
+    Invalid,
+}
+
+/// A failed call to the store: which operation, of what kind, and the cause.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    operation: &'static str,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure of `operation` (an S3 action, such as `GetObject`).
+    #[must_use]
+    pub fn new(kind: Kind, operation: &'static str) -> Self {
+        Self { kind, operation, source: None }
+    }
+
+    /// The same with its cause.
+    #[must_use]
+    pub fn with_source(
+        kind: Kind,
+        operation: &'static str,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self { kind, operation, source: Some(source.into()) }
+    }
+
+    /// What kind of failure.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the same call can succeed later.
+    ///
+    /// Refused credentials count as retryable: a fault of ours must not discard events.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::AccessDenied | Kind::NoSuchBucket | Kind::Throttled | Kind::Unavailable
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            Kind::NotFound => "no such object",
+            Kind::NoSuchBucket => "no such bucket",
+            Kind::NotModified => "not modified",
+            Kind::PreconditionFailed => "the object changed meanwhile",
+            Kind::InvalidRange => "range past the object's end",
+            Kind::AccessDenied => "access denied",
+            Kind::Throttled => "the store asks to slow down",
+            Kind::Unavailable => "the store is unavailable",
+            Kind::Invalid => "the store refuses the request",
+        };
+        write!(f, "{}: {what}", self.operation)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

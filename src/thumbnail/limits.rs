@@ -1,0 +1,23 @@
+/// What a picture may demand at most. Looked at before any pixel is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Length of the file in bytes. Default 100 MiB.
+    pub max_bytes: u64,
+    /// Width times height. Default 100 million: the largest cameras' pictures pass, bombs do not.
+    pub max_pixels: u64,
+    /// Width and height each. Default 65,535, the most that a JPEG frame header can say (T.81, B.2.2).
+    pub max_side: u32,
+    /// Bytes that decoding may hold at its peak, as predicted from the header. Default 1 GiB.
+    pub max_decoded_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 100 << 20,
+            max_pixels: 100_000_000,
+            max_side: 65_535,
+            max_decoded_bytes: 1 << 30,
+        }
+    }
+}
