@@ -70,6 +70,7 @@ const STORE_CHECKS: &[Check] = checks! {
     an_object_of_six_mebibytes
     a_range_inside_and_to_the_end
     a_range_past_the_end
+    no_more_than_the_caller_takes
     if_match
     if_none_match
     metadata_and_content_type
@@ -266,6 +267,19 @@ async fn a_range_past_the_end(bench: &Bench<'_>) {
     assert_kind(bench.range(&key, 10..11).await, Kind::InvalidRange);
     assert_kind(bench.range(&key, 1000..2000).await, Kind::InvalidRange);
     assert_kind(bench.range(&key, 5..5).await, Kind::Invalid);
+}
+
+async fn no_more_than_the_caller_takes(bench: &Bench<'_>) {
+    let key = bench.put("limited", b"0123456789").await;
+    let at_most = |most, range| GetOptions { max_length: Some(most), range, ..GetOptions::default() };
+    let whole = bench.get_with(&key, at_most(10, None)).await.unwrap();
+    assert_eq!(&whole.body[..], b"0123456789");
+    let part = bench.get_with(&key, at_most(3, Some(4..7))).await.unwrap();
+    assert_eq!(&part.body[..], b"456");
+    for options in [at_most(9, None), at_most(2, Some(4..7))] {
+        let error = bench.get_with(&key, options).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::TooLong);
+    }
 }
 
 async fn if_match(bench: &Bench<'_>) {

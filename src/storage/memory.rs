@@ -66,16 +66,18 @@ impl Storage for Memory {
         {
             return Err(Error::new(Kind::NotModified, OPERATION));
         }
-        let Some(range) = options.range else {
-            return Ok(Object { head, body });
+        let range = match options.range {
+            None => 0..head.length,
+            Some(range) if range.start >= head.length => {
+                return Err(Error::new(Kind::InvalidRange, OPERATION));
+            }
+            Some(range) => range.start..range.end.min(head.length),
         };
-        let start = usize::try_from(range.start).unwrap_or(usize::MAX);
-        let end = usize::try_from(range.end)
-            .unwrap_or(usize::MAX)
-            .min(body.len());
-        if start >= body.len() {
-            return Err(Error::new(Kind::InvalidRange, OPERATION));
+        if options.max_length.is_some_and(|most| range.end - range.start > most) {
+            return Err(Error::new(Kind::TooLong, OPERATION));
         }
+        let start = usize::try_from(range.start).unwrap_or(usize::MAX);
+        let end = usize::try_from(range.end).unwrap_or(usize::MAX);
         Ok(Object {
             head,
             body: body.slice(start..end),
@@ -190,6 +192,7 @@ mod tests {
             if_match: Some(ETag::new("other")),
             if_none_match: Some(etag.clone()),
             range: Some(5..6),
+            max_length: None,
         };
         let kind =
             |options: GetOptions| async { store.get(&key, options).await.unwrap_err().kind() };

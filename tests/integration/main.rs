@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod events;
+mod architecture;
 mod flow;
 mod storage;

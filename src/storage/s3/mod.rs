@@ -328,6 +328,9 @@ async fn read_object(output: GetObjectOutput, options: &GetOptions) -> Result<Ob
     }
     let skip = wanted.start - first;
     let take = wanted.end.min(length) - wanted.start;
+    if options.max_length.is_some_and(|most| take > most) {
+        return Err(GetFailure::Request(Error::new(Kind::TooLong, GET)));
+    }
     let body = tokio::time::timeout(BODY_TIMEOUT, read_body(output.body, skip + take))
         .await
         .map_err(GetFailure::body)?
