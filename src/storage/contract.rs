@@ -270,7 +270,8 @@ async fn a_range_past_the_end(bench: &Bench<'_>) {
 }
 
 async fn no_more_than_the_caller_takes(bench: &Bench<'_>) {
-    let key = bench.put("limited", b"0123456789").await;
+    let key = bench.key("limited");
+    bench.put(&key, "0123456789").await;
     let at_most = |most, range| GetOptions { max_length: Some(most), range, ..GetOptions::default() };
     let whole = bench.get_with(&key, at_most(10, None)).await.unwrap();
     assert_eq!(&whole.body[..], b"0123456789");

@@ -109,9 +109,9 @@ impl<'a> Flow<'a> {
             let _permit = permit;
             render(&bytes, policy.recipe(), policy.limits(), &flag)
         });
-        let rendered = work
-            .await
-            .unwrap_or_else(|_| Err(thumbnail::Error::Malformed("the decoder panicked".into())))?;
+        let rendered = work.await.unwrap_or_else(|panic| {
+            Err(thumbnail::Error::Failed { step: "render", source: panic.into() })
+        })?;
         self.outcome.timings.merge(&rendered.timings);
         self.outcome.original = Some(rendered.original.clone());
         Ok(rendered)

@@ -1,1 +1,21 @@
-//! Placeholder.
+//! A cloud on a laptop: an S3 store, a notifier and the function, in one process and on loopback.
+//!
+//! ```text
+//! PUT ──► store ──► event ──► notifier ──► POST /events ──► function ──► store
+//!         S3, SigV4           as Code Engine sends it       as it is deployed
+//! ```
+//!
+//! The function is the real one, over real HTTP; the store and the notifier stand in for IBM Cloud
+//! Object Storage and its subscription. Nothing that is deployed depends on this package.
+
+pub mod cli;
+mod cloud;
+mod notifier;
+mod pictures;
+mod serve;
+mod show;
+mod store;
+
+pub use cloud::{Cloud, Error, Options};
+pub use notifier::{Delivery, Failure};
+pub use store::Store;

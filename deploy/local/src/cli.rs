@@ -1,0 +1,129 @@
+//! The command line of the program.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::serve::serve;
+use crate::show;
+
+/// An S3 store, its notifier and the thumbnail function on this machine: put a picture under
+/// images/, find six thumbnails under thumbnails/.
+#[derive(Debug, Parser)]
+#[command(name = "local-cloud", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    cloud: CloudArguments,
+}
+
+const EXAMPLES: &str = "Examples:
+  local-cloud                                  generated pictures, then open for uploads
+  local-cloud --images ~/Pictures --once       thumbnails of a folder, then the end
+  local-cloud backfill --mode parallel         the backfill program, here as a subcommand
+  aws --endpoint-url http://127.0.0.1:9000 s3 cp cat.jpg s3://pictures/images/cat.jpg
+
+Exit codes: 0 all well, 1 a picture has not all its thumbnails or something failed, 2 usage.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The function's own command line (serve, job, render).
+    #[command(disable_help_flag = true)]
+    Function {
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// The backfill's own command line.
+    #[command(disable_help_flag = true)]
+    Backfill {
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CloudArguments {
+    /// Take the pictures from this folder, subfolders included, instead of generating some.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Option<PathBuf>,
+    /// So many generated pictures, with the sizes of the paper's photographs.
+    #[arg(long, value_name = "N", default_value_t = 12, conflicts_with = "images")]
+    pub(crate) count: usize,
+    /// No side of a generated picture is longer.
+    #[arg(long, value_name = "PIXELS", default_value_t = u16::MAX, hide_default_value = true)]
+    pub(crate) max_side: u16,
+    /// Where the store keeps things. Default: a temporary folder, gone at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Port of the store on 127.0.0.1; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 9000)]
+    pub(crate) store_port: u16,
+    /// Port of the function on 127.0.0.1; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub(crate) function_port: u16,
+    /// The bucket.
+    #[arg(long, value_name = "NAME", default_value = "pictures")]
+    pub(crate) bucket: String,
+    /// The access key that the store takes. Its secret is COS_SECRET_ACCESS_KEY, by default
+    /// local-cloud-secret: the store listens on loopback alone.
+    #[arg(long, env = "COS_ACCESS_KEY_ID", value_name = "ID", default_value = "local-cloud", hide_env_values = true)]
+    pub(crate) access_key_id: String,
+    /// So many pictures are put at once.
+    #[arg(long, value_name = "K", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) puts_in_flight: u8,
+    /// End when all pictures were handled: with 0 if each has all its thumbnails, else with 1.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// When ready, print one line of JSON with the URLs and credentials on standard output; all
+    /// else goes to standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Runs the command that `args` are, the program's name first.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help ends with 0, mistakes with 2. Nobody is left to tell if this fails.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let named = |name: &str, arguments: Vec<OsString>| {
+        std::iter::once(OsString::from(name)).chain(arguments).collect::<Vec<_>>()
+    };
+    match arguments.command {
+        Some(Command::Function { arguments }) => {
+            function::cli::run(named("function", arguments))
+        }
+        Some(Command::Backfill { arguments }) => {
+            in_runtime(backfill::cli::run(named("backfill", arguments)))
+        }
+        None => in_runtime(async {
+            match serve(arguments.cloud).await {
+                Ok(code) => code,
+                Err(failure) => {
+                    let _ = writeln!(io::stderr(), "local-cloud: {}", show::causes(&failure));
+                    ExitCode::FAILURE
+                }
+            }
+        }),
+    }
+}
+
+fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "local-cloud: cannot start the async runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the program does: start the cloud, put pictures, show what becomes of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cos_thumbnails::events::{Change, Operation};
+use cos_thumbnails::object::{Key, ObjectId};
+use cos_thumbnails::plan::Decision;
+use cos_thumbnails::storage::{self, Credentials, Kind, S3, Storage};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+
+use crate::cli::CloudArguments;
+use crate::cloud::{self, Cloud, Options};
+use crate::notifier::Delivery;
+use crate::pictures::{self, put_all};
+use crate::show::{self, Output, Summary};
+
+/// Why the program ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Cloud(#[from] cloud::Error),
+    #[error("cannot read {0}")]
+    Read(PathBuf, #[source] io::Error),
+    #[error("cannot use the store")]
+    Client(#[from] storage::ConfigError),
+    #[error("cannot put {0} into the store")]
+    Put(Key, #[source] storage::Error),
+    #[error("cannot look for the thumbnails")]
+    Look(#[source] storage::Error),
+}
+
+/// Runs until Ctrl-C or SIGTERM, or with `--once` until every picture was handled.
+pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure> {
+    let terminated = function::runtime::terminated()
+        .map_err(|error| cloud::Error::Function(error.into()))?;
+    let defaults = Options::default();
+    let options = Options {
+        data: arguments.data.clone(),
+        store_port: arguments.store_port,
+        function_port: arguments.function_port,
+        bucket: arguments.bucket.clone(),
+        credentials: Credentials {
+            access_key_id: arguments.access_key_id.clone(),
+            secret_access_key: std::env::var("COS_SECRET_ACCESS_KEY")
+                .unwrap_or(defaults.credentials.secret_access_key),
+        },
+        region: defaults.region,
+    };
+    // The flow's further settings (RECIPE, SIZES, ...) hold here as for the function.
+    let (cloud, deliveries) = Cloud::start(options, |name| std::env::var(name).ok()).await?;
+    let out = Output::new(arguments.json);
+    out.begin(&cloud);
+    let ended = tokio::select! {
+        ended = put_and_watch(&arguments, &cloud, deliveries, &out) => ended,
+        () = terminated => Ok(!arguments.once),
+    };
+    cloud.stop().await?;
+    Ok(if ended? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Puts the pictures, shows what becomes of them and of all later uploads. Ends only with `--once`,
+/// and tells whether every picture has all its thumbnails.
+async fn put_and_watch(
+    arguments: &CloudArguments,
+    cloud: &Cloud,
+    mut deliveries: UnboundedReceiver<Delivery>,
+    out: &Output,
+) -> Result<bool, Failure> {
+    let store = S3::new(&cloud.store_config)?;
+    let (uploads, total) = pictures::uploads(arguments)?;
+    let (begins, mut begun) = unbounded_channel();
+    let at_once = usize::from(arguments.puts_in_flight);
+    let putting = put_all(uploads, &store, cloud.policy.source_prefix(), at_once, begins);
+    tokio::pin!(putting);
+
+    let bar = out.bar(total);
+    let start = Instant::now();
+    let mut put_at: HashMap<Key, Instant> = HashMap::new();
+    let (mut summary, mut handled, mut all_put) = (Summary::new(), Vec::new(), false);
+    while (handled.len() as u64) < total {
+        tokio::select! {
+            // What was begun is noted before what came of it is looked at.
+            biased;
+            Some((key, at)) = begun.recv() => drop(put_at.insert(key, at)),
+            Some(delivery) = deliveries.recv() => {
+                bar.suspend(|| out.say(&show::line(&delivery)));
+                let key = delivery.event.change().object.key.clone();
+                if let Some(at) = put_at.remove(&key) {
+                    summary.add(&delivery.result, at.elapsed());
+                    handled.push(key);
+                    bar.inc(1);
+                }
+            }
+            put = &mut putting, if !all_put => {
+                put?;
+                all_put = true;
+            }
+        }
+    }
+    bar.finish_and_clear();
+    out.say(&summary.text(start.elapsed()));
+    if arguments.once {
+        return everything_stands(cloud, &store, &handled, out).await;
+    }
+    out.say("Open for uploads until Ctrl-C.");
+    while let Some(delivery) = deliveries.recv().await {
+        out.say(&show::line(&delivery));
+    }
+    Ok(true)
+}
+
+/// Looks into the bucket whether every planned thumbnail of every picture stands.
+async fn everything_stands(
+    cloud: &Cloud,
+    store: &dyn Storage,
+    originals: &[Key],
+    out: &Output,
+) -> Result<bool, Failure> {
+    let mut good = true;
+    for key in originals {
+        let change = Change {
+            operation: Operation::Write,
+            object: ObjectId { bucket: cloud.store_config.bucket.clone(), key: key.clone() },
+            etag: None,
+            length: None,
+            content_type: None,
+            endpoint: String::new(),
+        };
+        let planned = match cloud.policy.decide(&change) {
+            Decision::Make(plan) => plan.outputs,
+            _ => Vec::new(),
+        };
+        let mut missing = planned.is_empty();
+        for output in &planned {
+            match store.head(&output.key).await {
+                Ok(head) => missing |= head.length == 0,
+                Err(error) if error.kind() == Kind::NotFound => missing = true,
+                Err(error) => return Err(Failure::Look(error)),
+            }
+        }
+        if missing {
+            out.say(&format!("{key} has not all its thumbnails"));
+            good = false;
+        }
+    }
+    Ok(good)
+}

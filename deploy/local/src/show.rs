@@ -1,0 +1,181 @@
+//! What a person sees: one line per picture, and a summary.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use cos_thumbnails::outcome::{Outcome, Stage, Verdict};
+use hdrhistogram::Histogram;
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::cloud::{Cloud, Options};
+use crate::notifier::{Delivery, Failure};
+
+/// Where people and programs read: people on standard output, or on standard error where a program
+/// reads the former.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A line for people. That nobody reads any more is no reason to stop serving.
+    pub(crate) fn say(&self, line: &str) {
+        let _ = if self.json {
+            writeln!(io::stderr(), "{line}")
+        } else {
+            writeln!(io::stdout(), "{line}")
+        };
+    }
+
+    /// The first lines, and for programs the ready line.
+    pub(crate) fn begin(&self, cloud: &Cloud) {
+        let store = &cloud.store_config;
+        self.say(&format!(
+            "store     {}   bucket {}, region {}, access key {}\n\
+             function  {}\n\
+             Put a picture under {} by any S3 client; for the programs here:\n  \
+             export COS_ENDPOINT={} COS_REGION={} COS_BUCKET={}",
+            store.endpoint,
+            store.bucket,
+            store.region,
+            store.credentials.access_key_id,
+            cloud.function_url,
+            cloud.policy.source_prefix(),
+            store.endpoint,
+            store.region,
+            store.bucket,
+        ));
+        let secret = &store.credentials.secret_access_key;
+        if *secret == Options::default().credentials.secret_access_key {
+            let id = &store.credentials.access_key_id;
+            self.say(&format!("  export COS_ACCESS_KEY_ID={id} COS_SECRET_ACCESS_KEY={secret}"));
+        }
+        if self.json {
+            let ready = json!({
+                "store": store.endpoint,
+                "function": cloud.function_url,
+                "bucket": store.bucket,
+                "region": store.region,
+                "access_key_id": store.credentials.access_key_id,
+                "secret_access_key": secret,
+            });
+            let _ = writeln!(io::stdout(), "{ready}");
+        }
+    }
+
+    /// A progress bar on a terminal, nothing elsewhere.
+    #[expect(clippy::expect_used, reason = "the template is a constant, which a test draws")]
+    pub(crate) fn bar(&self, total: u64) -> ProgressBar {
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left");
+        ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
+            .with_style(style.expect("a valid template"))
+    }
+}
+
+/// One line for what became of an event.
+pub(crate) fn line(delivery: &Delivery) -> String {
+    let key = &delivery.event.change().object.key;
+    let mut line = match &delivery.result {
+        Ok(outcome) => format!("{key}  {}", outcome_text(outcome)),
+        Err(failure) => format!("{key}  failed: {}", causes(failure)),
+    };
+    if delivery.attempts > 1 {
+        let _ = write!(line, ", {} attempts", delivery.attempts);
+    }
+    line
+}
+
+fn outcome_text(outcome: &Outcome) -> String {
+    let mut text = outcome.verdict.to_string();
+    if let Some(original) = &outcome.original {
+        let _ = write!(
+            text,
+            ": {} thumbnails of {} {}x{}, {}",
+            outcome.thumbnails.len(),
+            original.format,
+            original.width,
+            original.height,
+            HumanBytes(original.bytes)
+        );
+    }
+    match (&outcome.reason, &outcome.message) {
+        (Some(reason), Some(message)) => {
+            let _ = write!(text, ": {reason}: {message}");
+        }
+        (Some(reason), None) => {
+            let _ = write!(text, ": {reason}");
+        }
+        _ => {}
+    }
+    let (total, stages): (Vec<_>, Vec<_>) =
+        outcome.timings.iter().partition(|(stage, _)| *stage == Stage::Total);
+    for (_, total) in total {
+        let _ = write!(text, "  in {}", milliseconds(total));
+    }
+    let stages: Vec<_> =
+        stages.iter().map(|(stage, time)| format!("{stage} {}", milliseconds(*time))).collect();
+    if !stages.is_empty() {
+        let _ = write!(text, " ({})", stages.join(", "));
+    }
+    text
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+/// An error and its causes in one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// Counts and times of the pictures that the program put itself.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    made: u64,
+    not_made: u64,
+    times: Histogram<u64>,
+}
+
+impl Summary {
+    pub(crate) fn new() -> Self {
+        // Bounds and precision are valid, so the default is never taken.
+        let times = Histogram::new(3).unwrap_or_else(|_| unreachable!("3 digits are allowed"));
+        Self { made: 0, not_made: 0, times }
+    }
+
+    /// Counts a delivery; `took` is the time from the begin of the PUT.
+    pub(crate) fn add(&mut self, result: &Result<Outcome, Failure>, took: Duration) {
+        match result {
+            Ok(outcome) if matches!(outcome.verdict, Verdict::Made | Verdict::Duplicate) => {
+                self.made += 1;
+                let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+                self.times.saturating_record(micros);
+            }
+            _ => self.not_made += 1,
+        }
+    }
+
+    /// In one line.
+    pub(crate) fn text(&self, wall: Duration) -> String {
+        let at = |quantile| milliseconds(Duration::from_micros(self.times.value_at_quantile(quantile)));
+        let rate = (self.made as f64) / wall.as_secs_f64().max(f64::EPSILON);
+        format!(
+            "{} pictures with all their thumbnails, {} without; from the begin of the PUT to the \
+             last thumbnail p50 {}, p99 {}; {rate:.1} pictures/s",
+            self.made,
+            self.not_made,
+            at(0.5),
+            at(0.99),
+        )
+    }
+}
