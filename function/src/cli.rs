@@ -67,7 +67,9 @@ fn serve(matches: &ArgMatches) -> Result<ExitCode, End> {
         let address = listener.local_addr().map_err(failed)?;
         let bucket = config.flow.store.bucket.as_str().escape_debug();
         tracing::info!(%address, %bucket, "listening");
-        crate::serve(listener, config.clone(), terminated).await.map_err(failed)?;
+        crate::serve(listener, config.clone(), terminated)
+            .await
+            .map_err(failed)?;
         tracing::info!("drained");
         Ok(ExitCode::SUCCESS)
     })?
@@ -82,12 +84,22 @@ fn job(matches: &ArgMatches) -> Result<ExitCode, End> {
     logging::init(&config.log);
     let finished = block_on(job::handle(&config, environment))?.map_err(failed)?;
     writeln!(io::stdout(), "{}", finished.line).map_err(failed)?;
-    Ok(if finished.again { FAILED } else { ExitCode::SUCCESS })
+    Ok(if finished.again {
+        FAILED
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
     let recipe = flow::recipe_from_lookup(lookup(matches, &flow::RECIPE_VARIABLES));
-    let many = |id| matches.get_many::<PathBuf>(id).into_iter().flatten().cloned();
+    let many = |id| {
+        matches
+            .get_many::<PathBuf>(id)
+            .into_iter()
+            .flatten()
+            .cloned()
+    };
     let job = render::Job {
         files: many(FILES).collect(),
         out: many(OUT).collect(),
@@ -101,7 +113,9 @@ fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T, End> {
-    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     Ok(threads.map_err(failed)?.block_on(future))
 }
 
@@ -113,7 +127,7 @@ fn misconfigured(mistakes: Mistakes) -> End {
     End::Usage(format!("the configuration is wrong:\n{mistakes}"))
 }
 
-fn failed(error: impl std::error::Error) -> End {
+fn failed(error: impl std::error::Error + 'static) -> End {
     End::Failed(chain(&error))
 }
 
@@ -126,7 +140,8 @@ fn lookup(matches: &ArgMatches, variables: &[Variable]) -> impl Fn(&str) -> Opti
         .collect();
     move |name| {
         let flag = flags.iter().find(|(known, _)| *known == name);
-        flag.map(|(_, value)| value.clone()).or_else(|| environment(name))
+        flag.map(|(_, value)| value.clone())
+            .or_else(|| environment(name))
     }
 }
 
@@ -158,17 +173,34 @@ fn command() -> Command {
         .args(flags(&settings))
         .after_help(&secrets)
         .args_conflicts_with_subcommands(true)
-        .subcommand(Command::new("serve").about(serve).args(flags(&settings)).after_help(&secrets))
-        .subcommand(Command::new("job").about(job).args(flags(&settings)).after_help(&secrets))
         .subcommand(
-            Command::new("render").about(render).args(render_args()).args(flags(&flow::RECIPE_VARIABLES)),
+            Command::new("serve")
+                .about(serve)
+                .args(flags(&settings))
+                .after_help(&secrets),
+        )
+        .subcommand(
+            Command::new("job")
+                .about(job)
+                .args(flags(&settings))
+                .after_help(&secrets),
+        )
+        .subcommand(
+            Command::new("render")
+                .about(render)
+                .args(render_args())
+                .args(flags(&flow::RECIPE_VARIABLES)),
         )
 }
 
 fn render_args() -> [Arg; 3] {
     let path = || value_parser!(PathBuf);
     [
-        Arg::new(FILES).value_parser(path()).num_args(1..).required(true).help("Pictures"),
+        Arg::new(FILES)
+            .value_parser(path())
+            .num_args(1..)
+            .required(true)
+            .help("Pictures"),
         Arg::new(OUT)
             .long(OUT)
             .value_name("DIR")
@@ -188,8 +220,16 @@ fn flags(variables: &[Variable]) -> Vec<Arg> {
     shown
         .map(|variable| {
             let default = variable.default.map(|text| format!("; default {text}"));
-            let help = format!("{} [{}{}]", variable.help, variable.name, default.unwrap_or_default());
-            Arg::new(variable.name).long(variable.flag()).value_name("VALUE").help(help)
+            let help = format!(
+                "{} [{}{}]",
+                variable.help,
+                variable.name,
+                default.unwrap_or_default()
+            );
+            Arg::new(variable.name)
+                .long(variable.flag())
+                .value_name("VALUE")
+                .help(help)
         })
         .collect()
 }

@@ -110,8 +110,13 @@ impl Config {
                 log,
             }),
             (flow, ..) => {
-                let of_flow = flow.err().into_iter().flat_map(|m| m.iter().cloned().collect::<Vec<_>>());
-                Err(Mistakes::new(of_flow.chain(reader.into_mistakes()).collect()))
+                let of_flow = flow
+                    .err()
+                    .into_iter()
+                    .flat_map(|m| m.iter().cloned().collect::<Vec<_>>());
+                Err(Mistakes::new(
+                    of_flow.chain(reader.into_mistakes()).collect(),
+                ))
             }
         }
     }
@@ -143,6 +148,11 @@ fn filter(text: &str) -> Result<String, String> {
 pub struct Secret(String);
 
 impl Secret {
+    #[cfg(test)]
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// Whether `shown` is the secret.
     #[must_use]
     pub fn is(&self, shown: &[u8]) -> bool {
@@ -185,7 +195,11 @@ mod tests {
         assert_eq!(config.in_flight, 8);
         assert_eq!(config.deadline, Duration::from_secs(240));
         assert_eq!(config.drain, Duration::from_secs(2));
-        assert!(config.backfill_secret.is_some_and(|secret| secret.is(b"canary")));
+        assert!(
+            config
+                .backfill_secret
+                .is_some_and(|secret| secret.is(b"canary"))
+        );
     }
 
     #[test]
@@ -200,8 +214,14 @@ mod tests {
         ])
         .unwrap_err();
         let named: Vec<_> = mistakes.iter().map(|mistake| mistake.variable).collect();
-        let expected =
-            ["PORT", "BIND_ADDRESS", "IN_FLIGHT", "DEADLINE_SECONDS", "DRAIN_SECONDS", "RUST_LOG"];
+        let expected = [
+            "PORT",
+            "BIND_ADDRESS",
+            "IN_FLIGHT",
+            "DEADLINE_SECONDS",
+            "DRAIN_SECONDS",
+            "RUST_LOG",
+        ];
         assert_eq!(named, expected);
     }
 

@@ -21,7 +21,10 @@ pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> 
         let event = admit_backfill(event, may_backfill(&context, secret.as_ref()));
         let thumbnailer = Arc::clone(&thumbnailer);
         async move {
-            let outcome = thumbnailer.handle(&event).await.map_err(|error| failure(&error))?;
+            let outcome = thumbnailer
+                .handle(&event)
+                .await
+                .map_err(|error| failure(&error))?;
             record_outcome(&shown(&outcome));
             Reply::new(&outcome).map_err(|error| {
                 tracing::error!(%error, "the outcome has no JSON form");
@@ -76,8 +79,112 @@ fn shown(outcome: &Outcome) -> String {
 }
 
 /// An error with all its causes on one line.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();
     texts.join(": ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use bytes::Bytes;
+    use cos_thumbnails::events::{Change, Operation};
+    use cos_thumbnails::object::{Bucket, Key, ObjectId};
+    use cos_thumbnails::plan::{Policy, Recipe};
+    use cos_thumbnails::storage::{Memory, PutOptions, Storage};
+    use http::HeaderMap;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const ORIGINAL: &str = "images/red.png";
+
+    fn event(bucket: &str, run: Option<&str>) -> Event {
+        let event = Event::new(
+            "e1",
+            chrono::DateTime::UNIX_EPOCH,
+            Change {
+                operation: Operation::Write,
+                object: ObjectId {
+                    bucket: Bucket::new(bucket),
+                    key: Key::new(ORIGINAL),
+                },
+                etag: None,
+                length: None,
+                content_type: None,
+                endpoint: String::new(),
+            },
+        );
+        match run {
+            Some(run) => event.with_extension(BACKFILL_RUN, run),
+            None => event,
+        }
+    }
+
+    fn context(listener: &str, authorization: Option<&str>) -> Context {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert("authorization", value.parse().unwrap());
+        }
+        Context::new(peer, listener.parse().unwrap(), Instant::now(), headers)
+    }
+
+    async fn red_picture() -> Arc<Thumbnailer> {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let red = image::RgbImage::from_pixel(40, 20, image::Rgb([200, 0, 0]));
+        red.write_to(&mut file, image::ImageFormat::Png).unwrap();
+        let store = Memory::default();
+        let bytes = Bytes::from(file.into_inner());
+        store
+            .put(&Key::new(ORIGINAL), bytes, PutOptions::default())
+            .await
+            .unwrap();
+        let policy = Policy::new(
+            Bucket::new("b"),
+            "images/",
+            "thumbnails/",
+            Recipe::standard(),
+        );
+        Arc::new(Thumbnailer::new(Arc::new(store), policy.unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_backfill_without_right_is_an_ordinary_event() {
+        const ANYONE: &str = "0.0.0.0:8080";
+        const THIS_MACHINE: &str = "127.0.0.1:8080";
+        let thumbnailer = red_picture().await;
+        let secret = || Some(Secret::new("open sesame"));
+        let right = Some("Bearer open sesame");
+        for (n, (secret, listener, shown, verdict)) in [
+            (None, ANYONE, None, "made"),
+            (None, ANYONE, None, "duplicate"),
+            (None, ANYONE, right, "duplicate"),
+            (None, THIS_MACHINE, None, "made"),
+            (secret(), THIS_MACHINE, None, "duplicate"),
+            (secret(), ANYONE, Some("Bearer open sesam"), "duplicate"),
+            (secret(), ANYONE, Some("Basic open sesame"), "duplicate"),
+            (secret(), ANYONE, right, "made"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let handler = handler(Arc::clone(&thumbnailer), secret);
+            let event = event("b", Some(&format!("run-{n}")));
+            let reply = handler.call(event, context(listener, shown)).await.unwrap();
+            assert_eq!(reply.value()["verdict"], verdict, "case {n}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_bucket_is_forbidden() {
+        let handler = handler(red_picture().await, None);
+        let answer = handler
+            .call(event("other", None), context("127.0.0.1:1", None))
+            .await;
+        assert!(matches!(answer, Err(Failure::Forbidden(_))), "{answer:?}");
+    }
 }

@@ -27,10 +27,13 @@ pub(crate) async fn handle(
 ) -> Result<Finished, Error> {
     let event = match events::parse_job(lookup) {
         Ok(event) => event,
-        Err(error) => return Ok(failed(None, &error, false)),
+        Err(error) => return Ok(failed(error.id.as_deref(), &error.problem, false)),
     };
     match crate::thumbnailer(config)?.handle(&event).await {
-        Ok(outcome) => Ok(Finished { line: json!(outcome), again: false }),
+        Ok(outcome) => Ok(Finished {
+            line: json!(outcome),
+            again: false,
+        }),
         Err(error) => {
             let again = !matches!(error, thumbnailer::Error::Foreign(_));
             Ok(failed(Some(event.id()), &error, again))
@@ -38,8 +41,11 @@ pub(crate) async fn handle(
     }
 }
 
-fn failed(id: Option<&str>, error: &dyn std::error::Error, again: bool) -> Finished {
+fn failed(id: Option<&str>, error: &(dyn std::error::Error + 'static), again: bool) -> Finished {
     let error = chain(error);
     tracing::error!(error = %error.escape_debug(), again, "the event was not handled");
-    Finished { line: json!({ "event_id": id, "error": error, "again": again }), again }
+    Finished {
+        line: json!({ "event_id": id, "error": error, "again": again }),
+        again,
+    }
 }

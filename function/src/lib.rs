@@ -22,7 +22,7 @@ pub mod runtime;
 use std::future::Future;
 use std::sync::Arc;
 
-use cos_thumbnails::storage::S3;
+use cos_thumbnails::storage::{ConfigError, S3};
 use cos_thumbnails::thumbnailer::Thumbnailer;
 use tokio::net::TcpListener;
 
@@ -35,7 +35,7 @@ use runtime::Runtime;
 pub enum Error {
     /// The client of the store could not be built.
     #[error("the store cannot be used")]
-    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Store(#[from] ConfigError),
     /// The runtime could not serve.
     #[error("the server cannot run")]
     Runtime(#[from] runtime::Error),
@@ -63,6 +63,9 @@ pub async fn serve(
 }
 
 fn thumbnailer(config: &Config) -> Result<Thumbnailer, Error> {
-    let store = S3::new(config.flow.store.clone());
-    Ok(Thumbnailer::new(Arc::new(store), config.flow.policy.clone()))
+    let store = S3::new(&config.flow.store)?;
+    Ok(Thumbnailer::new(
+        Arc::new(store),
+        config.flow.policy.clone(),
+    ))
 }

@@ -9,7 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// A second call changes nothing, so that programs that link this one may log in their own way.
 pub(crate) fn init(filter: &str) {
     let filter = EnvFilter::new(filter);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     let set = if io::stderr().is_terminal() {
         log.with_target(false).try_init()
     } else {
@@ -19,7 +21,10 @@ pub(crate) fn init(filter: &str) {
     if set.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let text = panic.payload_as_str().unwrap_or_default();
-            let at = panic.location().map(ToString::to_string).unwrap_or_default();
+            let at = panic
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             tracing::error!(panic = %text.escape_debug(), at, "panicked");
         }));
     }

@@ -86,7 +86,12 @@ enum Error {
 /// # Errors
 /// When `lines` cannot be written.
 pub(crate) async fn render_all(job: Job, lines: &mut impl Write) -> io::Result<bool> {
-    let Job { files, out, recipe, json } = job;
+    let Job {
+        files,
+        out,
+        recipe,
+        json,
+    } = job;
     let taken = owners(&files);
     let shared = Arc::new((recipe, out, taken));
     let processors = available_parallelism().map_or(1, usize::from);
@@ -100,8 +105,13 @@ pub(crate) async fn render_all(job: Job, lines: &mut impl Write) -> io::Result<b
                     render_one(&file, out, recipe, owners)
                 });
                 let result = work.await.unwrap_or(Err(Error::Panicked));
-                let result = result.unwrap_or_else(|error| Made::Nothing { error: chain(&error) });
-                Line { file: named, result }
+                let result = result.unwrap_or_else(|error| Made::Nothing {
+                    error: chain(&error),
+                });
+                Line {
+                    file: named,
+                    result,
+                }
             }
         })
         .buffered(processors);
@@ -149,10 +159,14 @@ fn render_one(
     let rendered = render(&bytes, recipe, &limits, &Stop::default())?;
     let mut thumbnails = Vec::new();
     for thumbnail in rendered.thumbnails {
-        let key = recipe.output_key().expand(&name, thumbnail.size, thumbnail.format);
+        let key = recipe
+            .output_key
+            .expand(&name, thumbnail.size, thumbnail.format);
         let path = out.join(key);
-        write(&path, &thumbnail.bytes)
-            .map_err(|source| Error::Write { path: shown(&path), source })?;
+        write(&path, &thumbnail.bytes).map_err(|source| Error::Write {
+            path: shown(&path),
+            source,
+        })?;
         thumbnails.push(Thumbnail {
             file: shown(&path),
             size: thumbnail.size,
@@ -161,7 +175,11 @@ fn render_one(
             bytes: thumbnail.bytes.len(),
         });
     }
-    Ok(Made::Thumbnails { original: rendered.original, thumbnails, timings: rendered.timings })
+    Ok(Made::Thumbnails {
+        original: rendered.original,
+        thumbnails,
+        timings: rendered.timings,
+    })
 }
 
 /// Reads a file whole, but never more than `limit` bytes, whatever it grows to meanwhile.
@@ -172,10 +190,16 @@ fn read(file: &Path, limit: u64) -> Result<Vec<u8>, Error> {
         return Err(Error::NoFile);
     }
     if metadata.len() > limit {
-        return Err(Error::TooLong { bytes: metadata.len(), limit });
+        return Err(Error::TooLong {
+            bytes: metadata.len(),
+            limit,
+        });
     }
     let mut bytes = Vec::new();
-    opened.take(limit).read_to_end(&mut bytes).map_err(Error::Read)?;
+    opened
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(Error::Read)?;
     Ok(bytes)
 }
 
@@ -195,7 +219,10 @@ fn shown(path: &Path) -> String {
 fn escaped(c: char) -> impl Iterator<Item = char> {
     let plain = !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}');
     let escape = (!plain).then(|| c.escape_default());
-    plain.then_some(c).into_iter().chain(escape.into_iter().flatten())
+    plain
+        .then_some(c)
+        .into_iter()
+        .chain(escape.into_iter().flatten())
 }
 
 impl Line {
@@ -203,8 +230,17 @@ impl Line {
         let mut text = format!("{}: ", self.file);
         match &self.result {
             Made::Nothing { error } => text += error,
-            Made::Thumbnails { original, thumbnails, timings } => {
-                let Original { format, width, height, .. } = original;
+            Made::Thumbnails {
+                original,
+                thumbnails,
+                timings,
+            } => {
+                let Original {
+                    format,
+                    width,
+                    height,
+                    ..
+                } = original;
                 let count = thumbnails.len();
                 let _ = write!(text, "{format} {width}x{height}, {count} thumbnails");
                 for (stage, time) in timings.iter() {

@@ -31,7 +31,11 @@ impl Server {
         let (shutdown, told) = oneshot::channel();
         let told = async { told.await.unwrap_or_default() };
         let task = tokio::spawn(runtime.serve(listener, told));
-        Self { address, shutdown: Some(shutdown), task }
+        Self {
+            address,
+            shutdown: Some(shutdown),
+            task,
+        }
     }
 
     fn shut_down(&mut self) {
@@ -148,21 +152,33 @@ async fn paths_and_methods() {
     assert_eq!(connection.head().await.status, 200);
     connection.send(&bare("GET", "/nowhere")).await;
     let answer = connection.answer().await;
-    assert!(answer.body.contains("/events"), "{} says where events go", answer.body);
+    assert!(
+        answer.body.contains("/events"),
+        "{} says where events go",
+        answer.body
+    );
 }
 
 #[tokio::test]
 async fn what_is_no_event_is_refused_for_good() {
     let server = Server::start(Runtime::new(obey)).await;
     let request = event("e", "k");
-    let answer = send(server.address, &request.replace("application/json", "text/plain")).await;
+    let answer = send(
+        server.address,
+        &request.replace("application/json", "text/plain"),
+    )
+    .await;
     assert_eq!(answer.status, 415, "{}", answer.body);
     let answer = send(server.address, &request.replace("{\"", "[\"")).await;
     assert_eq!(answer.status, 400, "{}", answer.body);
     let mut connection = Connection::open(server.address).await;
     connection.send("this is no HTTP\r\n\r\n").await;
     assert_eq!(connection.head().await.status, 400);
-    assert_eq!(send(server.address, &request).await.status, 200, "the next event is served");
+    assert_eq!(
+        send(server.address, &request).await.status,
+        200,
+        "the next event is served"
+    );
 }
 
 #[tokio::test]
@@ -173,7 +189,10 @@ async fn a_long_body_is_refused_declared_or_not() {
     let declared = format!("{head}content-length: 1001\r\n\r\n");
     assert_eq!(send(server.address, &declared).await.status, 413);
     let piece = format!("1f4\r\n{}\r\n", "x".repeat(500));
-    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{}", piece.repeat(3));
+    let chunked = format!(
+        "{head}transfer-encoding: chunked\r\n\r\n{}",
+        piece.repeat(3)
+    );
     assert_eq!(send(server.address, &chunked).await.status, 413);
 }
 
@@ -181,7 +200,11 @@ async fn a_long_body_is_refused_declared_or_not() {
 async fn long_header_fields_are_refused() {
     let server = Server::start(Runtime::new(obey).max_header_bytes(1024)).await;
     let (head, body) = event_parts("e", "k");
-    let long = format!("{head}x: {}\r\ncontent-length: {}\r\n\r\n{body}", "x".repeat(1024), body.len());
+    let long = format!(
+        "{head}x: {}\r\ncontent-length: {}\r\n\r\n{body}",
+        "x".repeat(1024),
+        body.len()
+    );
     let mut connection = Connection::open(server.address).await;
     connection.send(&long).await;
     assert_eq!(connection.head().await.status, 431);
@@ -192,14 +215,21 @@ async fn a_header_that_never_ends_ends_the_connection() {
     let server = Server::start(Runtime::new(obey).header_timeout(SOON)).await;
     let mut connection = Connection::open(server.address).await;
     connection.send("POST / HTTP/1.1\r\nhost: f\r\n").await;
-    assert!(!connection.rest().await.contains("200 OK"), "it ended, and without success");
+    assert!(
+        !connection.rest().await.contains("200 OK"),
+        "it ended, and without success"
+    );
 }
 
 #[tokio::test]
 async fn a_body_that_never_comes_is_answered_with_again() {
     let server = Server::start(Runtime::new(obey).body_timeout(SOON)).await;
     let (head, _) = event_parts("e", "k");
-    let answer = send(server.address, &format!("{head}content-length: 9\r\n\r\n{{")).await;
+    let answer = send(
+        server.address,
+        &format!("{head}content-length: 9\r\n\r\n{{"),
+    )
+    .await;
     assert_eq!(answer.status, 503);
     assert!(answer.header("retry-after").is_some());
 }
@@ -211,7 +241,10 @@ async fn a_panic_is_one_answer_and_the_next_event_is_served() {
         let answer = send(server.address, &event("e", "panic")).await;
         assert_eq!(answer.status, 503);
         assert!(answer.header("retry-after").is_some());
-        assert!(!answer.body.contains("as the key says"), "the panic's text is for the log");
+        assert!(
+            !answer.body.contains("as the key says"),
+            "the panic's text is for the log"
+        );
     }
     assert_eq!(send(server.address, &event("e", "k")).await.status, 200);
 }
@@ -259,7 +292,10 @@ async fn overload_is_shed_before_the_body_is_read() {
         assert_eq!(answer.status, 429, "{rest:?}");
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    assert_eq!(send(server.address, &bare("GET", "/healthz")).await.status, 200);
+    assert_eq!(
+        send(server.address, &bare("GET", "/healthz")).await.status,
+        200
+    );
     gate.add_permits(2);
     assert_eq!(first.answer().await.json(), json!({ "id": "first" }));
     assert_eq!(send(server.address, &event("third", "k")).await.status, 200);
@@ -275,10 +311,18 @@ async fn a_few_wait_unread_for_a_place() {
     let mut second = Connection::open(server.address).await;
     let (head, body) = event_parts("second", "k");
     let length = body.len();
-    second.send(&format!("{head}content-length: {length}\r\nexpect: 100-continue\r\n\r\n")).await;
+    second
+        .send(&format!(
+            "{head}content-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+        ))
+        .await;
     // Whichever of the two comes first waits, so the other is shed, and exactly one is.
     let mut third = Connection::open(server.address).await;
-    third.send(&format!("{head}content-length: {length}\r\nexpect: 100-continue\r\n\r\n")).await;
+    third
+        .send(&format!(
+            "{head}content-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+        ))
+        .await;
     let (shed, mut waits) = tokio::select! {
         answer = second.head() => (answer, third),
         answer = third.head() => (answer, second),
@@ -300,8 +344,14 @@ async fn draining_serves_late_events_until_none_come() {
     begun.notified().await;
     server.shut_down();
     while send(server.address, &bare("GET", "/readyz")).await.status == 200 {}
-    assert_eq!(send(server.address, &bare("GET", "/readyz")).await.status, 503);
-    assert_eq!(send(server.address, &bare("GET", "/healthz")).await.status, 200);
+    assert_eq!(
+        send(server.address, &bare("GET", "/readyz")).await.status,
+        503
+    );
+    assert_eq!(
+        send(server.address, &bare("GET", "/healthz")).await.status,
+        200
+    );
     gate.add_permits(1);
     // One of the two gets the permit; the other holds the process.
     let mut late = Connection::open(server.address).await;
@@ -310,7 +360,11 @@ async fn draining_serves_late_events_until_none_come() {
     assert_eq!(late.answer().await.json(), json!({ "id": "late" }));
     assert_eq!(held.answer().await.json(), json!({ "id": "held" }));
     server.ended().await;
-    assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
+    assert!(
+        tokio::net::TcpStream::connect(server.address)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -335,12 +389,24 @@ async fn a_batch_is_answered_as_one() {
         { "id": "id-b", "status": 200, "outcome": { "key": "b" } },
     ]);
     assert_eq!(answer.json(), expected);
-    assert_eq!(send(server.address, &batch(&["a", "busy"])).await.status, 429);
+    assert_eq!(
+        send(server.address, &batch(&["a", "busy"])).await.status,
+        429
+    );
     let answer = send(server.address, &batch(&["unavailable", "a", "busy"])).await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), Some("7"));
-    assert_eq!(answer.json()[1]["status"], 200, "the rest of the batch was handled");
-    assert_eq!(send(server.address, &batch(&["malformed", "forbidden"])).await.status, 400);
+    assert_eq!(
+        answer.json()[1]["status"],
+        200,
+        "the rest of the batch was handled"
+    );
+    assert_eq!(
+        send(server.address, &batch(&["malformed", "forbidden"]))
+            .await
+            .status,
+        400
+    );
     assert_eq!(send(server.address, &batch(&[])).await.json(), json!([]));
 }
 
@@ -378,7 +444,9 @@ async fn a_tower_layer_can_be_put_around_the_handler() {
 #[tokio::test]
 async fn the_context_shows_no_header_but_has_them() {
     let handler = async |_: Event, context: Context| {
-        let bearer = context.bearer().map(|token| String::from_utf8(token.to_vec()).unwrap());
+        let bearer = context
+            .bearer()
+            .map(|token| String::from_utf8(token.to_vec()).unwrap());
         let debug = format!("{context:?}");
         let loopback = context.listener.ip().is_loopback() && context.peer.ip().is_loopback();
         Ok(Reply::new(&json!({ "bearer": bearer, "debug": debug, "loopback": loopback })).unwrap())
@@ -391,5 +459,8 @@ async fn the_context_shows_no_header_but_has_them() {
     let answer = send(server.address, &request).await.json();
     assert_eq!(answer["bearer"], "canary");
     assert_eq!(answer["loopback"], true);
-    assert!(!answer["debug"].as_str().unwrap().contains("canary"), "{answer}");
+    assert!(
+        !answer["debug"].as_str().unwrap().contains("canary"),
+        "{answer}"
+    );
 }

@@ -61,7 +61,9 @@ pub struct Context {
 }
 
 impl Context {
-    pub(super) fn new(
+    /// A context, for tests of handlers.
+    #[must_use]
+    pub fn new(
         peer: SocketAddr,
         listener: SocketAddr,
         deadline: Instant,

@@ -7,8 +7,7 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), runtime::Error> {
 //!     runtime::run(async |event: cos_thumbnails::events::Event, _context| {
-//!         println!("{} {}", event.id(), event.change().object);
-//!         Ok(Reply::from("seen"))
+//!         Ok(serde_json::json!({ "seen": event.id() }).into())
 //!     })
 //!     .await
 //! }
@@ -77,7 +76,9 @@ pub async fn run(handler: impl Handler) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Bind`].
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Bind { address, source })
 }
 
 /// Ready when the process is asked to end: by SIGTERM, as platforms do, or SIGINT, as people do.
@@ -138,7 +139,10 @@ pub struct Runtime<S> {
 impl<H: Handler> Runtime<HandlerService<H>> {
     /// A runtime with the default limits around `handler`.
     pub fn new(handler: H) -> Self {
-        Self { service: HandlerService::new(handler), settings: Settings::default() }
+        Self {
+            service: HandlerService::new(handler),
+            settings: Settings::default(),
+        }
     }
 }
 
@@ -227,7 +231,10 @@ impl<S> Runtime<S> {
     /// [`Invocation`] per event. Load that it sheds is answered 429, any other error of its own 503.
     #[must_use]
     pub fn layer<L: Layer<S>>(self, layer: L) -> Runtime<L::Service> {
-        Runtime { service: layer.layer(self.service), settings: self.settings }
+        Runtime {
+            service: layer.layer(self.service),
+            settings: self.settings,
+        }
     }
 
     /// Serves on `listener` until `shutdown` is ready and the events have ceased, see

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cos_thumbnails::events::{self, Event, ParseError};
+use cos_thumbnails::events::{self, Event, ParseError, Problem};
 use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -33,7 +33,12 @@ where
     let Some(arrival) = head.extensions.get::<Arrival>().copied() else {
         return Err(Refusal::Fault);
     };
-    let context = Context::new(arrival.peer, arrival.listener, arrival.deadline, head.headers);
+    let context = Context::new(
+        arrival.peer,
+        arrival.listener,
+        arrival.deadline,
+        head.headers,
+    );
     let results = stream::iter(events)
         .map(|event| handle(service.clone(), event, context.clone()))
         .buffered(settings.in_flight)
@@ -68,7 +73,8 @@ where
     S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send> + Clone + Send,
 {
     let id = event.id().to_owned();
-    let span = tracing::info_span!(
+    // At the highest level, so that every line about an event says which, whatever is filtered out.
+    let span = tracing::error_span!(
         "event",
         id = %id.escape_debug(),
         event_type = %event.event_type().escape_debug(),
@@ -95,7 +101,10 @@ struct Line {
 
 impl Line {
     fn begin() -> Self {
-        Self { begun: Instant::now(), ended: false }
+        Self {
+            begun: Instant::now(),
+            ended: false,
+        }
     }
 
     fn end(&mut self, result: &Result<Reply, Failure>) {
@@ -131,8 +140,9 @@ pub fn record_outcome(outcome: &str) {
 
 impl From<ParseError> for Refusal {
     fn from(error: ParseError) -> Self {
-        match error {
-            ParseError::UnsupportedMediaType(_) => Self::MediaType(error.to_string()),
+        // The text names the event where its id could be read.
+        match error.problem {
+            Problem::UnsupportedMediaType(_) => Self::MediaType(error.to_string()),
             _ => Self::Malformed(error.to_string()),
         }
     }

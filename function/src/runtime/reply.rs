@@ -67,6 +67,12 @@ impl Reply {
     }
 }
 
+impl From<Value> for Reply {
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}
+
 /// Why a handler could not handle an event, and with that whether the sender tries again.
 ///
 /// A picture that can never succeed is no failure: it is an outcome, and so a [`Reply`]. The texts

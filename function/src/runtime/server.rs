@@ -94,7 +94,13 @@ async fn drain(shared: &Shared, shutdown: impl Future<Output = ()>) {
     shutdown.await;
     shared.draining.store(true, Ordering::Relaxed);
     tracing::info!("draining: not ready, but late events are still handled");
-    if timeout(settings.drain_at_most, shared.activity.ceased(settings.drain)).await.is_err() {
+    if timeout(
+        settings.drain_at_most,
+        shared.activity.ceased(settings.drain),
+    )
+    .await
+    .is_err()
+    {
         tracing::warn!("events still came or were in work at the end of the longest drain");
     }
 }
@@ -158,7 +164,11 @@ where
             let _active = shared.activity.begin();
             let deadline = Instant::now() + shared.settings.deadline;
             let listener = shared.listener;
-            request.extensions_mut().insert(Arrival { peer, listener, deadline });
+            request.extensions_mut().insert(Arrival {
+                peer,
+                listener,
+                deadline,
+            });
             events.oneshot(request).await
         }
         "/" | "/events" => Err(Refusal::Method { allow: "POST" }),
@@ -186,7 +196,10 @@ where
 fn admit<S>(
     service: S,
     settings: &Arc<Settings>,
-) -> impl Service<Request<Incoming>, Response = Response, Error = Refusal, Future: Send> + Clone + Send + use<S>
+) -> impl Service<Request<Incoming>, Response = Response, Error = Refusal, Future: Send>
++ Clone
++ Send
++ use<S>
 where
     S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
     S: Clone + Send + Sync + 'static,

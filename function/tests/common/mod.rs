@@ -54,16 +54,25 @@ impl Connection {
         let mut headers = Vec::new();
         loop {
             let line = self.line().await;
-            let Some((name, value)) = line.split_once(": ") else { break };
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
             headers.push((name.to_owned(), value.to_owned()));
         }
-        Answer { status, headers, body: String::new() }
+        Answer {
+            status,
+            headers,
+            body: String::new(),
+        }
     }
 
     async fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).await.unwrap();
-        assert!(line.ends_with("\r\n"), "the connection ended within {line:?}");
+        assert!(
+            line.ends_with("\r\n"),
+            "the connection ended within {line:?}"
+        );
         line.trim_end().to_owned()
     }
 
