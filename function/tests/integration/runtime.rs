@@ -1,13 +1,10 @@
 //! The runtime as a sender sees it: real connections, and every line of the table of answers.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Connection, bare, event, event_parts, send};
+use crate::http::{Connection, bare, event, event_parts, send};
 use cos_thumbnails::events::Event;
 use function::runtime::{self, Context, Failure, Handler, HandlerService, Reply, Runtime};
 use serde_json::json;
