@@ -1,1 +1,71 @@
-//! Placeholder.
+//! The thumbnail function for IBM Code Engine: an application that handles events over HTTP, a job
+//! that handles the one event in its environment, and a tool that renders local files.
+//!
+//! ```text
+//! cli ── serve ── runtime (HTTP, admission, drain; knows events only)
+//!   │      └───── handler ── cos_thumbnails::thumbnailer, the flow
+//!   ├─── job ─────────┘
+//!   └─── render ── cos_thumbnails::render, the flow's part that needs no store
+//! ```
+//!
+//! [`serve`] runs the whole application in process, as the local cloud does. [`runtime`] serves any
+//! other handler of events as well.
+
+pub mod cli;
+pub mod config;
+mod handler;
+mod job;
+mod logging;
+mod render;
+pub mod runtime;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use cos_thumbnails::storage::{ConfigError, S3};
+use cos_thumbnails::thumbnailer::Thumbnailer;
+use tokio::net::TcpListener;
+
+pub use config::Config;
+use runtime::Runtime;
+
+/// Why the function could not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The client of the store could not be built.
+    #[error("the store cannot be used")]
+    Store(#[from] ConfigError),
+    /// The runtime could not serve.
+    #[error("the server cannot run")]
+    Runtime(#[from] runtime::Error),
+}
+
+/// Handles the events that come to `listener` until `shutdown` is ready and no more come.
+///
+/// The port and the address in `config` are not looked at: the listener has them.
+///
+/// # Errors
+/// When the store's client cannot be built or the listener cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let thumbnailer = Arc::new(thumbnailer(&config)?);
+    Runtime::new(handler::handler(thumbnailer, config.backfill_secret))
+        .in_flight(config.in_flight)
+        .deadline(config.deadline)
+        .drain(config.drain)
+        .serve(listener, shutdown)
+        .await?;
+    Ok(())
+}
+
+fn thumbnailer(config: &Config) -> Result<Thumbnailer, Error> {
+    let store = S3::new(&config.flow.store)?;
+    Ok(Thumbnailer::new(
+        Arc::new(store),
+        config.flow.policy.clone(),
+    ))
+}

@@ -1,0 +1,245 @@
+//! The command line. Flags are made from the tables of variables, so that a setting has one name,
+//! one default and one meaning everywhere.
+//!
+//! | exit code | |
+//! |---|---|
+//! | 0 | done; for a job: the event is handled, or running again cannot help |
+//! | 1 | failed; for a job: running again can help |
+//! | 2 | the command line or the configuration is wrong |
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use cos_thumbnails::config::{self as flow, Mistakes, Variable};
+
+use crate::handler::chain;
+use crate::{Config, config, job, logging, render, runtime};
+
+const FAILED: ExitCode = ExitCode::FAILURE;
+const FILES: &str = "FILE";
+const OUT: &str = "out";
+const JSON: &str = "json";
+
+/// Why a command ended early, and so its exit code.
+enum End {
+    /// What was asked for makes no sense: 2.
+    Usage(String),
+    /// What was asked for did not succeed: 1.
+    Failed(String),
+}
+
+/// Runs the command that `args` are, the program's name first, and returns its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version end with 0, mistakes with 2. Nobody is left to tell if this fails.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let end = match matches.subcommand() {
+        Some(("render", matches)) => render(matches),
+        Some(("job", matches)) => job(matches),
+        Some((_, matches)) => serve(matches),
+        None => serve(&matches),
+    };
+    let (code, text) = match end {
+        Ok(code) => return code,
+        Err(End::Usage(text)) => (ExitCode::from(2), text),
+        Err(End::Failed(text)) => (FAILED, text),
+    };
+    let _ = writeln!(io::stderr(), "function: {text}");
+    code
+}
+
+fn serve(matches: &ArgMatches) -> Result<ExitCode, End> {
+    let config = configured(matches)?;
+    logging::init(&config.log);
+    block_on(async {
+        // Signals first: from here on SIGTERM drains.
+        let terminated = runtime::terminated().map_err(failed)?;
+        let listener = runtime::listen(config.address()).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let bucket = config.flow.store.bucket.as_str().escape_debug();
+        tracing::info!(%address, %bucket, "listening");
+        crate::serve(listener, config.clone(), terminated)
+            .await
+            .map_err(failed)?;
+        tracing::info!("drained");
+        Ok(ExitCode::SUCCESS)
+    })?
+}
+
+fn job(matches: &ArgMatches) -> Result<ExitCode, End> {
+    if environment("CE_DATA").is_none() {
+        let text = "CE_DATA is not set: a job gets its event from a Code Engine subscription";
+        return Err(End::Usage(text.to_owned()));
+    }
+    let config = configured(matches)?;
+    logging::init(&config.log);
+    let finished = block_on(job::handle(&config, environment))?.map_err(failed)?;
+    writeln!(io::stdout(), "{}", finished.line).map_err(failed)?;
+    Ok(if finished.again {
+        FAILED
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
+    let recipe = flow::recipe_from_lookup(lookup(matches, &flow::RECIPE_VARIABLES));
+    let many = |id| {
+        matches
+            .get_many::<PathBuf>(id)
+            .into_iter()
+            .flatten()
+            .cloned()
+    };
+    let job = render::Job {
+        files: many(FILES).collect(),
+        out: many(OUT).collect(),
+        recipe: recipe.map_err(misconfigured)?,
+        json: matches.get_flag(JSON),
+    };
+    // A panic is told in the file's line, and should not be told twice.
+    std::panic::set_hook(Box::new(|_| {}));
+    let all = block_on(render::render_all(job, &mut io::stdout()))?.map_err(failed)?;
+    Ok(if all { ExitCode::SUCCESS } else { FAILED })
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, End> {
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    Ok(threads.map_err(failed)?.block_on(future))
+}
+
+fn configured(matches: &ArgMatches) -> Result<Config, End> {
+    Config::from_lookup(lookup(matches, &settings())).map_err(misconfigured)
+}
+
+fn misconfigured(mistakes: Mistakes) -> End {
+    End::Usage(format!("the configuration is wrong:\n{mistakes}"))
+}
+
+fn failed(error: impl std::error::Error + 'static) -> End {
+    End::Failed(chain(&error))
+}
+
+/// A variable's value: its flag's, or else the environment's.
+fn lookup(matches: &ArgMatches, variables: &[Variable]) -> impl Fn(&str) -> Option<String> {
+    let flags: Vec<(&str, String)> = variables
+        .iter()
+        .filter(|variable| !variable.secret)
+        .filter_map(|v| Some((v.name, matches.get_one::<String>(v.name)?.clone())))
+        .collect();
+    move |name| {
+        let flag = flags.iter().find(|(known, _)| *known == name);
+        flag.map(|(_, value)| value.clone())
+            .or_else(|| environment(name))
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    Some(std::env::var_os(name)?.to_string_lossy().into_owned())
+}
+
+/// All settings of the function: the flow's and its own.
+fn settings() -> Vec<Variable> {
+    [&flow::VARIABLES[..], &config::VARIABLES].concat()
+}
+
+fn command() -> Command {
+    let settings = settings();
+    let secrets = format!(
+        "From the environment alone, since others can read a command line:\n{}",
+        settings
+            .iter()
+            .filter(|variable| variable.secret)
+            .map(|v| format!("  {:<24} {}\n", v.name, v.help))
+            .collect::<String>()
+    );
+    let serve = "Handles events over HTTP until SIGTERM (the default)";
+    let job = "Handles the one event in CE_DATA, CE_ID, ..., as a Code Engine job gets it";
+    let render = "Makes the thumbnails of local files, without any store";
+    Command::new("function")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Makes thumbnails of the pictures that events tell of")
+        .args(flags(&settings))
+        .after_help(&secrets)
+        .args_conflicts_with_subcommands(true)
+        .subcommand(
+            Command::new("serve")
+                .about(serve)
+                .args(flags(&settings))
+                .after_help(&secrets),
+        )
+        .subcommand(
+            Command::new("job")
+                .about(job)
+                .args(flags(&settings))
+                .after_help(&secrets),
+        )
+        .subcommand(
+            Command::new("render")
+                .about(render)
+                .args(render_args())
+                .args(flags(&flow::RECIPE_VARIABLES)),
+        )
+}
+
+fn render_args() -> [Arg; 3] {
+    let path = || value_parser!(PathBuf);
+    [
+        Arg::new(FILES)
+            .value_parser(path())
+            .num_args(1..)
+            .required(true)
+            .help("Pictures"),
+        Arg::new(OUT)
+            .long(OUT)
+            .value_name("DIR")
+            .value_parser(path())
+            .required(true)
+            .help("Folder for the thumbnails; made if it is not there"),
+        Arg::new(JSON)
+            .long(JSON)
+            .action(ArgAction::SetTrue)
+            .help("Write each result line as a JSON object, times in microseconds"),
+    ]
+}
+
+/// A flag for each variable that is no secret.
+fn flags(variables: &[Variable]) -> Vec<Arg> {
+    let shown = variables.iter().filter(|variable| !variable.secret);
+    shown
+        .map(|variable| {
+            let default = variable.default.map(|text| format!("; default {text}"));
+            let help = format!(
+                "{} [{}{}]",
+                variable.help,
+                variable.name,
+                default.unwrap_or_default()
+            );
+            Arg::new(variable.name)
+                .long(variable.flag())
+                .value_name("VALUE")
+                .help(help)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_consistent() {
+        command().debug_assert();
+    }
+}

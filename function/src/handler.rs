@@ -1,0 +1,190 @@
+//! The thumbnail function as a handler of the runtime: who may do what, and what a failure of the
+//! flow means to the sender.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cos_thumbnails::events::{BACKFILL_RUN, Event};
+use cos_thumbnails::outcome::Outcome;
+use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
+
+use crate::config::Secret;
+use crate::runtime::{Context, Failure, Handler, Reply, record_outcome};
+
+/// How long a sender should wait when the store failed: its client has tried for seconds by then.
+const STORE_FAULT: Duration = Duration::from_secs(5);
+
+/// Brings the thumbnails of each event's object up to date.
+pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> impl Handler {
+    move |event, context: Context| {
+        let event = admit_backfill(event, may_backfill(&context, secret.as_ref()));
+        let thumbnailer = Arc::clone(&thumbnailer);
+        async move {
+            let outcome = thumbnailer
+                .handle(&event)
+                .await
+                .map_err(|error| failure(&error))?;
+            record_outcome(&shown(&outcome));
+            Reply::new(&outcome).map_err(|error| {
+                tracing::error!(%error, "the outcome has no JSON form");
+                Failure::Unavailable(STORE_FAULT)
+            })
+        }
+    }
+}
+
+/// Whether a request may have thumbnails made anew that stand already: it shows the shared secret,
+/// or there is none and only this machine can connect.
+///
+/// The listener's address decides, not the peer's: on Code Engine every request comes from a proxy
+/// beside the process, and so from loopback.
+fn may_backfill(context: &Context, secret: Option<&Secret>) -> bool {
+    match secret {
+        Some(secret) => context.bearer().is_some_and(|shown| secret.is(shown)),
+        None => context.listener.ip().is_loopback() && context.peer.ip().is_loopback(),
+    }
+}
+
+/// Takes the name of the backfill's run away from an event that may not have it. What is left is an
+/// ordinary event.
+fn admit_backfill(event: Event, allowed: bool) -> Event {
+    if allowed || event.extension(BACKFILL_RUN).is_none() {
+        return event;
+    }
+    tracing::warn!(
+        "{BACKFILL_RUN} is not honoured: the request does not show the shared secret \
+         (Authorization: Bearer), or none is set (BACKFILL_SECRET)"
+    );
+    event.without_extension(BACKFILL_RUN)
+}
+
+/// What the sender learns of an error; the log has it whole.
+fn failure(error: &Error) -> Failure {
+    match error {
+        Error::Foreign(foreign) => Failure::Forbidden(foreign.to_string()),
+        error => {
+            tracing::error!(error = %chain(error).escape_debug(), "the event was not handled");
+            Failure::Unavailable(STORE_FAULT)
+        }
+    }
+}
+
+/// The verdict, and the reason where there is one.
+fn shown(outcome: &Outcome) -> String {
+    match outcome.reason {
+        Some(reason) => format!("{}: {reason}", outcome.verdict),
+        None => outcome.verdict.to_string(),
+    }
+}
+
+/// An error with all its causes on one line.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use bytes::Bytes;
+    use cos_thumbnails::events::{Change, Operation};
+    use cos_thumbnails::object::{Bucket, Key, ObjectId};
+    use cos_thumbnails::plan::{Policy, Recipe};
+    use cos_thumbnails::storage::{Memory, PutOptions, Storage};
+    use http::HeaderMap;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const ORIGINAL: &str = "images/red.png";
+
+    fn event(bucket: &str, run: Option<&str>) -> Event {
+        let event = Event::new(
+            "e1",
+            chrono::DateTime::UNIX_EPOCH,
+            Change {
+                operation: Operation::Write,
+                object: ObjectId {
+                    bucket: Bucket::new(bucket),
+                    key: Key::new(ORIGINAL),
+                },
+                etag: None,
+                length: None,
+                content_type: None,
+                endpoint: String::new(),
+            },
+        );
+        match run {
+            Some(run) => event.with_extension(BACKFILL_RUN, run),
+            None => event,
+        }
+    }
+
+    fn context(listener: &str, authorization: Option<&str>) -> Context {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert("authorization", value.parse().unwrap());
+        }
+        Context::new(peer, listener.parse().unwrap(), Instant::now(), headers)
+    }
+
+    async fn red_picture() -> Arc<Thumbnailer> {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let red = image::RgbImage::from_pixel(40, 20, image::Rgb([200, 0, 0]));
+        red.write_to(&mut file, image::ImageFormat::Png).unwrap();
+        let store = Memory::default();
+        let bytes = Bytes::from(file.into_inner());
+        store
+            .put(&Key::new(ORIGINAL), bytes, PutOptions::default())
+            .await
+            .unwrap();
+        let policy = Policy::new(
+            Bucket::new("b"),
+            "images/",
+            "thumbnails/",
+            Recipe::standard(),
+        );
+        Arc::new(Thumbnailer::new(Arc::new(store), policy.unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_backfill_without_right_is_an_ordinary_event() {
+        const ANYONE: &str = "0.0.0.0:8080";
+        const THIS_MACHINE: &str = "127.0.0.1:8080";
+        let thumbnailer = red_picture().await;
+        let secret = || Some(Secret::new("open sesame"));
+        let right = Some("Bearer open sesame");
+        for (n, (secret, listener, shown, verdict)) in [
+            (None, ANYONE, None, "made"),
+            (None, ANYONE, None, "duplicate"),
+            (None, ANYONE, right, "duplicate"),
+            (None, THIS_MACHINE, None, "made"),
+            (secret(), THIS_MACHINE, None, "duplicate"),
+            (secret(), ANYONE, Some("Bearer open sesam"), "duplicate"),
+            (secret(), ANYONE, Some("Basic open sesame"), "duplicate"),
+            (secret(), ANYONE, right, "made"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let handler = handler(Arc::clone(&thumbnailer), secret);
+            let event = event("b", Some(&format!("run-{n}")));
+            let reply = handler.call(event, context(listener, shown)).await.unwrap();
+            assert_eq!(reply.value()["verdict"], verdict, "case {n}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_bucket_is_forbidden() {
+        let handler = handler(red_picture().await, None);
+        let answer = handler
+            .call(event("other", None), context("127.0.0.1:1", None))
+            .await;
+        assert!(matches!(answer, Err(Failure::Forbidden(_))), "{answer:?}");
+    }
+}

@@ -1,0 +1,51 @@
+//! The one event of a Code Engine job: it is in the environment, the result goes to stdout, and the
+//! exit code says whether running again can help.
+
+use cos_thumbnails::events;
+use cos_thumbnails::thumbnailer;
+use serde_json::{Value, json};
+
+use crate::handler::chain;
+use crate::{Config, Error};
+
+/// The result line of a job, and whether running it again can help.
+pub(crate) struct Finished {
+    pub(crate) line: Value,
+    pub(crate) again: bool,
+}
+
+/// Handles the event that `lookup` finds in `CE_DATA`, `CE_ID` and the other variables that Code
+/// Engine sets.
+///
+/// The name of a backfill's run is honoured: whoever sets a job's environment owns the function.
+///
+/// # Errors
+/// When the store's client cannot be built.
+pub(crate) async fn handle(
+    config: &Config,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Finished, Error> {
+    let event = match events::parse_job(lookup) {
+        Ok(event) => event,
+        Err(error) => return Ok(failed(error.id.as_deref(), &error.problem, false)),
+    };
+    match crate::thumbnailer(config)?.handle(&event).await {
+        Ok(outcome) => Ok(Finished {
+            line: json!(outcome),
+            again: false,
+        }),
+        Err(error) => {
+            let again = !matches!(error, thumbnailer::Error::Foreign(_));
+            Ok(failed(Some(event.id()), &error, again))
+        }
+    }
+}
+
+fn failed(id: Option<&str>, error: &(dyn std::error::Error + 'static), again: bool) -> Finished {
+    let error = chain(error);
+    tracing::error!(error = %error.escape_debug(), again, "the event was not handled");
+    Finished {
+        line: json!({ "event_id": id, "error": error, "again": again }),
+        again,
+    }
+}

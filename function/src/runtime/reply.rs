@@ -1,0 +1,309 @@
+//! Every status code of the service, in one file.
+//!
+//! Knative senders try again after 404, 408, 409, 429 and 5xx, and after no other 4xx
+//! (knative/specs, `specs/eventing/data-plane.md`). So each situation gets its code by one question:
+//! can the same event succeed later?
+//!
+//! | situation | answer | again |
+//! |---|---|---|
+//! | handled: thumbnails made, duplicate, original gone, nothing to do, content rejected | 200, the outcome as JSON | no |
+//! | several events in one request, all handled or refused for good | 200, an array with one entry per event; if every one was refused, the first one's 400 or 403 | no |
+//! | several events in one request, one of them to be tried again | its 503 or 429, with the longest `Retry-After` | yes |
+//! | the event, or one event of a batch, cannot be parsed: no event of that request is handled | 400 | no |
+//! | another bucket, a foreign endpoint ([`Failure::Forbidden`]) | 403 | no |
+//! | a path that is not ours; events go to `/` or `/events` | 404 | yes: the subscription's path can be mended |
+//! | a method other than `POST` for events, other than `GET` and `HEAD` for probes | 405 + `Allow` | no |
+//! | the body is longer than the limit | 413 | no |
+//! | the media type is none of ours | 415 | no |
+//! | overloaded, said before the body is read; [`Failure::Busy`] | 429 + `Retry-After` | yes |
+//! | header fields beyond the limit (answered by hyper) | 431 | no |
+//! | not HTTP at all (answered by hyper), or a body that breaks off | 400 | no |
+//! | [`Failure::Unavailable`], the deadline passed, the body came too slowly, the handler panicked | 503 + `Retry-After` | yes |
+//! | `/healthz`; `/readyz` | 200 | |
+//! | `/readyz` while draining | 503 | |
+//!
+//! 401, 408, 409 and 3xx are never sent: a store's refusal of our credentials is our fault, not the
+//! sender's, and must not discard its event.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Response as HttpResponse, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tower::BoxError;
+use tower::load_shed::error::Overloaded;
+use tower::timeout::error::Elapsed;
+
+/// An HTTP response of the runtime.
+pub(super) type Response = HttpResponse<UnsyncBoxBody<Bytes, BoxError>>;
+
+/// How long a sender should wait when the runtime itself was too busy: about the time in which an
+/// instance works off what it has admitted.
+pub(super) const BUSY: Duration = Duration::from_secs(1);
+/// How long a sender should wait after a fault whose end nobody knows.
+const FAULT: Duration = Duration::from_secs(5);
+
+/// What a handler says of an event that it has handled: any JSON value. The answer is 200.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply(Value);
+
+impl Reply {
+    /// Says `outcome` as JSON.
+    ///
+    /// # Errors
+    /// When `outcome` has no JSON form, for example a map whose keys are no strings.
+    pub fn new(outcome: &impl Serialize) -> Result<Self, serde_json::Error> {
+        serde_json::to_value(outcome).map(Self)
+    }
+
+    /// The value that is sent.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl From<Value> for Reply {
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}
+
+/// Why a handler could not handle an event, and with that whether the sender tries again.
+///
+/// A picture that can never succeed is no failure: it is an outcome, and so a [`Reply`]. The texts
+/// are shown to the sender; what only the operator should read belongs into the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The event says nothing that could be handled. 400, not tried again.
+    #[error("malformed event: {0}")]
+    Malformed(String),
+    /// The event asks for what is not allowed here. 403, not tried again.
+    #[error("forbidden: {0}")]
+    Forbidden(String),
+    /// No room now; again after so long. 429.
+    #[error("busy: all places are taken")]
+    Busy(Duration),
+    /// Something that is needed does not answer; again after so long. 503.
+    #[error("unavailable: the event was not handled; send it again")]
+    Unavailable(Duration),
+}
+
+impl Failure {
+    /// The failure that an error of a tower layer around the handler stands for: a [`Failure`] is
+    /// itself, load that was shed is [`Failure::Busy`], all else [`Failure::Unavailable`].
+    pub(super) fn of(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(failure) => *failure,
+            Err(error) if error.is::<Overloaded>() => Self::Busy(BUSY),
+            Err(error) => {
+                tracing::error!(error = %error.to_string().escape_debug(), "the handler failed");
+                Self::Unavailable(FAULT)
+            }
+        }
+    }
+
+    /// The status code of a result.
+    pub(super) fn status(result: &Result<Reply, Self>) -> StatusCode {
+        match result {
+            Ok(_) => StatusCode::OK,
+            Err(Self::Malformed(_)) => StatusCode::BAD_REQUEST,
+            Err(Self::Forbidden(_)) => StatusCode::FORBIDDEN,
+            Err(Self::Busy(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Err(Self::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Malformed(_) | Self::Forbidden(_) => None,
+            Self::Busy(wait) | Self::Unavailable(wait) => Some(*wait),
+        }
+    }
+}
+
+/// Why the runtime answered a request without, or instead of, the handler.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("no such path: events are sent to / or /events, probes to /healthz and /readyz")]
+    NoSuchPath,
+    #[error("this path takes {allow} only")]
+    Method { allow: &'static str },
+    #[error("malformed event: {0}")]
+    Malformed(String),
+    #[error("{0}")]
+    MediaType(String),
+    #[error("the body is longer than {limit} bytes")]
+    BodyTooLong { limit: usize },
+    #[error("the body did not arrive within {} s", .0.as_secs_f32())]
+    BodyTooSlow(Duration),
+    #[error("the body breaks off: {0}")]
+    BodyBroken(String),
+    #[error("busy: as many events as can be are being handled and waiting")]
+    Overloaded,
+    #[error("the event was not handled in time; send it again")]
+    Deadline,
+    #[error("the event could not be handled; send it again")]
+    Fault,
+}
+
+impl Refusal {
+    /// The refusal that an error out of the layers around a request stands for.
+    pub(super) fn of(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(refusal) => *refusal,
+            Err(error) if error.is::<Overloaded>() => Self::Overloaded,
+            Err(error) if error.is::<Elapsed>() => Self::Deadline,
+            Err(error) => {
+                tracing::error!(error = %error.to_string().escape_debug(), "a request failed");
+                Self::Fault
+            }
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::BodyTooSlow(_) | Self::Deadline | Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub(super) fn response(&self) -> Response {
+        let retry_after = match self {
+            Self::Overloaded => Some(BUSY),
+            Self::BodyTooSlow(_) | Self::Deadline | Self::Fault => Some(FAULT),
+            _ => None,
+        };
+        let mut response = respond(
+            self.status(),
+            retry_after,
+            &json!({ "error": self.to_string() }),
+        );
+        if let Self::Method { allow } = self {
+            let allow = HeaderValue::from_static(allow);
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+/// The answer to a request whose events ended so, each with its id.
+pub(super) fn answer(results: &[(String, Result<Reply, Failure>)]) -> Response {
+    if let [(_, result)] = results {
+        let (retry_after, body) = match result {
+            Ok(reply) => (None, reply.0.clone()),
+            Err(failure) => (
+                failure.retry_after(),
+                json!({ "error": failure.to_string() }),
+            ),
+        };
+        return respond(Failure::status(result), retry_after, &body);
+    }
+    let entries = results.iter().map(|(id, result)| {
+        let status = Failure::status(result).as_u16();
+        match result {
+            Ok(reply) => json!({ "id": id, "status": status, "outcome": reply.0 }),
+            Err(failure) => json!({ "id": id, "status": status, "error": failure.to_string() }),
+        }
+    });
+    let (status, retry_after) = batch_status(results);
+    respond(status, retry_after, &entries.collect())
+}
+
+/// The one code for several events, and how long to wait.
+fn batch_status(results: &[(String, Result<Reply, Failure>)]) -> (StatusCode, Option<Duration>) {
+    let failures = || results.iter().filter_map(|(_, r)| r.as_ref().err());
+    if let Some(wait) = failures().filter_map(Failure::retry_after).max() {
+        let unavailable = failures().any(|f| matches!(f, Failure::Unavailable(_)));
+        let status = if unavailable {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::TOO_MANY_REQUESTS
+        };
+        return (status, Some(wait));
+    }
+    match results.first() {
+        Some((_, first)) if failures().count() == results.len() => (Failure::status(first), None),
+        _ => (StatusCode::OK, None),
+    }
+}
+
+/// The answer to `/healthz`, and to `/readyz` unless draining.
+pub(super) fn well() -> Response {
+    respond(StatusCode::OK, None, &json!({ "status": "ok" }))
+}
+
+/// The answer to `/readyz` while draining.
+pub(super) fn draining() -> Response {
+    let body = json!({ "status": "draining" });
+    respond(StatusCode::SERVICE_UNAVAILABLE, None, &body)
+}
+
+fn respond(status: StatusCode, retry_after: Option<Duration>, body: &Value) -> Response {
+    let body = Full::new(Bytes::from(body.to_string()));
+    let mut response = HttpResponse::new(body.map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    if let Some(wait) = retry_after {
+        // Whole seconds (RFC 9110, 10.2.3), rounded up: never earlier than asked for.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok() -> Result<Reply, Failure> {
+        Ok(Reply(json!({ "outcome": "made" })))
+    }
+
+    fn status(results: impl IntoIterator<Item = Result<Reply, Failure>>) -> (u16, Option<u64>) {
+        let results: Vec<_> = results.into_iter().map(|r| ("id".to_owned(), r)).collect();
+        let response = answer(&results);
+        let wait = response.headers().get(RETRY_AFTER);
+        let wait = wait.and_then(|w| w.to_str().ok()?.parse().ok());
+        (response.status().as_u16(), wait)
+    }
+
+    #[test]
+    fn each_failure_has_its_code() {
+        let second = Duration::from_secs(1);
+        assert_eq!(status([ok()]), (200, None));
+        assert_eq!(status([Err(Failure::Malformed("x".into()))]), (400, None));
+        assert_eq!(status([Err(Failure::Forbidden("x".into()))]), (403, None));
+        assert_eq!(status([Err(Failure::Busy(second))]), (429, Some(1)));
+        assert_eq!(status([Err(Failure::Unavailable(second))]), (503, Some(1)));
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        let busy = Failure::Busy(Duration::from_millis(1200));
+        assert_eq!(status([Err(busy)]), (429, Some(2)));
+    }
+
+    #[test]
+    fn a_batch_is_tried_again_if_one_of_it_should_be() {
+        let forbidden = || Err(Failure::Forbidden("x".into()));
+        let busy = || Err(Failure::Busy(Duration::from_secs(7)));
+        let unavailable = || Err(Failure::Unavailable(Duration::from_secs(2)));
+        assert_eq!(status([]), (200, None));
+        assert_eq!(status([ok(), forbidden()]), (200, None));
+        assert_eq!(status([forbidden(), forbidden()]), (403, None));
+        assert_eq!(status([ok(), busy(), forbidden()]), (429, Some(7)));
+        assert_eq!(status([busy(), unavailable()]), (503, Some(7)));
+    }
+}

@@ -1,0 +1,6 @@
+//! The function from outside: its runtime over real connections, and its real binary.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod binary;
+mod http;
+mod runtime;
