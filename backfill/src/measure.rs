@@ -1,0 +1,181 @@
+//! From [`record`](crate::record) lines to a [`Summary`]. Knows neither stores nor networks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hdrhistogram::Histogram;
+
+use crate::record::{
+    Clocks, End, Failure, Mode, Outcome, Picture, Run, Spread, Stage, Summary, Traffic, Verdict,
+};
+
+/// Adds up pictures as they finish. Its size does not grow with their number.
+#[derive(Debug)]
+pub struct Measure {
+    summary: Summary,
+    answer: Histogram<u64>,
+    stages: BTreeMap<Stage, Histogram<u64>>,
+    times: Times,
+}
+
+/// What the clocks are worked out from, in microseconds since the run began.
+#[derive(Debug, Default)]
+struct Times {
+    first_submitted: Option<u64>,
+    last_finished: Option<u64>,
+    first_begun: Option<u64>,
+    last_made: Option<u64>,
+    storing: u64,
+}
+
+impl Measure {
+    /// Nothing yet, of this run.
+    #[must_use]
+    pub fn new(run: &Run) -> Self {
+        let answer = histogram();
+        Self {
+            summary: Summary {
+                run: run.run.clone(),
+                mode: run.mode,
+                pictures: run.pictures,
+                finished: 0,
+                verdicts: BTreeMap::new(),
+                reasons: BTreeMap::new(),
+                failed: 0,
+                failures: Vec::new(),
+                retries: 0,
+                ended_early: None,
+                clocks: Clocks::default(),
+                made_per_second: 0.0,
+                stages: BTreeMap::new(),
+                answer: spread(&answer),
+                traffic: Traffic::default(),
+                recipes: BTreeSet::new(),
+            },
+            answer,
+            stages: BTreeMap::new(),
+            times: Times::default(),
+        }
+    }
+
+    /// Adds one picture.
+    pub fn add(&mut self, picture: &Picture) {
+        let summary = &mut self.summary;
+        summary.finished += 1;
+        summary.retries += u64::from(picture.attempts.saturating_sub(1));
+        self.times.add(picture);
+        match &picture.end {
+            End::Outcome(outcome) => self.add_outcome(picture, outcome),
+            End::Error(error) => {
+                summary.failed += 1;
+                if summary.failures.len() < Summary::SHOWN_FAILURES {
+                    let failure = Failure { key: picture.key.clone(), error: error.clone() };
+                    summary.failures.push(failure);
+                }
+            }
+        }
+    }
+
+    fn add_outcome(&mut self, picture: &Picture, outcome: &Outcome) {
+        let summary = &mut self.summary;
+        *summary.verdicts.entry(outcome.verdict).or_default() += 1;
+        if let Some(reason) = outcome.reason {
+            *summary.reasons.entry(reason).or_default() += 1;
+        }
+        summary.recipes.insert(outcome.recipe.clone());
+        add_traffic(&mut summary.traffic, &outcome.traffic);
+        self.answer.saturating_record(picture.finished_us.saturating_sub(picture.submitted_us));
+        for (stage, time) in outcome.timings.iter() {
+            let stage = self.stages.entry(stage).or_insert_with(histogram);
+            stage.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// The figures of what was added; `ended_early` says why it is not all, if it is not.
+    #[must_use]
+    pub fn summary(self, ended_early: Option<String>) -> Summary {
+        let clocks = self.times.clocks(self.summary.mode);
+        Summary {
+            clocks,
+            made_per_second: per_second(self.summary.count(Verdict::Made), clocks.end_to_end_us),
+            stages: self.stages.iter().map(|(&stage, times)| (stage, spread(times))).collect(),
+            answer: spread(&self.answer),
+            ended_early,
+            ..self.summary
+        }
+    }
+}
+
+impl Times {
+    fn add(&mut self, picture: &Picture) {
+        earlier(&mut self.first_submitted, picture.submitted_us);
+        later(&mut self.last_finished, picture.finished_us);
+        let End::Outcome(outcome) = &picture.end else { return };
+        let stage_us = |stage| {
+            let time = outcome.timings.get(stage).unwrap_or_default();
+            u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+        };
+        let storing = [Stage::Store, Stage::Commit, Stage::Recheck, Stage::Record, Stage::Remove]
+            .map(stage_us)
+            .into_iter()
+            .fold(0, u64::saturating_add);
+        self.storing = self.storing.saturating_add(storing);
+        earlier(&mut self.first_begun, picture.finished_us.saturating_sub(stage_us(Stage::Total)));
+        later(&mut self.last_made, picture.finished_us.saturating_sub(storing));
+    }
+
+    /// See [`Clocks`] for what is worked out here and why.
+    fn clocks(&self, mode: Mode) -> Clocks {
+        let between = |first: Option<u64>, last: Option<u64>| Some(last?.saturating_sub(first?));
+        let end_to_end_us = between(self.first_submitted, self.last_finished);
+        let begun_to_made = between(self.first_begun, self.last_made);
+        let paper_us = match mode {
+            // Without an outcome there is no stage to tell storing from the rest.
+            Mode::Sequential => begun_to_made
+                .and(end_to_end_us)
+                .map(|end_to_end| end_to_end.saturating_sub(self.storing)),
+            Mode::Parallel | Mode::FanOut => begun_to_made,
+        };
+        Clocks { end_to_end_us, paper_us }
+    }
+}
+
+fn earlier(first: &mut Option<u64>, time: u64) {
+    *first = Some(first.map_or(time, |first| first.min(time)));
+}
+
+fn later(last: &mut Option<u64>, time: u64) {
+    *last = Some(last.map_or(time, |last| last.max(time)));
+}
+
+fn add_traffic(sum: &mut Traffic, traffic: &Traffic) {
+    sum.gets += traffic.gets;
+    sum.heads += traffic.heads;
+    sum.puts += traffic.puts;
+    sum.deletes += traffic.deletes;
+    sum.bytes_read += traffic.bytes_read;
+    sum.bytes_written += traffic.bytes_written;
+}
+
+/// Three significant digits, up to a day in microseconds; longer times count as a day.
+#[expect(clippy::expect_used, reason = "1 to a day at 3 digits are bounds that hdrhistogram takes")]
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 86_400_000_000, 3).expect("constant bounds are valid")
+}
+
+fn spread(times: &Histogram<u64>) -> Spread {
+    Spread {
+        pictures: times.len(),
+        p50_us: times.value_at_quantile(0.50),
+        p95_us: times.value_at_quantile(0.95),
+        p99_us: times.value_at_quantile(0.99),
+        max_us: times.max(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and a day in microseconds are below 2^52")]
+fn per_second(count: u64, time_us: Option<u64>) -> f64 {
+    match time_us {
+        Some(us) if us > 0 => count as f64 * 1e6 / us as f64,
+        _ => 0.0,
+    }
+}
