@@ -14,6 +14,8 @@ pub enum Kind {
     PreconditionFailed,
     /// The range starts at or past the object's end (416).
     InvalidRange,
+    /// More bytes would come than the caller takes; none were read.
+    TooLong,
     /// The credentials are wrong, expired or lack a right (401, 403).
     AccessDenied,
     /// The store asks for less (429, 503 `SlowDown`).
@@ -75,6 +77,7 @@ impl fmt::Display for Error {
             Kind::NotModified => "not modified",
             Kind::PreconditionFailed => "the object changed meanwhile",
             Kind::InvalidRange => "range past the object's end",
+            Kind::TooLong => "the object is longer than the caller takes",
             Kind::AccessDenied => "access denied",
             Kind::Throttled => "the store asks to slow down",
             Kind::Unavailable => "the store is unavailable",

@@ -37,7 +37,8 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Kind::NotFound`], [`Kind::NotModified`] (`if_none_match` matched), [`Kind::PreconditionFailed`]
-    /// (`if_match` did not), [`Kind::InvalidRange`] (starts at or past the end), and the faults of any call.
+    /// (`if_match` did not), [`Kind::InvalidRange`] (starts at or past the end), [`Kind::TooLong`]
+    /// (`max_length`), and the faults of any call.
     async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, Error>;
 
     /// Reads what is known of an object without its body.
@@ -74,6 +75,8 @@ pub struct GetOptions {
     pub if_none_match: Option<ETag>,
     /// Bytes to read, end exclusive; an end past the object's is cut to it.
     pub range: Option<Range<u64>>,
+    /// [`Kind::TooLong`] where more than so many bytes would come, before the body is read.
+    pub max_length: Option<u64>,
 }
 
 /// An object read by [`Storage::get`].

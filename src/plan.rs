@@ -1,0 +1,287 @@
+//! Which thumbnails an event asks for, under which keys, or why none. Pure: no store is asked.
+//!
+//! A [`Recipe`] says what to make of a picture; a [`Policy`] says of which pictures, and where the
+//! thumbnails go; [`Policy::decide`] turns one [`Change`] into a [`Decision`].
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::events::Change;
+use crate::object::{Bucket, Key, MAX_KEY_BYTES};
+use crate::outcome::Reason;
+use crate::thumbnail::{Limits, OutputFormat};
+
+mod recipe;
+mod template;
+
+pub use recipe::{Recipe, RecipeError};
+pub use template::{OutputKey, TemplateError};
+
+/// Where failure records live: `failures/{path}`, apart from the thumbnails, which may be public.
+pub const FAILURE_PREFIX: &str = "failures/";
+
+/// Which originals are ours, where their thumbnails go and how they are made.
+///
+/// A policy whose outputs could be its inputs cannot be built, so no event can cause itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    bucket: Bucket,
+    source_prefix: String,
+    output_prefix: String,
+    recipe: Recipe,
+    limits: Limits,
+    on_delete: OnDelete,
+}
+
+/// What becomes of the thumbnails of an original that is gone, or that can no longer be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDelete {
+    /// Exactly the planned keys are deleted (the default).
+    #[default]
+    Remove,
+    /// Nothing is ever deleted.
+    Keep,
+}
+
+/// Two prefixes under which an output could be taken for an original, or for a failure record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{first_name} {first:?} and {second_name} {second:?} overlap: what is written under one could be read under the other"
+)]
+pub struct PolicyError {
+    first_name: &'static str,
+    first: String,
+    second_name: &'static str,
+    second: String,
+}
+
+/// What a change asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Look at the original and bring its thumbnails up to date.
+    Make(Plan),
+    /// Nothing to do, and trying again changes nothing.
+    Skip(Reason),
+    /// It can never succeed, and there is no key for a record of it.
+    Reject(Reason),
+    /// Not ours to touch: another bucket, or an endpoint of the sender's choice.
+    Refuse(Foreign),
+}
+
+/// Why a change is refused without a call to any store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Foreign {
+    /// The event names another bucket than the configured one.
+    #[error("the event is about bucket {0:?}, which this function does not serve")]
+    Bucket(Bucket),
+    /// The event names an endpoint. Code Engine's is always empty; it is never connected to.
+    #[error("the event names an endpoint of its own; the endpoint comes from configuration alone")]
+    Endpoint,
+}
+
+/// The thumbnails of one original.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The original's key.
+    pub original: Key,
+    /// What to make, by ascending size. The last one is the mark.
+    pub outputs: Vec<Output>,
+    /// Where a failure is recorded.
+    pub failure: Key,
+    /// SHA-256 of the original's key in hex, 16 digits: tells foreign sets from our own where a
+    /// template lets two originals share their outputs' keys.
+    pub original_hash: String,
+}
+
+/// One planned thumbnail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Where it goes.
+    pub key: Key,
+    /// The bounding box's side in pixels.
+    pub size: u32,
+    /// Its format.
+    pub format: OutputFormat,
+}
+
+impl Plan {
+    /// The commit mark and its siblings: the output that is written last and says that the set is
+    /// whole, and all others.
+    #[must_use]
+    pub fn mark_and_siblings(&self) -> (&Output, &[Output]) {
+        match self.outputs.split_last() {
+            Some(parts) => parts,
+            None => unreachable!("a recipe has at least one size"),
+        }
+    }
+}
+
+impl Policy {
+    /// A policy, unless its outputs or failure records could be its inputs.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the two prefixes that overlap.
+    pub fn new(
+        bucket: Bucket,
+        source_prefix: impl Into<String>,
+        output_prefix: impl Into<String>,
+        recipe: Recipe,
+    ) -> Result<Self, PolicyError> {
+        let (source_prefix, output_prefix) = (source_prefix.into(), output_prefix.into());
+        apart(
+            "SOURCE_PREFIX",
+            &source_prefix,
+            "OUTPUT_PREFIX",
+            &output_prefix,
+        )?;
+        apart(
+            "SOURCE_PREFIX",
+            &source_prefix,
+            "the failure records' prefix",
+            FAILURE_PREFIX,
+        )?;
+        apart(
+            "OUTPUT_PREFIX",
+            &output_prefix,
+            "the failure records' prefix",
+            FAILURE_PREFIX,
+        )?;
+        Ok(Self {
+            bucket,
+            source_prefix,
+            output_prefix,
+            recipe,
+            limits: Limits::default(),
+            on_delete: OnDelete::default(),
+        })
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The same with another way with deleted originals.
+    #[must_use]
+    pub fn with_on_delete(self, on_delete: OnDelete) -> Self {
+        Self { on_delete, ..self }
+    }
+
+    /// The bucket served.
+    #[must_use]
+    pub fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// Originals are the keys that start so.
+    #[must_use]
+    pub fn source_prefix(&self) -> &str {
+        &self.source_prefix
+    }
+
+    /// How thumbnails are made.
+    #[must_use]
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// What a picture may demand.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What becomes of the thumbnails of an original that is gone.
+    #[must_use]
+    pub fn on_delete(&self) -> OnDelete {
+        self.on_delete
+    }
+
+    /// What this change asks for. Write and delete ask for the same: look at the key.
+    #[must_use]
+    pub fn decide(&self, change: &Change) -> Decision {
+        let key = change.object.key.as_str();
+        if !change.endpoint.is_empty() {
+            return Decision::Refuse(Foreign::Endpoint);
+        }
+        if change.object.bucket != self.bucket {
+            return Decision::Refuse(Foreign::Bucket(change.object.bucket.clone()));
+        }
+        if key.starts_with(&self.output_prefix) || key.starts_with(FAILURE_PREFIX) {
+            return Decision::Skip(Reason::OwnOutput);
+        }
+        let Some(path) = key.strip_prefix(&self.source_prefix) else {
+            return Decision::Skip(Reason::OutsidePrefix);
+        };
+        if path.is_empty() || (path.ends_with('/') && change.length == Some(0)) {
+            return Decision::Skip(Reason::FolderPlaceholder);
+        }
+        match self.plan(path) {
+            Some(plan) => Decision::Make(plan),
+            None => Decision::Reject(Reason::KeyTooLong),
+        }
+    }
+
+    /// The plan for the original at `path` below the source prefix, unless a planned key would be
+    /// longer than a store accepts.
+    fn plan(&self, path: &str) -> Option<Plan> {
+        let outputs = self.recipe.outputs().map(|(size, format)| Output {
+            key: Key::new(format!(
+                "{}{}",
+                self.output_prefix,
+                self.recipe.output_key.expand(path, size, format)
+            )),
+            size,
+            format,
+        });
+        let original = Key::new(format!("{}{path}", self.source_prefix));
+        let plan = Plan {
+            outputs: outputs.collect(),
+            failure: Key::new(format!("{FAILURE_PREFIX}{path}")),
+            original_hash: short_hash(original.as_str()),
+            original,
+        };
+        let fits = |key: &Key| key.len_bytes() <= MAX_KEY_BYTES;
+        (plan.outputs.iter().all(|output| fits(&output.key)) && fits(&plan.failure)).then_some(plan)
+    }
+}
+
+/// The first 16 hex digits of the SHA-256 of `text`.
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes())[..8]
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// Neither prefix starts with the other: then no key can start with both.
+fn apart(
+    first_name: &'static str,
+    first: &str,
+    second_name: &'static str,
+    second: &str,
+) -> Result<(), PolicyError> {
+    if first.starts_with(second) || second.starts_with(first) {
+        return Err(PolicyError {
+            first_name,
+            first: first.to_owned(),
+            second_name,
+            second: second.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+impl fmt::Display for OnDelete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Remove => "remove",
+            Self::Keep => "keep",
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Tests of the library from outside, in one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod flow;
