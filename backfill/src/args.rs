@@ -162,8 +162,10 @@ pub fn parse(
         (Some(Subcommands::Plan(flags)), Some((_, matches))) => (Action::Plan, flags, matches),
         _ => (Action::Run, cli.flags, &matches),
     };
-    settings(action, flags, |name| flag(matches, name).or_else(|| env(name)))
-        .map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))
+    settings(action, flags, |name| {
+        flag(matches, name).or_else(|| env(name))
+    })
+    .map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))
 }
 
 fn settings(
@@ -182,7 +184,13 @@ fn settings(
     let function_given = flags.function.is_some();
     let function = flags.function.and_then(|text| {
         let url = text.parse::<FunctionUrl>();
-        url.map_err(|error| mistake("--function", format!("{error}, such as http://127.0.0.1:8080"))).ok()
+        url.map_err(|error| {
+            mistake(
+                "--function",
+                format!("{error}, such as http://127.0.0.1:8080"),
+            )
+        })
+        .ok()
     });
     let way = match flags.mode {
         Mode::Sequential => Way::Sequential,
@@ -192,24 +200,39 @@ fn settings(
             let secret = secret.and_then(|secret| {
                 let secret = Secret::new(&secret);
                 if secret.is_none() {
-                    mistake(BACKFILL_SECRET.name, "holds what no HTTP header can carry".into());
+                    mistake(
+                        BACKFILL_SECRET.name,
+                        "holds what no HTTP header can carry".into(),
+                    );
                 }
                 secret
             });
-            Way::FanOut { function, secret, timeout: Duration::from_secs(flags.timeout.into()) }
+            Way::FanOut {
+                function,
+                secret,
+                timeout: Duration::from_secs(flags.timeout.into()),
+            }
         }
     };
     match &way {
         Way::FanOut { function: None, .. } if action == Action::Run && !function_given => {
-            mistake("--function", "is needed by --mode fan-out: the function's URL".into());
+            mistake(
+                "--function",
+                "is needed by --mode fan-out: the function's URL".into(),
+            );
         }
         Way::FanOut { .. } => {}
         _ if function_given => mistake("--function", "is for --mode fan-out only".into()),
         _ => {}
     }
-    let in_flight = flags.in_flight.map_or_else(|| default_in_flight(flags.mode), usize::from);
+    let in_flight = flags
+        .in_flight
+        .map_or_else(|| default_in_flight(flags.mode), usize::from);
     if flags.mode == Mode::Sequential && in_flight != 1 {
-        mistake("--in-flight", "is 1 in --mode sequential: one after another".into());
+        mistake(
+            "--in-flight",
+            "is 1 in --mode sequential: one after another".into(),
+        );
     }
     match config {
         Some(config) if mistakes.is_empty() => Ok(Settings {
@@ -238,12 +261,16 @@ fn default_in_flight(mode: Mode) -> usize {
 
 /// The settings that have a flag.
 fn flagged() -> impl Iterator<Item = &'static Variable> {
-    VARIABLES.iter().filter(|variable| !variable.secret && variable.name != PORT.name)
+    VARIABLES
+        .iter()
+        .filter(|variable| !variable.secret && variable.name != PORT.name)
 }
 
 fn flag(matches: &ArgMatches, name: &str) -> Option<String> {
     let known = flagged().any(|variable| variable.name == name);
-    known.then(|| matches.get_one::<String>(name).cloned()).flatten()
+    known
+        .then(|| matches.get_one::<String>(name).cloned())
+        .flatten()
 }
 
 /// The command line with one flag per setting, explained from the table of settings.
@@ -252,16 +279,28 @@ fn flag(matches: &ArgMatches, name: &str) -> Option<String> {
 fn command() -> Command {
     let settings = || {
         flagged().map(|variable| {
-            let fallback = variable.fallback.map(|name| format!(" or {name}")).unwrap_or_default();
-            let default = variable.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
+            let fallback = variable
+                .fallback
+                .map(|name| format!(" or {name}"))
+                .unwrap_or_default();
+            let default = variable
+                .default
+                .map(|text| format!(" [default: {text}]"))
+                .unwrap_or_default();
             Arg::new(variable.name)
                 .long(variable.flag())
                 .value_name("TEXT")
                 .help_heading("Store and recipe")
-                .help(format!("{} [env: {}{fallback}]{default}", variable.help, variable.name))
+                .help(format!(
+                    "{} [env: {}{fallback}]{default}",
+                    variable.help, variable.name
+                ))
         })
     };
-    let secrets = VARIABLES.iter().filter(|variable| variable.secret).chain([&BACKFILL_SECRET]);
+    let secrets = VARIABLES
+        .iter()
+        .filter(|variable| variable.secret)
+        .chain([&BACKFILL_SECRET]);
     let mut text = "Secrets, by the environment alone:\n".to_owned();
     for variable in secrets {
         text += &format!("  {:<24}{}\n", variable.name, variable.help);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use cos_thumbnails::events::Change;
-use cos_thumbnails::storage::{S3, Storage};
+use cos_thumbnails::storage::{ConfigError, S3, Storage};
 use cos_thumbnails::thumbnailer::Thumbnailer;
 use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -32,23 +32,51 @@ const INTERRUPTED: u8 = 130;
 
 /// Why a run came to no summary.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub enum Error {
+    /// The originals could not be counted.
     #[error(transparent)]
     Originals(#[from] originals::Error),
+    /// The store's settings cannot be right.
+    #[error(transparent)]
+    Store(#[from] ConfigError),
+    /// The plan could not be shown.
     #[error(transparent)]
     Plan(#[from] plan::PlanError),
+    /// The client for the function could not be built.
     #[error(transparent)]
     Function(#[from] HttpError),
+    /// Fan-out needs to know where to.
     #[error("--mode fan-out needs --function")]
     NoFunction,
-    #[error("{path:?} could not be made for the record")]
-    Record { path: PathBuf, source: io::Error },
-    #[error("{what}")]
-    Io { what: &'static str, source: io::Error },
+    /// More were asked for than there are. A run of fewer would not be the one that was meant.
     #[error("--count {count} is more than there are: {max} under {prefix:?}")]
-    TooMany { count: u64, max: u64, prefix: String },
+    TooMany {
+        /// How many were asked for.
+        count: u64,
+        /// How many there are.
+        max: u64,
+        /// Where.
+        prefix: String,
+    },
+    /// The question on the terminal was not answered.
     #[error("no number of pictures was given")]
     NoCount,
+    /// The record file cannot be made, or exists.
+    #[error("{path:?} could not be made for the record")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Input or output of this process failed.
+    #[error("{what}")]
+    Io {
+        /// What could not be done.
+        what: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
 }
 
 const RECORD: &str = "the record could not be written";
@@ -61,7 +89,11 @@ impl Error {
 
     fn exit_code(&self) -> u8 {
         match self {
-            Self::TooMany { .. } | Self::NoCount | Self::NoFunction | Self::Record { .. } => USAGE,
+            Self::Store(_)
+            | Self::TooMany { .. }
+            | Self::NoCount
+            | Self::NoFunction
+            | Self::Record { .. } => USAGE,
             Self::Originals(_) | Self::Plan(_) | Self::Function(_) | Self::Io { .. } => FAILED,
         }
     }
@@ -85,8 +117,7 @@ pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             return ExitCode::from(USAGE);
         }
     };
-    let store: Arc<dyn Storage> = Arc::new(S3::new(&settings.config.store));
-    let code = match execute(settings, store, &mut io::stdout()).await {
+    let code = match over_s3(&settings).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("backfill: {}", with_causes(&error));
@@ -96,20 +127,30 @@ pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     ExitCode::from(code)
 }
 
-/// What [`run`] does once the command line has a meaning.
-async fn execute(
-    settings: Settings,
+async fn over_s3(settings: &Settings) -> Result<u8, Error> {
+    let store = S3::new(&settings.config.store)?;
+    execute(settings, Arc::new(store), &mut io::stdout()).await
+}
+
+/// What [`run`] does once the command line has a meaning, over any store. Gives the exit code.
+///
+/// It listens for Ctrl-C and SIGTERM while it sends.
+///
+/// # Errors
+/// [`Error`], where there is no summary. A run that ends early has one, which says why.
+pub async fn execute(
+    settings: &Settings,
     store: Arc<dyn Storage>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
-    let extent = select(&settings, &store).await?;
+    let extent = select(settings, &store).await?;
     match settings.action {
         Action::Plan => {
-            let selected = selection(&settings, &store, extent);
-            plan::write(&settings, extent, selected, out).await?;
+            let selected = selection(settings, &store, extent);
+            plan::write(settings, extent, selected, out).await?;
             Ok(0)
         }
-        Action::Run => replay(&settings, store, extent, out).await,
+        Action::Run => replay(settings, store, extent, out).await,
     }
 }
 
@@ -130,7 +171,11 @@ async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Extent,
         let extent = extent(first(count)).await?;
         if extent.pictures < count {
             let prefix = settings.config.policy.source_prefix().to_owned();
-            return Err(Error::TooMany { count, max: extent.pictures, prefix });
+            return Err(Error::TooMany {
+                count,
+                max: extent.pictures,
+                prefix,
+            });
         }
         return Ok(extent);
     }
@@ -201,11 +246,14 @@ async fn replay(
     let summary = measure.summary(ended_early);
     let code = exit_code(&summary, replay.stop.is_cancelled());
     let text = if settings.json {
-        serde_json::to_string(&summary).map_err(io::Error::from).map(|json| json + "\n")
+        serde_json::to_string(&summary)
+            .map_err(io::Error::from)
+            .map(|json| json + "\n")
     } else {
         Ok(report::text(&run, &summary))
     };
-    text.and_then(|text| out.write_all(text.as_bytes())).map_err(Error::io(OUTPUT))?;
+    text.and_then(|text| out.write_all(text.as_bytes()))
+        .map_err(Error::io(OUTPUT))?;
     record(&Line::Summary(Box::new(summary))).map_err(Error::io(RECORD))?;
     Ok(code)
 }
@@ -226,7 +274,11 @@ fn target(settings: &Settings, store: Arc<dyn Storage>) -> Result<Arc<dyn Target
             let thumbnailer = Thumbnailer::new(store, settings.config.policy.clone());
             Arc::new(InProcess::new(Arc::new(thumbnailer)))
         }
-        Way::FanOut { function, secret, timeout } => {
+        Way::FanOut {
+            function,
+            secret,
+            timeout,
+        } => {
             let function = function.clone().ok_or(Error::NoFunction)?;
             Arc::new(Http::new(function, secret.clone(), *timeout)?)
         }
@@ -237,7 +289,11 @@ fn header(settings: &Settings, extent: Extent) -> record::Run {
     let started = Utc::now();
     record::Run {
         // Sortable by time; the random part keeps runs apart that begin together.
-        run: format!("{}-{:08x}", started.format("%Y%m%dT%H%M%SZ"), fastrand::u32(..)),
+        run: format!(
+            "{}-{:08x}",
+            started.format("%Y%m%dT%H%M%SZ"),
+            fastrand::u32(..)
+        ),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mode: settings.way.mode(),
         pictures: extent.pictures,

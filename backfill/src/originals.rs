@@ -34,21 +34,31 @@ pub fn originals(
     policy: Policy,
 ) -> impl Stream<Item = Result<Change, Error>> + Send + 'static {
     let prefix = policy.source_prefix().to_owned();
-    let first = Some(ListOptions { prefix, ..ListOptions::default() });
+    let first = Some(ListOptions {
+        prefix,
+        ..ListOptions::default()
+    });
     let pages = stream::try_unfold((store, first), |(store, options)| async move {
-        let Some(options) = options else { return Ok::<_, Error>(None) };
+        let Some(options) = options else {
+            return Ok::<_, Error>(None);
+        };
         let page = store.list(options.clone()).await?;
-        let next = page
-            .next
-            .map(|token| ListOptions { continuation_token: Some(token), ..options });
-        Ok(Some((stream::iter(page.objects.into_iter().map(Ok)), (store, next))))
+        let next = page.next.map(|token| ListOptions {
+            continuation_token: Some(token),
+            ..options
+        });
+        Ok(Some((
+            stream::iter(page.objects.into_iter().map(Ok)),
+            (store, next),
+        )))
     });
     let mut before: Option<Key> = None;
     pages.try_flatten().try_filter_map(move |listed: Listed| {
         let item = match before.replace(listed.key.clone()) {
-            Some(before) if before >= listed.key => {
-                Err(Error::NotAscending { before, after: listed.key })
-            }
+            Some(before) if before >= listed.key => Err(Error::NotAscending {
+                before,
+                after: listed.key,
+            }),
             _ => Ok(original(&policy, listed)),
         };
         std::future::ready(item)
@@ -58,7 +68,10 @@ pub fn originals(
 fn original(policy: &Policy, listed: Listed) -> Option<Change> {
     let change = Change {
         operation: Operation::Write,
-        object: ObjectId { bucket: policy.bucket().clone(), key: listed.key },
+        object: ObjectId {
+            bucket: policy.bucket().clone(),
+            key: listed.key,
+        },
         etag: Some(listed.etag),
         length: Some(listed.length),
         content_type: None,

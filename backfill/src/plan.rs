@@ -41,13 +41,19 @@ struct Planned {
 impl Planned {
     fn new(policy: &Policy, change: Change) -> Self {
         let (writes, rejected) = match policy.decide(&change) {
-            Decision::Make(plan) => {
-                (plan.outputs.into_iter().map(|output| output.key).collect(), None)
-            }
+            Decision::Make(plan) => (
+                plan.outputs.into_iter().map(|output| output.key).collect(),
+                None,
+            ),
             Decision::Reject(reason) | Decision::Skip(reason) => (Vec::new(), Some(reason)),
             Decision::Refuse(_) => (Vec::new(), None),
         };
-        Self { key: change.object.key, bytes: change.length, writes, rejected }
+        Self {
+            key: change.object.key,
+            bytes: change.length,
+            writes,
+            rejected,
+        }
     }
 }
 
@@ -63,8 +69,7 @@ pub async fn write(
     out: &mut impl Write,
 ) -> Result<(), PlanError> {
     let policy = &settings.config.policy;
-    let mut originals =
-        std::pin::pin!(originals.map_ok(|change| Planned::new(policy, change)));
+    let mut originals = std::pin::pin!(originals.map_ok(|change| Planned::new(policy, change)));
     if settings.json {
         while let Some(planned) = originals.try_next().await? {
             serde_json::to_writer(&mut *out, &planned).map_err(io::Error::from)?;
@@ -74,7 +79,9 @@ pub async fn write(
     }
     head(settings, extent, out)?;
     for _ in 0..EXAMPLES {
-        let Some(planned) = originals.try_next().await? else { break };
+        let Some(planned) = originals.try_next().await? else {
+            break;
+        };
         writeln!(out, "{}", planned.key)?;
         if let Some(reason) = planned.rejected {
             writeln!(out, "  would be rejected: {reason}")?;
@@ -84,7 +91,11 @@ pub async fn write(
         }
     }
     if extent.pictures > EXAMPLES as u64 {
-        writeln!(out, "and {} more; --json lists all", extent.pictures - EXAMPLES as u64)?;
+        writeln!(
+            out,
+            "and {} more; --json lists all",
+            extent.pictures - EXAMPLES as u64
+        )?;
     }
     Ok(())
 }
@@ -92,7 +103,12 @@ pub async fn write(
 fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result<()> {
     let policy = &settings.config.policy;
     let recipe = policy.recipe();
-    let sizes = recipe.sizes().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let sizes = recipe
+        .sizes()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     writeln!(out, "A plan: nothing is sent, nothing is written.")?;
     writeln!(
         out,
@@ -101,7 +117,12 @@ fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result
         settings.config.store.endpoint,
         policy.source_prefix()
     )?;
-    writeln!(out, "originals  {}, {}", extent.pictures, DecimalBytes(extent.bytes))?;
+    writeln!(
+        out,
+        "originals  {}, {}",
+        extent.pictures,
+        DecimalBytes(extent.bytes)
+    )?;
     writeln!(
         out,
         "recipe     {} px, quality {}, fingerprint {}",
@@ -110,18 +131,33 @@ fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result
         recipe.fingerprint()
     )?;
     let thumbnails = extent.pictures.saturating_mul(recipe.sizes().len() as u64);
-    writeln!(out, "writes     up to {thumbnails} thumbnails; those that stand are made anew")?;
+    writeln!(
+        out,
+        "writes     up to {thumbnails} thumbnails; those that stand are made anew"
+    )?;
     let in_flight = settings.in_flight;
     let mode = settings.way.mode().name();
     match &settings.way {
         Way::Sequential | Way::Parallel => {
-            writeln!(out, "mode       {mode}: {in_flight} in flight, in this process")?;
+            writeln!(
+                out,
+                "mode       {mode}: {in_flight} in flight, in this process"
+            )?;
         }
-        Way::FanOut { function: Some(function), .. } => {
-            writeln!(out, "mode       {mode}: {in_flight} in flight, to {function}")?;
+        Way::FanOut {
+            function: Some(function),
+            ..
+        } => {
+            writeln!(
+                out,
+                "mode       {mode}: {in_flight} in flight, to {function}"
+            )?;
         }
         Way::FanOut { function: None, .. } => {
-            writeln!(out, "mode       {mode}: {in_flight} in flight, to the function (--function)")?;
+            writeln!(
+                out,
+                "mode       {mode}: {in_flight} in flight, to the function (--function)"
+            )?;
         }
     }
     writeln!(out)

@@ -219,7 +219,11 @@ impl Writer {
     /// # Errors
     /// The file cannot be made; it exists already, as no run overwrites another's record.
     pub fn create(path: &Path) -> io::Result<Self> {
-        OpenOptions::new().write(true).create_new(true).open(path).map(Self)
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .map(Self)
     }
 
     /// Appends one line.
@@ -230,5 +234,44 @@ impl Writer {
         let mut json = serde_json::to_vec(line)?;
         json.push(b'\n');
         self.0.write_all(&json)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_run_overwrites_anothers_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.ndjson");
+        Writer::create(&path).unwrap();
+        assert_eq!(
+            Writer::create(&path).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+    }
+
+    #[test]
+    fn a_key_that_would_break_the_line_stays_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.ndjson");
+        let picture = Picture {
+            n: 1,
+            key: Key::new("images/a\nb\u{2028}\u{1b}[31m\"é"),
+            bytes: Some(1),
+            submitted_us: 1,
+            sent_us: 2,
+            finished_us: 3,
+            attempts: 1,
+            end: End::Error("two\nlines".into()),
+        };
+        let line = Line::Picture(Box::new(picture));
+        Writer::create(&path).unwrap().write(&line).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.starts_with(r#"{"record":"picture","n":1,"#), "{text}");
+        assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line);
     }
 }

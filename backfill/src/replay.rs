@@ -89,7 +89,11 @@ impl Replay {
         let mut result = Ok(());
         while let Some(picture) = pictures.next().await {
             let ended = picture.map_err(ReplayError::Originals).and_then(|picture| {
-                if result.is_ok() { finished(picture).map_err(ReplayError::Record) } else { Ok(()) }
+                if result.is_ok() {
+                    finished(picture).map_err(ReplayError::Record)
+                } else {
+                    Ok(())
+                }
             });
             if let Err(error) = ended {
                 halt.cancel();
@@ -123,12 +127,14 @@ impl Call {
         let (key, bytes) = (self.change.object.key.clone(), self.change.length);
         let submitted_us = since(started);
         // A task of its own, so that calls run on all threads, and one that panics fails alone.
-        let attempts = tokio::spawn(self.attempts()).await.unwrap_or_else(|_| Attempts {
-            number: 1,
-            last_sent_us: submitted_us,
-            finished_us: since(started),
-            result: Err(TargetError::Panicked),
-        });
+        let attempts = tokio::spawn(self.attempts())
+            .await
+            .unwrap_or_else(|_| Attempts {
+                number: 1,
+                last_sent_us: submitted_us,
+                finished_us: since(started),
+                result: Err(TargetError::Panicked),
+            });
         Picture {
             n,
             key,
@@ -145,9 +151,15 @@ impl Call {
     }
 
     async fn attempts(self) -> Attempts {
-        let Self { n, change, target, replay, started } = self;
+        let Self {
+            n,
+            change,
+            target,
+            replay,
+            started,
+        } = self;
         let event = Event::new(format!("backfill-{}-{n}", replay.run), Utc::now(), change)
-            .with_extension(BACKFILL_RUN, replay.run);
+            .with_extension(BACKFILL_RUN, replay.run.as_str());
         let (mut number, mut last_sent_us) = (0, since(started));
         let stop = replay.stop;
         let attempt = || {
@@ -159,7 +171,11 @@ impl Call {
             }
             let (target, event) = (&target, &event);
             async move {
-                if interrupted { Err(TargetError::Interrupted) } else { target.send(event).await }
+                if interrupted {
+                    Err(TargetError::Interrupted)
+                } else {
+                    target.send(event).await
+                }
             }
         };
         let waiting = stop.clone();
@@ -180,7 +196,12 @@ impl Call {
                 }
             })
             .await;
-        Attempts { number, last_sent_us, finished_us: since(started), result }
+        Attempts {
+            number,
+            last_sent_us,
+            finished_us: since(started),
+            result,
+        }
     }
 }
 

@@ -16,8 +16,18 @@ pub fn text(run: &Run, summary: &Summary) -> String {
 }
 
 fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
-    writeln!(out, "run {}: {}, {} in flight", run.run, run.mode.name(), run.in_flight)?;
-    write!(out, "{} of {} pictures:", summary.finished, summary.pictures)?;
+    writeln!(
+        out,
+        "run {}: {}, {} in flight",
+        run.run,
+        run.mode.name(),
+        run.in_flight
+    )?;
+    write!(
+        out,
+        "{} of {} pictures:",
+        summary.finished, summary.pictures
+    )?;
     for verdict in [Verdict::Made, Verdict::Duplicate, Verdict::Rejected] {
         write!(out, " {} {verdict},", summary.count(verdict))?;
     }
@@ -26,7 +36,11 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
             write!(out, " {} {verdict},", summary.count(verdict))?;
         }
     }
-    writeln!(out, " {} failed; {} retries", summary.failed, summary.retries)?;
+    writeln!(
+        out,
+        " {} failed; {} retries",
+        summary.failed, summary.retries
+    )?;
     if let Some(why) = &summary.ended_early {
         writeln!(out, "ended early: {why}")?;
     }
@@ -47,8 +61,17 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
     )?;
     stages(out, summary)?;
     if summary.recipes.iter().any(|recipe| *recipe != run.recipe) {
-        let found = summary.recipes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        writeln!(out, "note: made by recipe {found}, not by {} as configured here", run.recipe)?;
+        let found = summary
+            .recipes
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        writeln!(
+            out,
+            "note: made by recipe {found}, not by {} as configured here",
+            run.recipe
+        )?;
     }
     for failure in &summary.failures {
         writeln!(out, "failed: {}: {}", failure.key, failure.error)?;
@@ -97,7 +120,11 @@ fn stages(out: &mut String, summary: &Summary) -> std::fmt::Result {
 fn row(out: &mut String, name: &str, times: &Spread) -> std::fmt::Result {
     write!(out, "{name:<10}{:>10}", times.pictures)?;
     for us in [times.p50_us, times.p95_us, times.p99_us, times.max_us] {
-        write!(out, "{:>12}", format!("{}.{:02}", us / 1000, us % 1000 / 10))?;
+        write!(
+            out,
+            "{:>12}",
+            format!("{}.{:02}", us / 1000, us % 1000 / 10)
+        )?;
     }
     writeln!(out)
 }

@@ -71,7 +71,12 @@ impl Http {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .build(connector);
-        Ok(Self { client, url: url.0, authorization: secret.map(|secret| secret.0), timeout })
+        Ok(Self {
+            client,
+            url: url.0,
+            authorization: secret.map(|secret| secret.0),
+            timeout,
+        })
     }
 
     async fn exchange(&self, event: &Event) -> Result<Outcome, TargetError> {
@@ -81,7 +86,9 @@ impl Http {
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = headers;
         if let Some(authorization) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            request
+                .headers_mut()
+                .insert(AUTHORIZATION, authorization.clone());
         }
         let response = self
             .client
@@ -95,7 +102,9 @@ impl Http {
             serde_json::from_slice(&body).map_err(|error| TargetError::NotAnOutcome(error.into()))
         } else {
             // The status counts even where the text beside it breaks off.
-            let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            let body = body
+                .map(http_body_util::Collected::to_bytes)
+                .unwrap_or_default();
             Err(refused(head.status, &head.headers, &body))
         }
     }
@@ -113,8 +122,9 @@ impl Target for Http {
 /// Root certificates are read for https alone: an image from scratch may have none.
 fn tls(url: &FunctionUrl) -> Result<ClientConfig, HttpError> {
     use hyper_rustls::ConfigBuilderExt;
-    let builder = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()?;
     let builder = if url.is_https() {
         builder.with_native_roots().map_err(HttpError::Roots)?
     } else {
@@ -124,7 +134,11 @@ fn tls(url: &FunctionUrl) -> Result<ClientConfig, HttpError> {
 }
 
 fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> TargetError {
-    if error.is::<LengthLimitError>() { TargetError::TooLong } else { TargetError::Transport(error) }
+    if error.is::<LengthLimitError>() {
+        TargetError::TooLong
+    } else {
+        TargetError::Transport(error)
+    }
 }
 
 fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TargetError {
@@ -132,13 +146,23 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TargetError 
         .trim()
         .chars()
         .take(DETAIL_CHARS)
-        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect();
     let retry_after = headers
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| retry_after(value, SystemTime::now()));
-    TargetError::Status { status, retry_after, detail }
+    TargetError::Status {
+        status,
+        retry_after,
+        detail,
+    }
 }
 
 /// `Retry-After` in either of its forms, seconds or an HTTP date (RFC 9110, 10.2.3). A date that is
@@ -184,7 +208,10 @@ impl FromStr for FunctionUrl {
     fn from_str(text: &str) -> Result<Self, FunctionUrlError> {
         let url: Uri = text.parse().map_err(|_| FunctionUrlError::Invalid)?;
         let mut parts = url.into_parts();
-        let known = parts.scheme.as_ref().is_some_and(|scheme| matches!(scheme.as_str(), "http" | "https"));
+        let known = parts
+            .scheme
+            .as_ref()
+            .is_some_and(|scheme| matches!(scheme.as_str(), "http" | "https"));
         match &parts.authority {
             Some(authority) if authority.as_str().contains('@') => {
                 return Err(FunctionUrlError::Credentials);
@@ -192,10 +219,16 @@ impl FromStr for FunctionUrl {
             Some(authority) if known && !authority.host().is_empty() => {}
             _ => return Err(FunctionUrlError::Scheme),
         }
-        if parts.path_and_query.as_ref().is_none_or(|path| path.as_str() == "/") {
+        if parts
+            .path_and_query
+            .as_ref()
+            .is_none_or(|path| path.as_str() == "/")
+        {
             parts.path_and_query = Some(PathAndQuery::from_static("/events"));
         }
-        Uri::from_parts(parts).map(Self).map_err(|_| FunctionUrlError::Invalid)
+        Uri::from_parts(parts)
+            .map(Self)
+            .map_err(|_| FunctionUrlError::Invalid)
     }
 }
 
@@ -238,8 +271,17 @@ mod tests {
         assert_eq!(shown("ftp://h/"), Err(FunctionUrlError::Scheme));
         assert_eq!(shown("/events"), Err(FunctionUrlError::Scheme));
         assert_eq!(shown("h o"), Err(FunctionUrlError::Invalid));
-        assert_eq!(shown("http://user:pw@h/"), Err(FunctionUrlError::Credentials));
-        assert_eq!("http://h/in?x=1".parse::<FunctionUrl>().unwrap().to_string(), "http://h/in");
+        assert_eq!(
+            shown("http://user:pw@h/"),
+            Err(FunctionUrlError::Credentials)
+        );
+        assert_eq!(
+            "http://h/in?x=1"
+                .parse::<FunctionUrl>()
+                .unwrap()
+                .to_string(),
+            "http://h/in"
+        );
     }
 
     #[test]
@@ -247,7 +289,10 @@ mod tests {
         let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         let read = |value: &str| retry_after(value, now);
         assert_eq!(read("7"), Some(Duration::from_secs(7)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:57 GMT"), Some(Duration::from_secs(20)));
+        assert_eq!(
+            read("Sun, 06 Nov 1994 08:49:57 GMT"),
+            Some(Duration::from_secs(20))
+        );
         assert_eq!(read("Sun, 06 Nov 1994 08:49:00 GMT"), Some(Duration::ZERO));
         assert_eq!(read("soon"), None);
         assert_eq!(read("-1"), None);
@@ -269,7 +314,10 @@ mod tests {
         let long = format!("a\nb\u{1b}[31m{}", "x".repeat(1000));
         let error = refused(StatusCode::FORBIDDEN, &HeaderMap::new(), long.as_bytes());
         let shown = error.to_string();
-        assert!(shown.starts_with("the function answered 403 Forbidden: a b [31mxxx"), "{shown}");
+        assert!(
+            shown.starts_with("the function answered 403 Forbidden: a b [31mxxx"),
+            "{shown}"
+        );
         assert!(shown.len() < 260 && !shown.contains(['\n', '\u{1b}']));
     }
 }

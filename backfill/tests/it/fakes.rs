@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn change(key: &str) -> Change {
     Change {
         operation: Operation::Write,
-        object: ObjectId { bucket: Bucket::new("b"), key: Key::new(key) },
+        object: ObjectId {
+            bucket: Bucket::new("b"),
+            key: Key::new(key),
+        },
         etag: None,
         length: Some(10),
         content_type: None,
@@ -43,7 +46,9 @@ pub(crate) fn replay(in_flight: usize) -> Replay {
     Replay {
         run: "run1".into(),
         in_flight,
-        retry: ExponentialBuilder::new().with_min_delay(Duration::from_micros(1)).with_max_times(2),
+        retry: ExponentialBuilder::new()
+            .with_min_delay(Duration::from_micros(1))
+            .with_max_times(2),
         stop: CancellationToken::new(),
     }
 }

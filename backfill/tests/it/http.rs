@@ -1,7 +1,7 @@
 //! The HTTP target against a server that answers by script.
 
-use std::convert::Infallible;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -84,12 +84,21 @@ impl Server {
                 });
             }
         });
-        Self { address, received, serving }
+        Self {
+            address,
+            received,
+            serving,
+        }
     }
 
     fn target(&self, secret: Option<&str>, timeout: Duration) -> Http {
         let url = format!("http://{}", self.address).parse().unwrap();
-        Http::new(url, secret.map(|secret| Secret::new(secret).unwrap()), timeout).unwrap()
+        Http::new(
+            url,
+            secret.map(|secret| Secret::new(secret).unwrap()),
+            timeout,
+        )
+        .unwrap()
     }
 }
 
@@ -107,8 +116,16 @@ async fn answer(
         headers: head.headers,
         body,
     });
-    let full = |text: String| Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
-    let next = script.lock().unwrap().pop_front().expect("more requests than the script has");
+    let full = |text: String| {
+        Full::new(Bytes::from(text))
+            .map_err(|never| match never {})
+            .boxed()
+    };
+    let next = script
+        .lock()
+        .unwrap()
+        .pop_front()
+        .expect("more requests than the script has");
     match next {
         Answer::Made => Response::new(full(serde_json::to_string(&made(&event)).unwrap())),
         Answer::Status(status, headers, text) => {
@@ -127,7 +144,9 @@ async fn answer(
         }
         Answer::Endless => {
             let frame = || Ok(Frame::data(Bytes::from_static(&[b' '; 64 * 1024])));
-            Response::new(BodyExt::boxed(StreamBody::new(stream::iter(std::iter::repeat_with(frame)))))
+            Response::new(BodyExt::boxed(StreamBody::new(stream::iter(
+                std::iter::repeat_with(frame),
+            ))))
         }
     }
 }
@@ -162,21 +181,36 @@ async fn an_event_arrives_as_it_was_sent_and_its_outcome_comes_back() {
 #[tokio::test]
 async fn the_secret_goes_into_the_authorization_header() {
     let server = Server::start(&[Answer::Made]).await;
-    server.target(Some("canary"), PATIENT).send(&event()).await.unwrap();
-    assert_eq!(server.received.lock().unwrap()[0].headers["authorization"], "Bearer canary");
+    server
+        .target(Some("canary"), PATIENT)
+        .send(&event())
+        .await
+        .unwrap();
+    assert_eq!(
+        server.received.lock().unwrap()[0].headers["authorization"],
+        "Bearer canary"
+    );
 }
 
 #[tokio::test]
 async fn overload_says_when_to_come_back() {
-    let error = send(&[Answer::Status(429, &[("retry-after", "3")], "busy")], PATIENT)
-        .await
-        .unwrap_err();
+    let error = send(
+        &[Answer::Status(429, &[("retry-after", "3")], "busy")],
+        PATIENT,
+    )
+    .await
+    .unwrap_err();
     assert!(error.is_retryable());
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
-    assert_eq!(error.to_string(), "the function answered 429 Too Many Requests: busy");
+    assert_eq!(
+        error.to_string(),
+        "the function answered 429 Too Many Requests: busy"
+    );
 
     let past = &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
-    let error = send(&[Answer::Status(503, past, "")], PATIENT).await.unwrap_err();
+    let error = send(&[Answer::Status(503, past, "")], PATIENT)
+        .await
+        .unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::ZERO));
 }
 
@@ -204,7 +238,9 @@ async fn a_function_that_comes_back_gets_the_same_event_again() {
 
 #[tokio::test]
 async fn a_function_that_hangs_is_given_up_after_the_time_out() {
-    let error = send(&[Answer::Hang], Duration::from_millis(50)).await.unwrap_err();
+    let error = send(&[Answer::Hang], Duration::from_millis(50))
+        .await
+        .unwrap_err();
     assert!(matches!(error, TargetError::TimedOut(_)), "{error:?}");
     assert!(error.is_retryable());
 }
@@ -212,12 +248,16 @@ async fn a_function_that_hangs_is_given_up_after_the_time_out() {
 #[tokio::test]
 async fn refusals_and_faults_are_final() {
     for status in [301, 400, 401, 403, 404, 413, 415, 500] {
-        let error = send(&[Answer::Status(status, &[], "no")], PATIENT).await.unwrap_err();
+        let error = send(&[Answer::Status(status, &[], "no")], PATIENT)
+            .await
+            .unwrap_err();
         assert!(!error.is_retryable(), "{status}");
         assert!(error.to_string().contains(&status.to_string()), "{error}");
     }
     for status in [429, 502, 503, 504] {
-        let error = send(&[Answer::Status(status, &[], "")], PATIENT).await.unwrap_err();
+        let error = send(&[Answer::Status(status, &[], "")], PATIENT)
+            .await
+            .unwrap_err();
         assert!(error.is_retryable(), "{status}");
     }
 }
@@ -238,7 +278,9 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
 
 #[tokio::test]
 async fn success_without_an_outcome_is_no_success() {
-    let error = send(&[Answer::Status(200, &[], "OK")], PATIENT).await.unwrap_err();
+    let error = send(&[Answer::Status(200, &[], "OK")], PATIENT)
+        .await
+        .unwrap_err();
     assert!(matches!(error, TargetError::NotAnOutcome(_)), "{error:?}");
     assert!(!error.is_retryable());
 }

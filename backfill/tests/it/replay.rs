@@ -47,7 +47,9 @@ impl Fake {
 
     fn sent_keys(&self) -> Vec<String> {
         let sent = self.sent.lock().unwrap();
-        sent.iter().map(|event| event.change().object.key.as_str().to_owned()).collect()
+        sent.iter()
+            .map(|event| event.change().object.key.as_str().to_owned())
+            .collect()
     }
 }
 
@@ -94,10 +96,14 @@ async fn run(
 ) -> (Vec<Picture>, Result<(), ReplayError>) {
     let mut pictures = Vec::new();
     let result = replay
-        .run(originals, Arc::clone(target) as Arc<dyn Target>, |picture| {
-            pictures.push(picture);
-            Ok(())
-        })
+        .run(
+            originals,
+            Arc::clone(target) as Arc<dyn Target>,
+            |picture| {
+                pictures.push(picture);
+                Ok(())
+            },
+        )
         .await;
     (pictures, result)
 }
@@ -117,7 +123,9 @@ async fn each_original_is_one_event_as_code_engine_sends_it() {
     assert_eq!(pictures[1].n, 2);
     assert_eq!(pictures[1].bytes, Some(10));
     assert_eq!(pictures[1].attempts, 1);
-    assert!(matches!(&pictures[1].end, End::Outcome(outcome) if outcome.key == Key::new("images/é")));
+    assert!(
+        matches!(&pictures[1].end, End::Outcome(outcome) if outcome.key == Key::new("images/é"))
+    );
 }
 
 #[tokio::test]
@@ -130,7 +138,10 @@ async fn one_in_flight_keeps_the_order() {
     assert!(pictures.iter().map(|picture| picture.n).eq(1..=50));
     assert!(pictures.is_sorted_by_key(|picture| picture.submitted_us));
     for pair in pictures.windows(2) {
-        assert!(pair[0].finished_us <= pair[1].submitted_us, "{pair:?} overlap");
+        assert!(
+            pair[0].finished_us <= pair[1].submitted_us,
+            "{pair:?} overlap"
+        );
     }
 }
 
@@ -173,19 +184,27 @@ async fn what_can_succeed_later_is_tried_again_and_the_rest_is_not() {
             (picture.key.as_str(), picture.attempts, failed)
         })
         .collect();
-    assert_eq!(seen, [
-        ("refused", 1, true),
-        ("internal", 1, true),
-        ("once", 2, false),
-        ("twice", 3, false),
-        ("ever", 3, true),
-        ("good", 1, false),
-    ]);
+    assert_eq!(
+        seen,
+        [
+            ("refused", 1, true),
+            ("internal", 1, true),
+            ("once", 2, false),
+            ("twice", 3, false),
+            ("ever", 3, true),
+            ("good", 1, false),
+        ]
+    );
     let error = End::Error("the function answered 504 Gateway Timeout".into());
     assert_eq!(pictures[4].end, error);
-    let ids: Vec<_> =
-        target.sent.lock().unwrap()[3..6].iter().map(|event| event.id().to_owned()).collect();
-    assert_eq!(ids[0], "backfill-run1-3", "a retried event keeps its id: {ids:?}");
+    let ids: Vec<_> = target.sent.lock().unwrap()[3..6]
+        .iter()
+        .map(|event| event.id().to_owned())
+        .collect();
+    assert_eq!(
+        ids[0], "backfill-run1-3",
+        "a retried event keeps its id: {ids:?}"
+    );
     assert!(pictures[2].submitted_us <= pictures[2].sent_us);
     assert!(pictures[2].sent_us <= pictures[2].finished_us);
 }
@@ -200,7 +219,10 @@ async fn retry_after_is_waited_for_and_delays_grow_up_to_a_bound() {
     let waited = started.elapsed();
     assert_eq!(pictures[0].attempts, 2);
     // 40 s as asked, then 0.2 s with up to as much again.
-    assert!((40_200..=40_500).contains(&waited.as_millis()), "{waited:?}");
+    assert!(
+        (40_200..=40_500).contains(&waited.as_millis()),
+        "{waited:?}"
+    );
 
     let target = Arc::new(Fake::new().with_fault("down", 99, StatusCode::SERVICE_UNAVAILABLE));
     let started = Instant::now();
@@ -208,7 +230,10 @@ async fn retry_after_is_waited_for_and_delays_grow_up_to_a_bound() {
     let waited = started.elapsed();
     assert_eq!(pictures[0].attempts, 9);
     // 0.2 + 0.4 + 0.8 + 1.6 + 3.2 + 6.4 + 10 + 10 s, each with up to as much again.
-    assert!((32_600..=65_300).contains(&waited.as_millis()), "{waited:?}");
+    assert!(
+        (32_600..=65_300).contains(&waited.as_millis()),
+        "{waited:?}"
+    );
 }
 
 #[tokio::test]
@@ -242,7 +267,11 @@ async fn a_stopped_run_sends_nothing_more_and_awaits_what_is_in_flight() {
     result.unwrap();
     assert_eq!(target.sent_keys().len(), 5);
     assert_eq!(pictures.len(), 5);
-    assert!(pictures.iter().all(|picture| matches!(picture.end, End::Outcome(_))));
+    assert!(
+        pictures
+            .iter()
+            .all(|picture| matches!(picture.end, End::Outcome(_)))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -259,7 +288,10 @@ async fn a_stopped_run_does_not_wait_to_try_again() {
     assert_eq!(started.elapsed().as_secs(), 1);
     assert_eq!(target.sent_keys().len(), 1);
     assert_eq!(pictures[0].attempts, 1);
-    assert_eq!(pictures[0].end, End::Error("interrupted while waiting to try again".into()));
+    assert_eq!(
+        pictures[0].end,
+        End::Error("interrupted while waiting to try again".into())
+    );
 }
 
 #[tokio::test]
@@ -269,7 +301,11 @@ async fn a_record_that_cannot_be_written_ends_the_run() {
     let result = replay(1)
         .run(numbered(100), target, |_| {
             handed += 1;
-            if handed == 3 { Err(io::Error::other("disk full")) } else { Ok(()) }
+            if handed == 3 {
+                Err(io::Error::other("disk full"))
+            } else {
+                Ok(())
+            }
         })
         .await;
     assert!(matches!(result, Err(ReplayError::Record(error)) if error.to_string() == "disk full"));
@@ -279,10 +315,15 @@ async fn a_record_that_cannot_be_written_ends_the_run() {
 #[tokio::test]
 async fn a_listing_that_breaks_off_ends_the_run_after_what_is_in_flight() {
     let target = Arc::new(Fake::new());
-    let broken = ListingError::NotAscending { before: Key::new("b"), after: Key::new("a") };
-    let originals =
-        stream::iter([Ok(change("images/1")), Ok(change("images/2")), Err(broken)]);
+    let broken = ListingError::NotAscending {
+        before: Key::new("b"),
+        after: Key::new("a"),
+    };
+    let originals = stream::iter([Ok(change("images/1")), Ok(change("images/2")), Err(broken)]);
     let (pictures, result) = run(&replay(8), originals, &target).await;
     assert_eq!(pictures.len(), 2);
-    assert!(matches!(result, Err(ReplayError::Originals(_))), "{result:?}");
+    assert!(
+        matches!(result, Err(ReplayError::Originals(_))),
+        "{result:?}"
+    );
 }
