@@ -38,7 +38,11 @@ impl Error {
     /// A failure of `operation` (an S3 action, such as `GetObject`).
     #[must_use]
     pub fn new(kind: Kind, operation: &'static str) -> Self {
-        Self { kind, operation, source: None }
+        Self {
+            kind,
+            operation,
+            source: None,
+        }
     }
 
     /// The same with its cause.
@@ -48,7 +52,11 @@ impl Error {
         operation: &'static str,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { kind, operation, source: Some(source.into()) }
+        Self {
+            kind,
+            operation,
+            source: Some(source.into()),
+        }
     }
 
     /// What kind of failure.

@@ -1,3 +1,5 @@
+use super::Error;
+
 /// What a picture may demand at most. Looked at before any pixel is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -20,4 +22,32 @@ impl Default for Limits {
             max_decoded_bytes: 1 << 30,
         }
     }
+}
+
+impl Limits {
+    pub(super) fn check_file(&self, bytes: &[u8]) -> Result<(), Error> {
+        at_most("file length in bytes", bytes.len() as u64, self.max_bytes)
+    }
+
+    pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), Error> {
+        let (width, height) = (u64::from(width), u64::from(height));
+        at_most("width in pixels", width, self.max_side.into())?;
+        at_most("height in pixels", height, self.max_side.into())?;
+        at_most("number of pixels", width * height, self.max_pixels)
+    }
+
+    pub(super) fn check_peak(&self, peak_bytes: u64) -> Result<(), Error> {
+        at_most(
+            "memory for decoding in bytes",
+            peak_bytes,
+            self.max_decoded_bytes,
+        )
+    }
+}
+
+fn at_most(what: &'static str, value: u64, limit: u64) -> Result<(), Error> {
+    if value > limit {
+        return Err(Error::TooLarge { what, value, limit });
+    }
+    Ok(())
 }

@@ -87,9 +87,11 @@ impl<'a> Flow<'a> {
         let etag = &original.head.etag;
         match self.render(original).await {
             Ok(rendered) => self.store_all(etag, rendered, marked).await,
+            Err(_) if original.body.is_empty() => {
+                self.reject(Some(etag), Reason::Empty, "the object has no bytes".to_owned()).await
+            }
             Err(rejection) => {
-                let (reason, message) = (reason(&rejection), rejection.to_string());
-                self.reject(Some(etag), reason, message).await
+                self.reject(Some(etag), reason(&rejection), with_causes(&rejection)).await
             }
         }
     }
@@ -346,16 +348,24 @@ fn found(head: Result<Head, storage::Error>) -> Result<Option<Head>, storage::Er
     }
 }
 
+/// An error and its causes in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 /// A rejection in the words of the records.
 fn reason(rejection: &thumbnail::Error) -> Reason {
     use thumbnail::Error;
     match rejection {
-        Error::Empty => Reason::Empty,
         Error::NotAPicture => Reason::NotAPicture,
         Error::Unsupported { .. } => Reason::Unsupported,
-        Error::Malformed(_) => Reason::Malformed,
+        Error::Malformed { .. } => Reason::Malformed,
         Error::Truncated { .. } => Reason::Truncated,
         Error::TooLarge { .. } => Reason::TooLarge,
         Error::Stopped => Reason::Stopped,
+        Error::Failed { .. } => Reason::Internal,
     }
 }

@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod events;
+mod architecture;
 mod flow;
+mod storage;

@@ -1,0 +1,206 @@
+use std::fmt;
+
+use http::Uri;
+
+use crate::object::Bucket;
+
+/// Where a bucket is, and who asks.
+///
+/// Nothing is read from the environment, from files or from a metadata service: what is not said
+/// here is not used.
+#[derive(Debug, Clone)]
+pub struct S3Config {
+    /// The store's URL, `https://` or `http://`, without path or query, such as
+    /// `https://s3.private.eu-de.cloud-object-storage.appdomain.cloud`. A bare host name, as IBM's
+    /// list of endpoints prints them, means `https://`.
+    pub endpoint: String,
+    /// The region that requests are signed for, such as `eu-de`. IBM Cloud Object Storage takes any.
+    pub region: String,
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The credentials that every request is signed with.
+    pub credentials: Credentials,
+}
+
+/// HMAC credentials for AWS Signature Version 4; IBM creates them with a service credential that has
+/// `{"HMAC": true}`. The secret is never shown, not even by `Debug`.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The access key ID: a name, no secret.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &"<redacted>")
+            .finish()
+    }
+}
+
+/// Why an [`S3Config`] cannot be used. The values are not repeated: an endpoint or a key that was
+/// pasted into the wrong field may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The endpoint is no URL of a host.
+    #[error("the endpoint is not an http:// or https:// URL of a host without user, path or query")]
+    Endpoint,
+    /// The region is empty or has characters that no region has.
+    #[error("the region is empty or has characters other than letters, digits and hyphens")]
+    Region,
+    /// The bucket's name is empty or has characters that no bucket's name has.
+    #[error(
+        "the bucket's name is empty or has characters other than letters, digits, '.', '_' and '-'"
+    )]
+    Bucket,
+    /// The access key ID is missing or has characters that no key ID has.
+    #[error("the access key ID is empty or has white space or characters outside ASCII")]
+    AccessKeyId,
+    /// The secret access key is missing or has white space around or in it.
+    #[error("the secret access key is empty or has white space or characters outside ASCII")]
+    SecretAccessKey,
+}
+
+impl S3Config {
+    /// Checks everything that can be known without asking the store, and returns the endpoint as a
+    /// URL with its scheme.
+    pub(super) fn checked_endpoint(&self) -> Result<Endpoint, ConfigError> {
+        let named = |name: &str, also: &[char]| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || also.contains(&c))
+        };
+        let graphic =
+            |value: &str| !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic());
+        if !named(&self.region, &['-']) {
+            return Err(ConfigError::Region);
+        }
+        // An ARN or a slash would make the SDK address something else than this endpoint's bucket.
+        if !named(self.bucket.as_str(), &['.', '_', '-']) {
+            return Err(ConfigError::Bucket);
+        }
+        if !graphic(&self.credentials.access_key_id) {
+            return Err(ConfigError::AccessKeyId);
+        }
+        if !graphic(&self.credentials.secret_access_key) {
+            return Err(ConfigError::SecretAccessKey);
+        }
+        Endpoint::parse(&self.endpoint)
+    }
+}
+
+/// A store's URL: scheme and authority alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    pub(super) url: String,
+    pub(super) tls: bool,
+}
+
+impl Endpoint {
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let with_scheme = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("https://{text}")
+        };
+        let uri: Uri = with_scheme.parse().map_err(|_| ConfigError::Endpoint)?;
+        let authority = uri.authority().ok_or(ConfigError::Endpoint)?;
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(ConfigError::Endpoint),
+        };
+        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        if !bare || authority.as_str().contains('@') || authority.host().is_empty() {
+            return Err(ConfigError::Endpoint);
+        }
+        let scheme = if tls { "https" } else { "http" };
+        Ok(Self {
+            url: format!("{scheme}://{authority}"),
+            tls,
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn config() -> S3Config {
+        S3Config {
+            endpoint: "https://s3.eu-de.example".to_owned(),
+            region: "eu-de".to_owned(),
+            bucket: Bucket::new("photos"),
+            credentials: Credentials {
+                access_key_id: "AKIDEXAMPLE".to_owned(),
+                secret_access_key: "canary-secret".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_a_host_with_or_without_scheme() {
+        let url = |text: &str| Endpoint::parse(text).map(|endpoint| endpoint.url);
+        assert_eq!(url("s3.eu-de.example").unwrap(), "https://s3.eu-de.example");
+        assert_eq!(
+            url("https://s3.eu-de.example/").unwrap(),
+            "https://s3.eu-de.example"
+        );
+        assert_eq!(
+            url("http://127.0.0.1:9000").unwrap(),
+            "http://127.0.0.1:9000"
+        );
+        for wrong in [
+            "",
+            "ftp://host",
+            "http://",
+            "https://user:pass@host",
+            "https://host/bucket",
+            "https://host?x=y",
+            "http://a b",
+        ] {
+            assert_eq!(url(wrong), Err(ConfigError::Endpoint), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        let wrong = |change: fn(&mut S3Config)| {
+            let mut config = config();
+            change(&mut config);
+            config.checked_endpoint().unwrap_err()
+        };
+        assert!(config().checked_endpoint().is_ok());
+        assert_eq!(wrong(|c| c.region.clear()), ConfigError::Region);
+        assert_eq!(
+            wrong(|c| c.bucket = Bucket::new("arn:aws:s3:::x")),
+            ConfigError::Bucket
+        );
+        assert_eq!(
+            wrong(|c| c.bucket = Bucket::new("a/b")),
+            ConfigError::Bucket
+        );
+        assert_eq!(
+            wrong(|c| c.credentials.access_key_id.clear()),
+            ConfigError::AccessKeyId
+        );
+        assert_eq!(
+            wrong(|c| c.credentials.secret_access_key.push('\n')),
+            ConfigError::SecretAccessKey
+        );
+    }
+
+    #[test]
+    fn the_secret_is_not_in_debug_output() {
+        let shown = format!("{:?}", config());
+        assert!(
+            shown.contains("AKIDEXAMPLE") && !shown.contains("canary-secret"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! From the picture's own colours to sRGB.
+
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+
+use super::Error;
+use super::raster::{Channels, Raster};
+use super::resize::{divide, premultiply};
+
+/// Longer ICC profiles are ignored. The largest in use, for printing, have about 3 MB.
+pub(super) const MAX_PROFILE_BYTES: usize = 4 << 20;
+
+/// Makes RGB of grey, and sRGB of what an ICC profile describes. Alpha is premultiplied before and
+/// after.
+///
+/// A profile that cannot be used (malformed, or for another number of channels, as CMYK profiles
+/// are once the decoder has made RGB) is ignored and the picture taken as sRGB, as browsers do.
+pub(super) fn to_srgb(raster: Raster, icc: Option<&[u8]>) -> Result<Raster, Error> {
+    let Some(profile) = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok()) else {
+        return Ok(expand_grey(raster));
+    };
+    let of_grey = profile.color_space == DataColorSpace::Gray;
+    let of_rgb = profile.color_space == DataColorSpace::Rgb;
+    let raster = match raster.channels {
+        Channels::Grey | Channels::GreyAlpha if of_grey => raster,
+        _ if of_rgb => expand_grey(raster),
+        _ => return Ok(expand_grey(raster)),
+    };
+    convert(raster, &profile)
+}
+
+fn convert(mut raster: Raster, profile: &ColorProfile) -> Result<Raster, Error> {
+    let (from, to, channels) = match raster.channels {
+        Channels::Grey => (Layout::Gray, Layout::Rgb, Channels::Rgb),
+        Channels::GreyAlpha => (Layout::GrayAlpha, Layout::Rgba, Channels::Rgba),
+        Channels::Rgb => (Layout::Rgb, Layout::Rgb, Channels::Rgb),
+        Channels::Rgba => (Layout::Rgba, Layout::Rgba, Channels::Rgba),
+    };
+    let transform = profile.create_transform_8bit(
+        from,
+        &ColorProfile::new_srgb(),
+        to,
+        TransformOptions::default(),
+    );
+    let Ok(transform) = transform else {
+        return Ok(expand_grey(raster));
+    };
+    if raster.channels == Channels::Rgb && is_identity(transform.as_ref()) {
+        return Ok(raster);
+    }
+    // A profile speaks of colours as they are, not as alpha has dimmed them.
+    divide(&mut raster)?;
+    let pixels = raster.samples.len() / raster.channels.count();
+    let mut samples = vec![0; pixels * channels.count()];
+    if transform.transform(&raster.samples, &mut samples).is_err() {
+        premultiply(&mut raster)?;
+        return Ok(expand_grey(raster));
+    }
+    let mut converted = Raster {
+        samples,
+        channels,
+        ..raster
+    };
+    premultiply(&mut converted)?;
+    Ok(converted)
+}
+
+/// Whether a transform leaves 216 colours over the whole cube where they are, within rounding. So
+/// sRGB is known by what a profile does, not by its name, and its pictures lose nothing.
+fn is_identity(transform: &dyn moxcms::TransformExecutor<u8>) -> bool {
+    let steps = [0, 51, 102, 153, 204, 255];
+    let cube: Vec<u8> = steps
+        .iter()
+        .flat_map(|&r| steps.iter().flat_map(move |&g| steps.map(|b| [r, g, b])))
+        .flatten()
+        .collect();
+    let mut seen = vec![0; cube.len()];
+    transform.transform(&cube, &mut seen).is_ok()
+        && cube.iter().zip(&seen).all(|(a, b)| a.abs_diff(*b) <= 1)
+}
+
+fn expand_grey(raster: Raster) -> Raster {
+    let (samples, channels) = match raster.channels {
+        Channels::Grey => (
+            raster.samples.iter().flat_map(|&v| [v, v, v]).collect(),
+            Channels::Rgb,
+        ),
+        Channels::GreyAlpha => (
+            raster
+                .samples
+                .chunks_exact(2)
+                .flat_map(|p| [p[0], p[0], p[0], p[1]])
+                .collect(),
+            Channels::Rgba,
+        ),
+        Channels::Rgb | Channels::Rgba => return raster,
+    };
+    Raster {
+        samples,
+        channels,
+        ..raster
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn raster(channels: Channels, samples: &[u8]) -> Raster {
+        Raster {
+            width: u32::try_from(samples.len() / channels.count()).unwrap(),
+            height: 1,
+            channels,
+            samples: samples.to_vec(),
+        }
+    }
+
+    fn through(profile: &ColorProfile, raster: Raster) -> Raster {
+        to_srgb(raster, Some(&profile.encode().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn srgb_is_left_alone_to_the_bit() {
+        let every: Vec<u8> = (0..=255).flat_map(|v| [v, 255 - v, v / 2]).collect();
+        let picture = raster(Channels::Rgb, &every);
+        assert_eq!(through(&ColorProfile::new_srgb(), picture.clone()), picture);
+    }
+
+    #[test]
+    fn known_colours_of_display_p3_and_adobe_rgb_come_out_right() {
+        // Computed in doubles from the primaries, white point and curves of IEC 61966-2-1, Display
+        // P3 and Adobe RGB (1998): (214.90, 92.61, 30.95) and (65.98, 151.41, 97.08).
+        let near = |got: &[u8], expected: [u8; 3]| {
+            assert!(
+                got.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 1),
+                "{got:?} is not {expected:?}"
+            );
+        };
+        let p3 = raster(Channels::Rgb, &[200, 100, 50]);
+        let converted = through(&ColorProfile::new_display_p3(), p3);
+        near(&converted.samples, [215, 93, 31]);
+        let adobe = raster(Channels::Rgb, &[100, 150, 100]);
+        let converted = through(&ColorProfile::new_adobe_rgb(), adobe);
+        near(&converted.samples, [66, 151, 97]);
+    }
+
+    #[test]
+    fn alpha_keeps_its_value_and_dims_the_converted_colour() {
+        let opaque = through(
+            &ColorProfile::new_display_p3(),
+            raster(Channels::Rgba, &[200, 100, 50, 255]),
+        );
+        let mut half = raster(Channels::Rgba, &[200, 100, 50, 128]);
+        premultiply(&mut half).unwrap();
+        let half = through(&ColorProfile::new_display_p3(), half);
+        assert_eq!(half.samples[3], 128);
+        for i in 0..3 {
+            let expected = f64::from(opaque.samples[i]) * 128.0 / 255.0;
+            assert!((f64::from(half.samples[i]) - expected).abs() <= 2.0);
+        }
+    }
+
+    #[test]
+    fn grey_becomes_equal_red_green_and_blue() {
+        let grey = to_srgb(raster(Channels::GreyAlpha, &[9, 200, 0, 0]), None).unwrap();
+        assert_eq!(grey.samples, [9, 9, 9, 200, 0, 0, 0, 0]);
+        // Linear light: half of it looks like 188.
+        let linear = ColorProfile::new_gray_with_gamma(1.0);
+        let lit = through(&linear, raster(Channels::Grey, &[128]));
+        assert_eq!(lit.channels, Channels::Rgb);
+        assert!(lit.samples.iter().all(|v| v.abs_diff(188) <= 1), "{lit:?}");
+    }
+
+    #[test]
+    fn useless_profiles_are_ignored() {
+        let picture = raster(Channels::Rgb, &[200, 100, 50]);
+        let garbage = to_srgb(picture.clone(), Some(b"garbage")).unwrap();
+        assert_eq!(garbage, picture);
+        let grey_profile = ColorProfile::new_gray_with_gamma(1.0);
+        assert_eq!(through(&grey_profile, picture.clone()), picture);
+    }
+}

@@ -1,0 +1,134 @@
+//! From the bytes of an original to one upright picture, as small as its thumbnails allow.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::ColorType;
+
+use super::colour::{self, MAX_PROFILE_BYTES};
+use super::inspect::{Opened, decoder_error, open};
+use super::raster::{Channels, Raster, narrow_to_8_bits};
+use super::resize::{premultiply, resize};
+use super::{Error, Format, Limits, Picture, Stop, fit_size, whole};
+
+/// Decodes a picture for thumbnails that fit into a box of `largest` pixels a side.
+///
+/// The picture is upright, 8-bit sRGB, and of at most four times `largest`: the full picture is
+/// shrunk and let go as soon as it is decoded, to twice `largest`, if that at least halves it. So
+/// every resampling that follows another at least halves, which leaves no trace of the first.
+///
+/// # Errors
+///
+/// Those of [`inspect`](super::inspect) and, as the bytes turn out, [`Error::Malformed`],
+/// [`Error::Truncated`] or [`Error::Unsupported`]; a decoder's panic is [`Error::Malformed`].
+/// [`Error::Stopped`] soon after the flag is set, though a decoder may finish first.
+pub fn decode(bytes: &[u8], largest: u32, limits: &Limits, stop: &Stop) -> Result<Picture, Error> {
+    let format = format_within(bytes, limits)?;
+    let result = catch(format, || {
+        whole::check(format, bytes)?;
+        let opened = open(format, bytes, limits, stop)?;
+        go_on(stop)?;
+        finish(opened, largest.max(1), stop)
+    });
+    // A decoder whose input ended by the flag calls it an error of the input.
+    if stop.is_stopped() {
+        return Err(Error::Stopped);
+    }
+    result
+}
+
+pub(super) fn format_within(bytes: &[u8], limits: &Limits) -> Result<Format, Error> {
+    let format = Format::of(bytes)?;
+    limits.check_file(bytes)?;
+    Ok(format)
+}
+
+/// Runs what reads untrusted bytes; a panic in it is an error of the bytes.
+pub(super) fn catch<T>(
+    format: Format,
+    read: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    // Unwind-safe: all that a panic can leave half-done is dropped with the closure.
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        Err(Error::malformed(
+            format,
+            format!("the decoder panicked: {message}"),
+        ))
+    })
+}
+
+fn go_on(stop: &Stop) -> Result<(), Error> {
+    if stop.is_stopped() {
+        return Err(Error::Stopped);
+    }
+    Ok(())
+}
+
+fn finish(mut opened: Opened<'_>, largest: u32, stop: &Stop) -> Result<Picture, Error> {
+    let info = opened.info;
+    let profile = opened.decoder.icc_profile().ok().flatten();
+    let profile = profile.filter(|icc| icc.len() <= MAX_PROFILE_BYTES);
+
+    let mut raster = read(opened)?;
+    go_on(stop)?;
+
+    premultiply(&mut raster)?;
+    let longer = u64::from(info.width.max(info.height));
+    if longer >= 4 * u64::from(largest) {
+        let twice = fit_size(info.width, info.height, largest.saturating_mul(2));
+        raster = resize(&raster, twice)?;
+    }
+    go_on(stop)?;
+
+    let raster = info.orientation.apply(raster);
+    let raster = colour::to_srgb(raster, profile.as_deref())?;
+    let original = info.orientation.upright_size(info.width, info.height);
+    Ok(Picture::new(raster, original, largest))
+}
+
+/// All pixels, 8 bits a sample, alpha not yet multiplied.
+fn read(opened: Opened<'_>) -> Result<Raster, Error> {
+    let Opened {
+        info,
+        mut decoder,
+        decoder_bytes,
+    } = opened;
+    let refused = |error| decoder_error(info.format, error);
+    let color_type = decoder.color_type();
+    let (channels, wide) = match color_type {
+        ColorType::L8 => (Channels::Grey, false),
+        ColorType::La8 => (Channels::GreyAlpha, false),
+        ColorType::Rgb8 => (Channels::Rgb, false),
+        ColorType::Rgba8 => (Channels::Rgba, false),
+        ColorType::L16 => (Channels::Grey, true),
+        ColorType::La16 => (Channels::GreyAlpha, true),
+        ColorType::Rgb16 => (Channels::Rgb, true),
+        ColorType::Rgba16 => (Channels::Rgba, true),
+        _ => {
+            return Err(Error::Unsupported {
+                what: format!("{} with samples as {color_type:?}", info.format),
+            });
+        }
+    };
+    // What was predicted is what the decoder gets; those that keep count refuse to exceed it.
+    let mut bounded = image::Limits::no_limits();
+    bounded.max_alloc = Some(decoder_bytes);
+    decoder.set_limits(bounded).map_err(refused)?;
+    let filled = usize::try_from(decoder.total_bytes())
+        .map_err(|_| Error::malformed(info.format, "more bytes than there are addresses"))?;
+    let mut samples = vec![0; filled];
+    decoder.read_image_boxed(&mut samples).map_err(refused)?;
+    if wide {
+        narrow_to_8_bits(&mut samples);
+    }
+    Ok(Raster {
+        width: info.width,
+        height: info.height,
+        channels,
+        samples,
+    })
+}

@@ -1,0 +1,70 @@
+//! Resizing with premultiplied alpha.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::Error;
+use super::raster::{Channels, Raster};
+
+fn pixel_type(channels: Channels) -> PixelType {
+    match channels {
+        Channels::Grey => PixelType::U8,
+        Channels::GreyAlpha => PixelType::U8x2,
+        Channels::Rgb => PixelType::U8x3,
+        Channels::Rgba => PixelType::U8x4,
+    }
+}
+
+/// Resizes with Lanczos (a = 3), the sharpest of the usual filters. Alpha must be premultiplied:
+/// otherwise the colours of invisible pixels would bleed into the visible ones beside them.
+pub(super) fn resize(source: &Raster, (width, height): (u32, u32)) -> Result<Raster, Error> {
+    let view = ImageRef::new(
+        source.width,
+        source.height,
+        &source.samples,
+        pixel_type(source.channels),
+    )
+    .map_err(|e| Error::failed("resize", e))?;
+    let mut target = Image::new(width, height, pixel_type(source.channels));
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .use_alpha(false);
+    Resizer::new()
+        .resize(&view, &mut target, &options)
+        .map_err(|e| Error::failed("resize", e))?;
+    Ok(Raster {
+        width,
+        height,
+        channels: source.channels,
+        samples: target.into_vec(),
+    })
+}
+
+/// Multiplies the colours by alpha, in place. Nothing happens without alpha.
+pub(super) fn premultiply(raster: &mut Raster) -> Result<(), Error> {
+    in_place(raster, |mul_div, image| {
+        mul_div.multiply_alpha_inplace(image)
+    })
+}
+
+/// Divides the colours by alpha, in place. Nothing happens without alpha.
+pub(super) fn divide(raster: &mut Raster) -> Result<(), Error> {
+    in_place(raster, |mul_div, image| mul_div.divide_alpha_inplace(image))
+}
+
+fn in_place<E: std::error::Error + Send + Sync + 'static>(
+    raster: &mut Raster,
+    operation: impl FnOnce(&MulDiv, &mut Image<'_>) -> Result<(), E>,
+) -> Result<(), Error> {
+    if !raster.channels.have_alpha() {
+        return Ok(());
+    }
+    let mut image = Image::from_slice_u8(
+        raster.width,
+        raster.height,
+        &mut raster.samples,
+        pixel_type(raster.channels),
+    )
+    .map_err(|e| Error::failed("resize", e))?;
+    operation(&MulDiv::new(), &mut image).map_err(|e| Error::failed("resize", e))
+}

@@ -1,0 +1,136 @@
+//! Whether the bytes reach the end that their format marks. The decoders used here stop when they
+//! have their pixels, or fill up what is missing with grey; a file cut short is refused instead.
+
+use super::{Error, Format, markers};
+
+/// Refuses a file that was cut short. TIFF and BMP mark no end: their pixels are read or missing.
+pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), Error> {
+    let missing = match format {
+        Format::Jpeg => (!markers::reach_the_end(bytes)).then_some("the end marker"),
+        Format::Png => png(bytes).missing,
+        Format::Gif => gif(bytes),
+        Format::WebP => webp(bytes).missing,
+        Format::Tiff | Format::Bmp => None,
+    };
+    match missing {
+        Some(missing) => Err(Error::Truncated { format, missing }),
+        None => Ok(()),
+    }
+}
+
+/// What the chunks of a PNG say (PNG third edition, 5.3).
+#[derive(Debug, Default)]
+pub(super) struct PngChunks {
+    /// Width and height, if the header chunk comes first, as it must.
+    pub(super) size: Option<(u32, u32)>,
+    /// Lengths of all chunks before the image data.
+    pub(super) metadata_bytes: u64,
+    missing: Option<&'static str>,
+}
+
+/// Walks over the chunks of a PNG.
+pub(super) fn png(bytes: &[u8]) -> PngChunks {
+    let mut found = PngChunks {
+        missing: Some("the IEND chunk"),
+        ..PngChunks::default()
+    };
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    let mut before_data = true;
+    while let Some((&[l0, l1, l2, l3, ref kind @ ..], body)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        // The checksum follows the body.
+        let Some(next) = body.get(length as usize..).and_then(|tail| tail.get(4..)) else {
+            break;
+        };
+        match kind {
+            b"IEND" => {
+                found.missing = None;
+                break;
+            }
+            b"IDAT" => before_data = false,
+            b"IHDR" if length == 13 => {
+                found.size = body
+                    .first_chunk::<8>()
+                    .map(|&[w0, w1, w2, w3, h0, h1, h2, h3]| {
+                        (
+                            u32::from_be_bytes([w0, w1, w2, w3]),
+                            u32::from_be_bytes([h0, h1, h2, h3]),
+                        )
+                    });
+            }
+            _ if before_data => found.metadata_bytes += u64::from(length),
+            _ => {}
+        }
+        rest = next;
+    }
+    found
+}
+
+/// Passes over all frames without decoding them.
+fn gif(bytes: &[u8]) -> Option<&'static str> {
+    let mut options = gif::DecodeOptions::new();
+    options.skip_frame_decoding(true);
+    let missing = Some("the trailer");
+    let Ok(mut frames) = options.read_info(bytes) else {
+        return missing;
+    };
+    loop {
+        match frames.next_frame_info() {
+            Ok(Some(_)) => {}
+            Ok(None) => return None,
+            Err(gif::DecodingError::UnexpectedEof | gif::DecodingError::Io(_)) => return missing,
+            // Broken in another way, which matters only if it is in the first frame: the decoder says.
+            Err(_) => return None,
+        }
+    }
+}
+
+/// What the chunks of a WebP say (RFC 9649, 2.3).
+#[derive(Debug, Default)]
+pub(super) struct WebPChunks {
+    /// Width and height of the largest lossy frame. The decoder allocates by these before it
+    /// compares them with the canvas.
+    pub(super) lossy_size: (u32, u32),
+    missing: Option<&'static str>,
+}
+
+/// Walks over the chunks of a WebP, and those in its first animation frames.
+pub(super) fn webp(bytes: &[u8]) -> WebPChunks {
+    let mut found = WebPChunks::default();
+    let riff_size = bytes.get(4..).and_then(le32).unwrap_or(u32::MAX);
+    if bytes.len() as u64 - 8 < u64::from(riff_size) {
+        found.missing = Some("the rest that the RIFF header announces");
+    }
+    let mut rest = bytes.get(12..).unwrap_or_default();
+    while let Some((kind, after)) = rest.split_first_chunk::<4>() {
+        let Some(length) = le32(after) else { break };
+        let body = &after[4..];
+        match kind {
+            // Its chunks follow 16 bytes of position and duration; they are walked as if outside.
+            b"ANMF" if body.len() >= 16 => {
+                rest = &body[16..];
+                continue;
+            }
+            b"VP8 " => {
+                // A key frame: three bytes of tag, three of start code, 14 bits each of size.
+                if let Some(&[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1]) = body.first_chunk() {
+                    let width = u32::from(u16::from_le_bytes([w0, w1]) & 0x3fff);
+                    let height = u32::from(u16::from_le_bytes([h0, h1]) & 0x3fff);
+                    let (w, h) = found.lossy_size;
+                    found.lossy_size = (w.max(width), h.max(height));
+                }
+            }
+            _ => {}
+        }
+        let Some(tail) = body.get(length as usize..) else {
+            found.missing = Some("the rest of a chunk");
+            break;
+        };
+        rest = tail.get((length % 2) as usize..).unwrap_or_default();
+    }
+    found
+}
+
+fn le32(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk().map(|b| u32::from_le_bytes(*b))
+}
