@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Replays the originals of a bucket as synthetic events, and measures what that takes.
+//!
+//! The three modes are one loop ([`replay`]) over one trait ([`Target`]), with another target and
+//! another number in flight: a synthetic event takes exactly the way of a real one.
+//!
+//! | mode | target | in flight |
+//! |---|---|---|
+//! | sequential | the flow, in this process | 1 |
+//! | parallel | the flow, in this process | 4 per core |
+//! | fan-out | the function, over HTTP | 64 |
+//!
+//! ```text
+//! originals (listed page by page) -> replay -> target -> record -> measure -> report
+//! ```
+//!
+//! [`record`] holds plain values, the lines of the record file; [`measure`] and [`report`] work on
+//! these alone, so a summary can be made anew from a record file without any store or network.
+
+pub mod args;
+pub mod cli;
+pub mod measure;
+pub mod originals;
+pub mod plan;
+mod progress;
+mod prompt;
+pub mod record;
+pub mod replay;
+pub mod report;
+mod signals;
+pub mod target;
+
+pub use replay::Replay;
+pub use target::{Target, TargetError};

@@ -1,0 +1,309 @@
+//! The program: reads its command line, selects, replays, records and reports.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use chrono::Utc;
+use cos_thumbnails::events::Change;
+use cos_thumbnails::storage::{ConfigError, S3, Storage};
+use cos_thumbnails::thumbnailer::Thumbnailer;
+use futures_util::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{self, Action, ArgsError, Settings, Way};
+use crate::measure::Measure;
+use crate::originals::{self, Extent, extent, originals};
+use crate::progress::Progress;
+use crate::record::{self, Line, Summary, Writer};
+use crate::replay::{Replay, backoff};
+use crate::signals::Signals;
+use crate::target::{Http, HttpError, InProcess, Target, with_causes};
+use crate::{plan, prompt, report};
+
+/// Some failed, or the store or the record did.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+const USAGE: u8 = 2;
+/// Ended by Ctrl-C or SIGTERM: 128 and SIGINT's number, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Why a run came to no summary.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The originals could not be counted.
+    #[error(transparent)]
+    Originals(#[from] originals::Error),
+    /// The store's settings cannot be right.
+    #[error(transparent)]
+    Store(#[from] ConfigError),
+    /// The plan could not be shown.
+    #[error(transparent)]
+    Plan(#[from] plan::PlanError),
+    /// The client for the function could not be built.
+    #[error(transparent)]
+    Function(#[from] HttpError),
+    /// Fan-out needs to know where to.
+    #[error("--mode fan-out needs --function")]
+    NoFunction,
+    /// More were asked for than there are. A run of fewer would not be the one that was meant.
+    #[error("--count {count} is more than there are: {max} under {prefix:?}")]
+    TooMany {
+        /// How many were asked for.
+        count: u64,
+        /// How many there are.
+        max: u64,
+        /// Where.
+        prefix: String,
+    },
+    /// The question on the terminal was not answered.
+    #[error("no number of pictures was given")]
+    NoCount,
+    /// The record file cannot be made, or exists.
+    #[error("{path:?} could not be made for the record")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Input or output of this process failed.
+    #[error("{what}")]
+    Io {
+        /// What could not be done.
+        what: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+const RECORD: &str = "the record could not be written";
+const OUTPUT: &str = "the output could not be written";
+
+impl Error {
+    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(_)
+            | Self::TooMany { .. }
+            | Self::NoCount
+            | Self::NoFunction
+            | Self::Record { .. } => USAGE,
+            Self::Originals(_) | Self::Plan(_) | Self::Function(_) | Self::Io { .. } => FAILED,
+        }
+    }
+}
+
+/// Runs `backfill` with these arguments, the program's name first. The summary goes to stdout,
+/// everything else to stderr.
+///
+/// Exit codes: 0 every picture was handled, 1 some failed, 2 usage or configuration, 130
+/// interrupted. A rejected picture counts as handled: trying again cannot help.
+pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let settings = match args::parse(args, |name| std::env::var(name).ok()) {
+        Ok(settings) => settings,
+        Err(ArgsError::Usage(error)) => {
+            // Where even this cannot be printed there is nothing left to say.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
+        }
+        Err(ArgsError::Settings(mistakes)) => {
+            eprintln!("backfill: the configuration is wrong:\n{mistakes}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let code = match over_s3(&settings).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("backfill: {}", with_causes(&error));
+            error.exit_code()
+        }
+    };
+    ExitCode::from(code)
+}
+
+async fn over_s3(settings: &Settings) -> Result<u8, Error> {
+    let store = S3::new(&settings.config.store)?;
+    execute(settings, Arc::new(store), &mut io::stdout()).await
+}
+
+/// What [`run`] does once the command line has a meaning, over any store. Gives the exit code.
+///
+/// It listens for Ctrl-C and SIGTERM while it sends.
+///
+/// # Errors
+/// [`Error`], where there is no summary. A run that ends early has one, which says why.
+pub async fn execute(
+    settings: &Settings,
+    store: Arc<dyn Storage>,
+    out: &mut (impl Write + Send),
+) -> Result<u8, Error> {
+    let extent = select(settings, &store).await?;
+    match settings.action {
+        Action::Plan => {
+            let selected = selection(settings, &store, extent);
+            plan::write(settings, extent, selected, out).await?;
+            Ok(0)
+        }
+        Action::Run => replay(settings, store, extent, out).await,
+    }
+}
+
+/// The first originals, as many as were selected.
+fn selection(
+    settings: &Settings,
+    store: &Arc<dyn Storage>,
+    extent: Extent,
+) -> impl Stream<Item = Result<Change, originals::Error>> + Send + use<> {
+    let pictures = usize::try_from(extent.pictures).unwrap_or(usize::MAX);
+    originals(Arc::clone(store), settings.config.policy.clone()).take(pictures)
+}
+
+/// How many to take: as `--count` says, as the terminal answers, or all.
+async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Extent, Error> {
+    let first = |pictures| selection(settings, store, Extent { pictures, bytes: 0 });
+    if let Some(count) = settings.count {
+        let extent = extent(first(count)).await?;
+        if extent.pictures < count {
+            let prefix = settings.config.policy.source_prefix().to_owned();
+            return Err(Error::TooMany {
+                count,
+                max: extent.pictures,
+                prefix,
+            });
+        }
+        return Ok(extent);
+    }
+    let all = extent(first(u64::MAX)).await?;
+    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if settings.action == Action::Plan || all.pictures == 0 || !terminal {
+        return Ok(all);
+    }
+    let max = all.pictures;
+    let answer = tokio::task::spawn_blocking(move || {
+        prompt::ask(max, &mut io::stdin().lock(), &mut io::stderr())
+    });
+    let answer = answer.await.map_err(io::Error::other).flatten();
+    match answer.map_err(Error::io("the terminal could not be read"))? {
+        Some(count) if count < max => Ok(extent(first(count)).await?),
+        Some(_) => Ok(all),
+        None => Err(Error::NoCount),
+    }
+}
+
+async fn replay(
+    settings: &Settings,
+    store: Arc<dyn Storage>,
+    extent: Extent,
+    out: &mut (impl Write + Send),
+) -> Result<u8, Error> {
+    let originals = selection(settings, &store, extent);
+    let target = target(settings, store)?;
+    let run = header(settings, extent);
+    let mut writer = match &settings.record {
+        Some(path) => Some(Writer::create(path).map_err(|source| Error::Record {
+            path: path.clone(),
+            source,
+        })?),
+        None => None,
+    };
+    let mut record = |line: &Line| writer.as_mut().map_or(Ok(()), |writer| writer.write(line));
+    record(&Line::Run(run.clone())).map_err(Error::io(RECORD))?;
+
+    let mut measure = Measure::new(&run);
+    let mut progress = Progress::new(run.pictures, run.mode.name());
+    let replay = Replay {
+        run: run.run.clone(),
+        in_flight: settings.in_flight,
+        retry: backoff(settings.retries),
+        stop: CancellationToken::new(),
+    };
+    let give_up = CancellationToken::new();
+    let signals = Signals::listen().map_err(Error::io("signals could not be listened for"))?;
+    let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), progress.bar()));
+    let replayed = replay.run(originals, target, |picture| {
+        progress.add(&picture);
+        measure.add(&picture);
+        record(&Line::Picture(Box::new(picture)))
+    });
+    let ended_early = tokio::select! {
+        ended = replayed => match ended {
+            Ok(()) => replay.stop.is_cancelled().then(|| "interrupted".to_owned()),
+            Err(error) => Some(with_causes(&error)),
+        },
+        () = give_up.cancelled() => {
+            Some("interrupted twice: what was in flight is not counted".to_owned())
+        }
+    };
+    listener.abort();
+    drop(progress);
+
+    let summary = measure.summary(ended_early);
+    let code = exit_code(&summary, replay.stop.is_cancelled());
+    let text = if settings.json {
+        serde_json::to_string(&summary)
+            .map_err(io::Error::from)
+            .map(|json| json + "\n")
+    } else {
+        Ok(report::text(&run, &summary))
+    };
+    text.and_then(|text| out.write_all(text.as_bytes()))
+        .map_err(Error::io(OUTPUT))?;
+    record(&Line::Summary(Box::new(summary))).map_err(Error::io(RECORD))?;
+    Ok(code)
+}
+
+fn exit_code(summary: &Summary, interrupted: bool) -> u8 {
+    if interrupted {
+        INTERRUPTED
+    } else if summary.failed > 0 || summary.ended_early.is_some() {
+        FAILED
+    } else {
+        0
+    }
+}
+
+fn target(settings: &Settings, store: Arc<dyn Storage>) -> Result<Arc<dyn Target>, Error> {
+    Ok(match &settings.way {
+        Way::Sequential | Way::Parallel => {
+            let thumbnailer = Thumbnailer::new(store, settings.config.policy.clone());
+            Arc::new(InProcess::new(Arc::new(thumbnailer)))
+        }
+        Way::FanOut {
+            function,
+            secret,
+            timeout,
+        } => {
+            let function = function.clone().ok_or(Error::NoFunction)?;
+            Arc::new(Http::new(function, secret.clone(), *timeout)?)
+        }
+    })
+}
+
+fn header(settings: &Settings, extent: Extent) -> record::Run {
+    let started = Utc::now();
+    record::Run {
+        // Sortable by time; the random part keeps runs apart that begin together.
+        run: format!(
+            "{}-{:08x}",
+            started.format("%Y%m%dT%H%M%SZ"),
+            fastrand::u32(..)
+        ),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        mode: settings.way.mode(),
+        pictures: extent.pictures,
+        bytes: extent.bytes,
+        in_flight: settings.in_flight,
+        recipe: settings.config.policy.recipe().fingerprint(),
+        function: match &settings.way {
+            Way::FanOut { function, .. } => function.as_ref().map(ToString::to_string),
+            Way::Sequential | Way::Parallel => None,
+        },
+        started,
+    }
+}

@@ -1,0 +1,210 @@
+//! The loop: one event after another to a [`Target`], so many in flight, each tried again where
+//! that can help.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use chrono::Utc;
+use cos_thumbnails::events::{BACKFILL_RUN, Change, Event};
+use cos_thumbnails::outcome::Outcome;
+use futures_util::{Stream, StreamExt};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::originals;
+use crate::record::{End, Picture};
+use crate::target::{Target, TargetError, with_causes};
+
+/// The most that a target's `Retry-After` is waited for: a run shall end.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// How a run is driven.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// The run's id: in the events' ids and in their extension `backfillrun`, by which the flow
+    /// makes thumbnails anew, once per run.
+    pub run: String,
+    /// How many events are under way at most, waits between attempts included. At least 1.
+    pub in_flight: usize,
+    /// When to try again. Delays are at least what the target's `Retry-After` asks for.
+    pub retry: ExponentialBuilder,
+    /// Cancelled: nothing more is sent, and what has been sent comes to its end.
+    pub stop: CancellationToken,
+}
+
+/// Why a run could not go on. What was in flight came to its end all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The listing broke off.
+    #[error(transparent)]
+    Originals(#[from] originals::Error),
+    /// A finished picture could not be written down.
+    #[error("the record could not be written")]
+    Record(#[source] io::Error),
+}
+
+/// Delays of 0.2 s, 0.4 s, 0.8 s, ... up to 10 s, each longer by a random part of itself (so that
+/// many senders do not come back at the same moment), and at most so many of them.
+#[must_use]
+pub fn backoff(retries: usize) -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(10))
+        .with_max_times(retries)
+        .with_jitter()
+}
+
+impl Replay {
+    /// Sends all `originals` to `target`, and hands each to `finished` as it comes to its end.
+    ///
+    /// A picture that fails does not end the run.
+    ///
+    /// # Errors
+    /// The listing broke off, or `finished` failed.
+    pub async fn run(
+        &self,
+        originals: impl Stream<Item = Result<Change, originals::Error>>,
+        target: Arc<dyn Target>,
+        mut finished: impl FnMut(Picture) -> io::Result<()>,
+    ) -> Result<(), ReplayError> {
+        let started = Instant::now();
+        let halt = self.stop.child_token();
+        let pictures = originals
+            .take_until(halt.cancelled())
+            .enumerate()
+            .map(|(index, change)| {
+                let call = change.map(|change| Call {
+                    n: index as u64 + 1,
+                    change,
+                    target: Arc::clone(&target),
+                    replay: self.clone(),
+                    started,
+                });
+                async { Ok(call?.make().await) }
+            })
+            .buffer_unordered(self.in_flight.max(1));
+        let mut pictures = std::pin::pin!(pictures);
+        let mut result = Ok(());
+        while let Some(picture) = pictures.next().await {
+            let ended = picture.map_err(ReplayError::Originals).and_then(|picture| {
+                if result.is_ok() {
+                    finished(picture).map_err(ReplayError::Record)
+                } else {
+                    Ok(())
+                }
+            });
+            if let Err(error) = ended {
+                halt.cancel();
+                result = result.and(Err(error));
+            }
+        }
+        result
+    }
+}
+
+/// One original on its way to its end.
+struct Call {
+    n: u64,
+    change: Change,
+    target: Arc<dyn Target>,
+    replay: Replay,
+    started: Instant,
+}
+
+/// What a call's attempts came to.
+struct Attempts {
+    number: u32,
+    last_sent_us: u64,
+    finished_us: u64,
+    result: Result<Outcome, TargetError>,
+}
+
+impl Call {
+    async fn make(self) -> Picture {
+        let (n, started) = (self.n, self.started);
+        let (key, bytes) = (self.change.object.key.clone(), self.change.length);
+        let submitted_us = since(started);
+        // A task of its own, so that calls run on all threads, and one that panics fails alone.
+        let attempts = tokio::spawn(self.attempts())
+            .await
+            .unwrap_or_else(|_| Attempts {
+                number: 1,
+                last_sent_us: submitted_us,
+                finished_us: since(started),
+                result: Err(TargetError::Panicked),
+            });
+        Picture {
+            n,
+            key,
+            bytes,
+            submitted_us,
+            sent_us: attempts.last_sent_us,
+            finished_us: attempts.finished_us,
+            attempts: attempts.number,
+            end: match attempts.result {
+                Ok(outcome) => End::Outcome(outcome),
+                Err(error) => End::Error(with_causes(&error)),
+            },
+        }
+    }
+
+    async fn attempts(self) -> Attempts {
+        let Self {
+            n,
+            change,
+            target,
+            replay,
+            started,
+        } = self;
+        let event = Event::new(format!("backfill-{}-{n}", replay.run), Utc::now(), change)
+            .with_extension(BACKFILL_RUN, replay.run.as_str());
+        let (mut number, mut last_sent_us) = (0, since(started));
+        let stop = replay.stop;
+        let attempt = || {
+            let first = number == 0;
+            let interrupted = !first && stop.is_cancelled();
+            if !interrupted {
+                number += 1;
+                last_sent_us = since(started);
+            }
+            let (target, event) = (&target, &event);
+            async move {
+                if interrupted {
+                    Err(TargetError::Interrupted)
+                } else {
+                    target.send(event).await
+                }
+            }
+        };
+        let waiting = stop.clone();
+        let result = attempt
+            .retry(replay.retry)
+            .when(TargetError::is_retryable)
+            .adjust(|error, delay| {
+                let asked = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
+                delay.map(|delay| delay + asked)
+            })
+            .sleep(move |delay| {
+                let stop = waiting.clone();
+                async move {
+                    tokio::select! {
+                        () = tokio::time::sleep(delay) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+            })
+            .await;
+        Attempts {
+            number,
+            last_sent_us,
+            finished_us: since(started),
+            result,
+        }
+    }
+}
+
+fn since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,142 @@
+//! The program itself: its help, its mistakes, its exit codes.
+
+use std::process::{Command, Output};
+
+const CANARY: &str = "canary-5e7f";
+
+fn backfill(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_backfill"))
+        .args(args)
+        .env_clear()
+        .env("COS_SECRET_ACCESS_KEY", CANARY)
+        .env("BACKFILL_SECRET", CANARY)
+        .envs(env.iter().copied())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output;
+    let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+    assert!(!text.contains(CANARY), "a secret is shown: {text}");
+    (status.code(), text)
+}
+
+#[test]
+fn help_explains_flags_variables_and_exit_codes() {
+    for args in [&["--help"][..], &["plan", "--help"]] {
+        let (code, text) = backfill(args, &[("COS_ENDPOINT", "http://shown.example")]);
+        assert_eq!(code, Some(0));
+        for word in [
+            "--count",
+            "--mode",
+            "sequential",
+            "parallel",
+            "fan-out",
+            "--function",
+            "--in-flight",
+            "--record",
+            "--cos-endpoint",
+            "COS_ENDPOINT",
+            "AWS_REGION",
+            "--source-prefix",
+        ] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+        assert!(!text.contains("--cos-secret-access-key"), "{text}");
+        assert!(!text.contains("--port"), "{text}");
+        assert!(
+            !text.contains("shown.example"),
+            "the environment's values: {text}"
+        );
+    }
+    let (_, text) = backfill(&["--help"], &[]);
+    for word in [
+        "COS_SECRET_ACCESS_KEY",
+        "BACKFILL_SECRET",
+        "130 interrupted",
+        "plan",
+    ] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+}
+
+#[test]
+fn every_mistake_is_named_at_once() {
+    let (code, text) = backfill(
+        &["--mode", "fan-out", "--quality", "101"],
+        &[("COS_ENDPOINT", "store.example"), ("SIZES", "16,big")],
+    );
+    assert_eq!(code, Some(2));
+    for name in [
+        "COS_ENDPOINT",
+        "COS_REGION",
+        "COS_BUCKET",
+        "COS_ACCESS_KEY_ID",
+        "SIZES",
+        "QUALITY",
+        "--function",
+    ] {
+        assert!(
+            text.lines().any(|line| line.starts_with(name)),
+            "{name} in {text}"
+        );
+    }
+    assert!(
+        !text.contains("COS_SECRET_ACCESS_KEY"),
+        "which is set: {text}"
+    );
+}
+
+const STORE: [(&str, &str); 4] = [
+    ("COS_ENDPOINT", "http://127.0.0.1:1"),
+    ("COS_REGION", "eu-de"),
+    ("COS_BUCKET", "b"),
+    ("COS_ACCESS_KEY_ID", "id"),
+];
+
+#[test]
+fn flags_that_do_not_fit_together_are_refused() {
+    for (args, word) in [
+        (
+            &["--mode", "parallel", "--function", "http://h"][..],
+            "--function",
+        ),
+        (&["--mode", "sequential", "--in-flight", "2"], "--in-flight"),
+        (&["--mode", "fan-out", "--function", "h:80"], "--function"),
+        (&["--output-prefix", "images/small/"], "OUTPUT_PREFIX"),
+        (&["--count", "0"], "--count"),
+        (&["--in-flight", "0"], "--in-flight"),
+        (&["--mode", "serverless"], "--mode"),
+        (
+            &["--cos-secret-access-key", CANARY],
+            "--cos-secret-access-key",
+        ),
+        (
+            &["--cos-secret-access-key=canary-5e7f"],
+            "--cos-secret-access-key",
+        ),
+    ] {
+        let (code, text) = backfill(args, &STORE);
+        assert_eq!(code, Some(2), "{args:?}: {text}");
+        assert!(text.contains(word), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_secret_that_no_header_can_carry_is_a_mistake_by_name() {
+    let secret = format!("{CANARY}\n");
+    let env = [&STORE[..], &[("BACKFILL_SECRET", &secret)]].concat();
+    let (code, text) = backfill(&["--mode", "fan-out", "--function", "http://h"], &env);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("BACKFILL_SECRET"), "{text}");
+}
+
+#[test]
+fn the_functions_port_is_no_matter_of_the_backfill() {
+    let env = [("PORT", "web"), ("COS_ENDPOINT", "")];
+    let (_, text) = backfill(&[], &env);
+    assert!(!text.contains("PORT "), "{text}");
+}
