@@ -4,7 +4,11 @@
 //! is reached by S3 with [`S3Config`], where it also checks what credentials and bucket decide.
 //! A check is a function that panics when the store is wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a check's verdict")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is a check's verdict"
+)]
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -41,7 +45,10 @@ pub async fn run(store: &dyn Storage, differences: &[Difference<'_>]) {
 /// As [`run`].
 pub async fn run_s3(config: &S3Config, differences: &[Difference<'_>]) {
     let store = S3::new(config).expect("a usable configuration");
-    let bench = Bench { config: Some(config), ..Bench::new(&store) };
+    let bench = Bench {
+        config: Some(config),
+        ..Bench::new(&store)
+    };
     let mut failed = bench.run(STORE_CHECKS, differences).await;
     failed.extend(bench.run(S3_CHECKS, differences).await);
     assert_known(differences, &[STORE_CHECKS, S3_CHECKS]);
@@ -50,8 +57,13 @@ pub async fn run_s3(config: &S3Config, differences: &[Difference<'_>]) {
 
 fn assert_known(differences: &[Difference<'_>], tables: &[&[Check]]) {
     for (name, _) in differences {
-        let known = tables.iter().any(|table| table.iter().any(|(check, _)| check == name));
-        assert!(known, "a difference names the check {name}, which there is not");
+        let known = tables
+            .iter()
+            .any(|table| table.iter().any(|(check, _)| check == name));
+        assert!(
+            known,
+            "a difference names the check {name}, which there is not"
+        );
     }
 }
 
@@ -100,9 +112,15 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(store: &'a dyn Storage) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         let place = format!("contract-{}-{}/", now.as_nanos(), std::process::id());
-        Self { store, config: None, place }
+        Self {
+            store,
+            config: None,
+            place,
+        }
     }
 
     async fn run(&self, checks: &[Check], differences: &[Difference<'_>]) -> Vec<&'static str> {
@@ -133,7 +151,10 @@ impl<'a> Bench<'a> {
     }
 
     async fn put(&self, key: &Key, body: impl Into<Bytes>) -> ETag {
-        self.store.put(key, body.into(), PutOptions::default()).await.unwrap()
+        self.store
+            .put(key, body.into(), PutOptions::default())
+            .await
+            .unwrap()
     }
 
     async fn get(&self, key: &Key) -> Object {
@@ -145,12 +166,23 @@ impl<'a> Bench<'a> {
     }
 
     async fn range(&self, key: &Key, range: std::ops::Range<u64>) -> Result<Object, Error> {
-        self.get_with(key, GetOptions { range: Some(range), ..GetOptions::default() }).await
+        self.get_with(
+            key,
+            GetOptions {
+                range: Some(range),
+                ..GetOptions::default()
+            },
+        )
+        .await
     }
 
     async fn page(&self, prefix: &str, token: Option<String>, max_keys: Option<u16>) -> Page {
         let prefix = prefix.to_owned();
-        let options = ListOptions { prefix, continuation_token: token, max_keys };
+        let options = ListOptions {
+            prefix,
+            continuation_token: token,
+            max_keys,
+        };
         self.store.list(options).await.unwrap()
     }
 
@@ -161,7 +193,10 @@ impl<'a> Bench<'a> {
         loop {
             let page = self.page(prefix, token, max_keys).await;
             assert!(page.objects.len() <= usize::from(max_keys.unwrap_or(1000)));
-            assert!(page.next.is_none() || !page.objects.is_empty(), "a page that leads nowhere");
+            assert!(
+                page.next.is_none() || !page.objects.is_empty(),
+                "a page that leads nowhere"
+            );
             objects.extend(page.objects);
             token = page.next;
             if token.is_none() {
@@ -172,41 +207,65 @@ impl<'a> Bench<'a> {
 
     async fn names(&self, prefix: &str, max_keys: Option<u16>) -> Vec<String> {
         let objects = self.all(prefix, max_keys).await;
-        objects.into_iter().map(|listed| listed.key.as_str().to_owned()).collect()
+        objects
+            .into_iter()
+            .map(|listed| listed.key.as_str().to_owned())
+            .collect()
     }
 }
 
 #[track_caller]
 fn assert_kind<T: std::fmt::Debug>(result: Result<T, Error>, kind: Kind) {
     let error = result.expect_err("an error");
-    assert_eq!(error.kind(), kind, "{error}: {:?}", std::error::Error::source(&error));
+    assert_eq!(
+        error.kind(),
+        kind,
+        "{error}: {:?}",
+        std::error::Error::source(&error)
+    );
 }
 
 async fn what_was_put_is_read_back(bench: &Bench<'_>) {
     let key = bench.key("a");
     let etag = bench.put(&key, "hello").await;
-    assert!(!etag.as_str().is_empty() && !etag.as_str().contains('"'), "{etag}");
+    assert!(
+        !etag.as_str().is_empty() && !etag.as_str().contains('"'),
+        "{etag}"
+    );
     let Object { head, body } = bench.get(&key).await;
     assert_eq!(&body[..], b"hello");
     assert_eq!((&head.etag, head.length), (&etag, 5));
     assert_eq!(bench.store.head(&key).await.unwrap(), head);
     let listed = bench.all(key.as_str(), None).await;
     assert_eq!(listed.len(), 1);
-    assert_eq!((&listed[0].key, &listed[0].etag, listed[0].length), (&key, &etag, 5));
+    assert_eq!(
+        (&listed[0].key, &listed[0].etag, listed[0].length),
+        (&key, &etag, 5)
+    );
 }
 
 async fn an_absent_object_is_not_found(bench: &Bench<'_>) {
     let key = bench.key("absent");
     assert_kind(bench.store.head(&key).await, Kind::NotFound);
-    assert_kind(bench.get_with(&key, GetOptions::default()).await, Kind::NotFound);
+    assert_kind(
+        bench.get_with(&key, GetOptions::default()).await,
+        Kind::NotFound,
+    );
     assert_kind(bench.range(&key, 0..1).await, Kind::NotFound);
 }
 
 async fn overwriting_replaces_everything(bench: &Bench<'_>) {
     let key = bench.key("a");
     let metadata = Metadata::from([("old".to_owned(), "1".to_owned())]);
-    let options = PutOptions { metadata, ..PutOptions::default() };
-    let old = bench.store.put(&key, Bytes::from_static(b"old body"), options).await.unwrap();
+    let options = PutOptions {
+        metadata,
+        ..PutOptions::default()
+    };
+    let old = bench
+        .store
+        .put(&key, Bytes::from_static(b"old body"), options)
+        .await
+        .unwrap();
     let new = bench.put(&key, "new").await;
     assert_ne!(old, new);
     let Object { head, body } = bench.get(&key).await;
@@ -238,27 +297,43 @@ async fn an_object_of_no_bytes(bench: &Bench<'_>) {
 async fn an_object_of_six_mebibytes(bench: &Bench<'_>) {
     let key = bench.key("large");
     // No part repeats another, so that a piece lost, doubled or moved would show.
-    let body: Bytes = (0..6 << 18_u32).flat_map(|i: u32| i.to_le_bytes()).collect();
+    let body: Bytes = (0..6 << 18_u32)
+        .flat_map(|i: u32| i.to_le_bytes())
+        .collect();
     assert_eq!(body.len(), 6 << 20);
     bench.put(&key, body.clone()).await;
     let object = bench.get(&key).await;
     assert_eq!(object.head.length, 6 << 20);
     assert!(object.body == body, "the body came back changed");
     let middle = bench.range(&key, 3_000_001..4_000_003).await.unwrap();
-    assert!(middle.body == body.slice(3_000_001..4_000_003), "the range came back changed");
+    assert!(
+        middle.body == body.slice(3_000_001..4_000_003),
+        "the range came back changed"
+    );
 }
 
 async fn a_range_inside_and_to_the_end(bench: &Bench<'_>) {
     let key = bench.key("a");
     let etag = bench.put(&key, "0123456789").await;
-    for (range, body) in
-        [(0..1, "0"), (2..5, "234"), (9..10, "9"), (0..10, "0123456789"), (7..1000, "789")]
-    {
+    for (range, body) in [
+        (0..1, "0"),
+        (2..5, "234"),
+        (9..10, "9"),
+        (0..10, "0123456789"),
+        (7..1000, "789"),
+    ] {
         let object = bench.range(&key, range.clone()).await.unwrap();
         assert_eq!(&object.body[..], body.as_bytes(), "{range:?}");
-        assert_eq!((object.head.length, &object.head.etag), (10, &etag), "{range:?}");
+        assert_eq!(
+            (object.head.length, &object.head.etag),
+            (10, &etag),
+            "{range:?}"
+        );
     }
-    assert_eq!(&bench.range(&key, 4..u64::MAX).await.unwrap().body[..], b"456789");
+    assert_eq!(
+        &bench.range(&key, 4..u64::MAX).await.unwrap().body[..],
+        b"456789"
+    );
 }
 
 async fn a_range_past_the_end(bench: &Bench<'_>) {
@@ -272,7 +347,11 @@ async fn a_range_past_the_end(bench: &Bench<'_>) {
 async fn no_more_than_the_caller_takes(bench: &Bench<'_>) {
     let key = bench.key("limited");
     bench.put(&key, "0123456789").await;
-    let at_most = |most, range| GetOptions { max_length: Some(most), range, ..GetOptions::default() };
+    let at_most = |most, range| GetOptions {
+        max_length: Some(most),
+        range,
+        ..GetOptions::default()
+    };
     let whole = bench.get_with(&key, at_most(10, None)).await.unwrap();
     assert_eq!(&whole.body[..], b"0123456789");
     let part = bench.get_with(&key, at_most(3, Some(4..7))).await.unwrap();
@@ -290,13 +369,39 @@ async fn if_match(bench: &Bench<'_>) {
         if_match: Some(etag.clone()),
         if_none_match: None,
         range,
+        max_length: None,
     };
-    assert_eq!(&bench.get_with(&key, options(&old, None)).await.unwrap().body[..], b"old");
+    assert_eq!(
+        &bench
+            .get_with(&key, options(&old, None))
+            .await
+            .unwrap()
+            .body[..],
+        b"old"
+    );
     let new = bench.put(&key, "new").await;
-    assert_kind(bench.get_with(&key, options(&old, None)).await, Kind::PreconditionFailed);
-    assert_kind(bench.get_with(&key, options(&old, Some(0..1))).await, Kind::PreconditionFailed);
-    assert_eq!(&bench.get_with(&key, options(&new, Some(0..1))).await.unwrap().body[..], b"n");
-    assert_kind(bench.get_with(&bench.key("absent"), options(&new, None)).await, Kind::NotFound);
+    assert_kind(
+        bench.get_with(&key, options(&old, None)).await,
+        Kind::PreconditionFailed,
+    );
+    assert_kind(
+        bench.get_with(&key, options(&old, Some(0..1))).await,
+        Kind::PreconditionFailed,
+    );
+    assert_eq!(
+        &bench
+            .get_with(&key, options(&new, Some(0..1)))
+            .await
+            .unwrap()
+            .body[..],
+        b"n"
+    );
+    assert_kind(
+        bench
+            .get_with(&bench.key("absent"), options(&new, None))
+            .await,
+        Kind::NotFound,
+    );
 }
 
 async fn if_none_match(bench: &Bench<'_>) {
@@ -306,19 +411,40 @@ async fn if_none_match(bench: &Bench<'_>) {
         if_match: None,
         if_none_match: Some(etag.clone()),
         range,
+        max_length: None,
     };
-    assert_kind(bench.get_with(&key, unless(&old, None)).await, Kind::NotModified);
-    assert_kind(bench.get_with(&key, unless(&old, Some(0..1))).await, Kind::NotModified);
+    assert_kind(
+        bench.get_with(&key, unless(&old, None)).await,
+        Kind::NotModified,
+    );
+    assert_kind(
+        bench.get_with(&key, unless(&old, Some(0..1))).await,
+        Kind::NotModified,
+    );
     bench.put(&key, "new").await;
-    assert_eq!(&bench.get_with(&key, unless(&old, None)).await.unwrap().body[..], b"new");
-    assert_kind(bench.get_with(&bench.key("absent"), unless(&old, None)).await, Kind::NotFound);
+    assert_eq!(
+        &bench.get_with(&key, unless(&old, None)).await.unwrap().body[..],
+        b"new"
+    );
+    assert_kind(
+        bench
+            .get_with(&bench.key("absent"), unless(&old, None))
+            .await,
+        Kind::NotFound,
+    );
 }
 
 async fn metadata_and_content_type(bench: &Bench<'_>) {
     let key = bench.key("a");
     let metadata = Metadata::from([
-        ("recipe".to_owned(), "sha256=ab+/12; q=\"80\", x = y".to_owned()),
-        ("original-etag".to_owned(), "900150983cd24fb0d6963f7d28e17f72".to_owned()),
+        (
+            "recipe".to_owned(),
+            "sha256=ab+/12; q=\"80\", x = y".to_owned(),
+        ),
+        (
+            "original-etag".to_owned(),
+            "900150983cd24fb0d6963f7d28e17f72".to_owned(),
+        ),
         ("long".to_owned(), "0123456789".repeat(180)),
     ]);
     let options = PutOptions {
@@ -326,7 +452,11 @@ async fn metadata_and_content_type(bench: &Bench<'_>) {
         cache_control: Some("public, max-age=3600".to_owned()),
         metadata: metadata.clone(),
     };
-    bench.store.put(&key, Bytes::from_static(b"x"), options).await.unwrap();
+    bench
+        .store
+        .put(&key, Bytes::from_static(b"x"), options)
+        .await
+        .unwrap();
     let expected = |head: &Head| {
         assert_eq!(head.metadata, metadata);
         assert_eq!(head.content_type.as_deref(), Some("image/jpeg"));
@@ -335,53 +465,93 @@ async fn metadata_and_content_type(bench: &Bench<'_>) {
     expected(&bench.get(&key).await.head);
     bench.put(&key, "plain").await;
     let plain = bench.store.head(&key).await.unwrap();
-    assert_eq!(plain.content_type.as_deref(), Some("application/octet-stream"));
+    assert_eq!(
+        plain.content_type.as_deref(),
+        Some("application/octet-stream")
+    );
 }
 
 async fn headers_that_cannot_be_carried(bench: &Bench<'_>) {
     let key = bench.key("a");
     let big = "x".repeat(2048);
-    for (name, value) in
-        [("a", "é"), ("a", "x\r\ny: z"), ("a", " x"), ("A", "x"), ("a b", "x"), ("", "x"), ("a", &big)]
-    {
+    for (name, value) in [
+        ("a", "é"),
+        ("a", "x\r\ny: z"),
+        ("a", " x"),
+        ("A", "x"),
+        ("a b", "x"),
+        ("", "x"),
+        ("a", &big),
+    ] {
         let metadata = Metadata::from([(name.to_owned(), value.to_owned())]);
-        let options = PutOptions { metadata, ..PutOptions::default() };
-        assert_kind(bench.store.put(&key, Bytes::new(), options).await, Kind::Invalid);
+        let options = PutOptions {
+            metadata,
+            ..PutOptions::default()
+        };
+        assert_kind(
+            bench.store.put(&key, Bytes::new(), options).await,
+            Kind::Invalid,
+        );
     }
-    let options = PutOptions { content_type: Some("a\nb".to_owned()), ..PutOptions::default() };
-    assert_kind(bench.store.put(&key, Bytes::new(), options).await, Kind::Invalid);
+    let options = PutOptions {
+        content_type: Some("a\nb".to_owned()),
+        ..PutOptions::default()
+    };
+    assert_kind(
+        bench.store.put(&key, Bytes::new(), options).await,
+        Kind::Invalid,
+    );
     assert_kind(bench.store.head(&key).await, Kind::NotFound);
 }
 
 async fn the_time_of_writing(bench: &Bench<'_>) {
     let key = bench.key("a");
     bench.put(&key, "x").await;
-    let head = bench.store.head(&key).await.unwrap().last_modified.expect("a time");
+    let head = bench
+        .store
+        .head(&key)
+        .await
+        .unwrap()
+        .last_modified
+        .expect("a time");
     let got = bench.get(&key).await.head.last_modified.expect("a time");
-    let listed = bench.all(key.as_str(), None).await[0].last_modified.expect("a time");
+    let listed = bench.all(key.as_str(), None).await[0]
+        .last_modified
+        .expect("a time");
     let whole = head.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(whole.subsec_nanos(), 0);
     assert_eq!(head, got);
     // A listing has fractions of a second, which the header's date cuts off or rounds up.
-    let apart = head.duration_since(listed).unwrap_or_else(|earlier| earlier.duration());
+    let apart = head
+        .duration_since(listed)
+        .unwrap_or_else(|earlier| earlier.duration());
     assert!(apart <= Duration::from_secs(1), "{head:?} and {listed:?}");
 }
 
 async fn listing_by_prefix_in_pages(bench: &Bench<'_>) {
-    for name in ["in/1", "in/2", "in/3", "in/4", "in/5", "in", "inn/6", "out/1"] {
+    for name in [
+        "in/1", "in/2", "in/3", "in/4", "in/5", "in", "inn/6", "out/1",
+    ] {
         bench.put(&bench.key(name), name).await;
     }
     let prefix = bench.key("in/");
-    let expected: Vec<_> =
-        (1..=5).map(|n| bench.key(&format!("in/{n}")).as_str().to_owned()).collect();
+    let expected: Vec<_> = (1..=5)
+        .map(|n| bench.key(&format!("in/{n}")).as_str().to_owned())
+        .collect();
     for max_keys in [None, Some(1), Some(2), Some(4), Some(5), Some(6)] {
         let names = bench.names(prefix.as_str(), max_keys).await;
         assert_eq!(names, expected, "pages of {max_keys:?}");
     }
     let first = bench.page(prefix.as_str(), None, Some(2)).await;
-    assert!(first.objects.len() == 2 && first.next.is_some(), "{first:?}");
+    assert!(
+        first.objects.len() == 2 && first.next.is_some(),
+        "{first:?}"
+    );
     let whole = bench.page(prefix.as_str(), None, Some(5)).await;
-    assert!(whole.objects.len() == 5 && whole.next.is_none(), "{whole:?}");
+    assert!(
+        whole.objects.len() == 5 && whole.next.is_none(),
+        "{whole:?}"
+    );
     // A token goes on behind a key, not behind a number of keys.
     bench.store.delete(&bench.key("in/1")).await.unwrap();
     let second = bench.page(prefix.as_str(), first.next, Some(2)).await;
@@ -390,30 +560,93 @@ async fn listing_by_prefix_in_pages(bench: &Bench<'_>) {
 
 async fn listing_ascends_bytewise(bench: &Bench<'_>) {
     // UTF-16 order would put the emoji before U+FF5E; a locale would mix the cases.
-    let mut names = ["B", "a", "b", "a-b", "a.b", "a/b", "a0", "é", "z", "\u{ff5e}", "😀", "_", "A"];
+    let mut names = [
+        "B", "a", "b", "a-b", "a.b", "a/b", "a0", "é", "z", "\u{ff5e}", "😀", "_", "A",
+    ];
     for name in names {
         bench.put(&bench.key(name), name).await;
     }
     names.sort_unstable_by_key(|name| name.as_bytes());
-    let expected: Vec<_> = names.iter().map(|name| bench.key(name).as_str().to_owned()).collect();
+    let expected: Vec<_> = names
+        .iter()
+        .map(|name| bench.key(name).as_str().to_owned())
+        .collect();
     assert_eq!(bench.names(&bench.place, None).await, expected);
     assert_eq!(bench.names(&bench.place, Some(3)).await, expected);
 }
 
 async fn listing_nothing(bench: &Bench<'_>) {
     let page = bench.page(bench.key("nothing/").as_str(), None, None).await;
-    assert_eq!(page, Page { objects: Vec::new(), next: None });
-    let none = ListOptions { max_keys: Some(0), ..ListOptions::default() };
+    assert_eq!(
+        page,
+        Page {
+            objects: Vec::new(),
+            next: None
+        }
+    );
+    let none = ListOptions {
+        max_keys: Some(0),
+        ..ListOptions::default()
+    };
     assert_kind(bench.store.list(none).await, Kind::Invalid);
 }
 
 async fn odd_keys_stay_distinct(bench: &Bench<'_>) {
     let names = [
-        "a b", "a+b", "a%20b", "a%2Bb", "%", "%%", "%2F", "%2f", "%zz", "a%00b", "#", "?", "a?b=c&d",
-        "a#b", "'", "\"", "<&>", "&amp;", "a;b", "a,b:c=d@e!f$g(h)i*j", "[{|}]", "^`\\~", "é", "e\u{301}",
-        "日本語.jpg", "😀", "\u{2028}", "a/b", "a//b", "a///b", "/a", "a/", "a", "a/./b", "a/../b", "..",
-        ".", "../b", "a/%2e%2e/b", "a/..", " ", " a", "a ", "line\nfeed", "return\rhere", "tab\there",
-        "\u{1}", "\u{1b}[31m", "\u{7f}", "\u{85}", "\u{fffd}", "x-amz-meta-a", "a\\b", "C:\\a",
+        "a b",
+        "a+b",
+        "a%20b",
+        "a%2Bb",
+        "%",
+        "%%",
+        "%2F",
+        "%2f",
+        "%zz",
+        "a%00b",
+        "#",
+        "?",
+        "a?b=c&d",
+        "a#b",
+        "'",
+        "\"",
+        "<&>",
+        "&amp;",
+        "a;b",
+        "a,b:c=d@e!f$g(h)i*j",
+        "[{|}]",
+        "^`\\~",
+        "é",
+        "e\u{301}",
+        "日本語.jpg",
+        "😀",
+        "\u{2028}",
+        "a/b",
+        "a//b",
+        "a///b",
+        "/a",
+        "a/",
+        "a",
+        "a/./b",
+        "a/../b",
+        "..",
+        ".",
+        "../b",
+        "a/%2e%2e/b",
+        "a/..",
+        " ",
+        " a",
+        "a ",
+        "line\nfeed",
+        "return\rhere",
+        "tab\there",
+        "\u{1}",
+        "\u{1b}[31m",
+        "\u{7f}",
+        "\u{85}",
+        "\u{fffd}",
+        "x-amz-meta-a",
+        "a\\b",
+        "C:\\a",
     ];
     let expected: BTreeMap<_, _> = names.iter().map(|name| (bench.key(name), *name)).collect();
     assert_eq!(expected.len(), names.len(), "a name stands twice");
@@ -422,13 +655,25 @@ async fn odd_keys_stay_distinct(bench: &Bench<'_>) {
     }
     for (key, name) in &expected {
         assert_eq!(&bench.get(key).await.body[..], name.as_bytes(), "{name:?}");
-        assert_eq!(bench.store.head(key).await.unwrap().length, name.len() as u64, "{name:?}");
+        assert_eq!(
+            bench.store.head(key).await.unwrap().length,
+            name.len() as u64,
+            "{name:?}"
+        );
         let prefixed = bench.names(key.as_str(), None).await;
-        assert_eq!(prefixed.first().map(String::as_str), Some(key.as_str()), "prefix {name:?}");
+        assert_eq!(
+            prefixed.first().map(String::as_str),
+            Some(key.as_str()),
+            "prefix {name:?}"
+        );
     }
     let keys: Vec<_> = expected.keys().map(|key| key.as_str().to_owned()).collect();
     assert_eq!(bench.names(&bench.place, None).await, keys);
-    assert_eq!(bench.names(&bench.place, Some(1)).await, keys, "one key a page");
+    assert_eq!(
+        bench.names(&bench.place, Some(1)).await,
+        keys,
+        "one key a page"
+    );
     for key in expected.keys() {
         bench.store.delete(key).await.unwrap();
         assert_kind(bench.store.head(key).await, Kind::NotFound);
@@ -437,7 +682,8 @@ async fn odd_keys_stay_distinct(bench: &Bench<'_>) {
 }
 
 async fn a_leading_slash_belongs_to_the_key(bench: &Bench<'_>) {
-    let keys = ["", "/", "//", "../", "./"].map(|start| Key::new(format!("{start}{}x", bench.place)));
+    let keys =
+        ["", "/", "//", "../", "./"].map(|start| Key::new(format!("{start}{}x", bench.place)));
     for key in &keys {
         bench.put(key, key.as_str().to_owned()).await;
     }
@@ -470,9 +716,15 @@ async fn the_longest_key(bench: &Bench<'_>) {
 async fn too_long_or_empty_keys(bench: &Bench<'_>) {
     let room = MAX_KEY_BYTES + 1 - bench.place.len();
     for key in [bench.key(&"k".repeat(room)), Key::new("")] {
-        let put = bench.store.put(&key, Bytes::new(), PutOptions::default()).await;
+        let put = bench
+            .store
+            .put(&key, Bytes::new(), PutOptions::default())
+            .await;
         assert_kind(put, Kind::Invalid);
-        assert_kind(bench.get_with(&key, GetOptions::default()).await, Kind::Invalid);
+        assert_kind(
+            bench.get_with(&key, GetOptions::default()).await,
+            Kind::Invalid,
+        );
         assert_kind(bench.store.head(&key).await, Kind::Invalid);
         assert_kind(bench.store.delete(&key).await, Kind::Invalid);
     }
@@ -502,10 +754,17 @@ async fn everything_is(kind: Kind, bench: &Bench<'_>, config: &S3Config) {
     bench.put(&key, "x").await;
     let other = S3::new(config).unwrap();
     assert_kind(other.get(&key, GetOptions::default()).await, kind);
-    assert_kind(other.put(&key, Bytes::new(), PutOptions::default()).await, kind);
+    assert_kind(
+        other.put(&key, Bytes::new(), PutOptions::default()).await,
+        kind,
+    );
     assert_kind(other.list(ListOptions::default()).await, kind);
     assert_kind(other.delete(&key).await, kind);
-    let head_kind = if kind == Kind::NoSuchBucket { Kind::NotFound } else { kind };
+    let head_kind = if kind == Kind::NoSuchBucket {
+        Kind::NotFound
+    } else {
+        kind
+    };
     assert_kind(other.head(&key).await, head_kind);
     assert_eq!(&bench.get(&key).await.body[..], b"x");
 }

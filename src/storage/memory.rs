@@ -73,7 +73,10 @@ impl Storage for Memory {
             }
             Some(range) => range.start..range.end.min(head.length),
         };
-        if options.max_length.is_some_and(|most| range.end - range.start > most) {
+        if options
+            .max_length
+            .is_some_and(|most| range.end - range.start > most)
+        {
             return Err(Error::new(Kind::TooLong, OPERATION));
         }
         let start = usize::try_from(range.start).unwrap_or(usize::MAX);

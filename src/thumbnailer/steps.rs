@@ -88,10 +88,16 @@ impl<'a> Flow<'a> {
         match self.render(original).await {
             Ok(rendered) => self.store_all(etag, rendered, marked).await,
             Err(_) if original.body.is_empty() => {
-                self.reject(Some(etag), Reason::Empty, "the object has no bytes".to_owned()).await
+                self.reject(
+                    Some(etag),
+                    Reason::Empty,
+                    "the object has no bytes".to_owned(),
+                )
+                .await
             }
             Err(rejection) => {
-                self.reject(Some(etag), reason(&rejection), with_causes(&rejection)).await
+                self.reject(Some(etag), reason(&rejection), with_causes(&rejection))
+                    .await
             }
         }
     }
@@ -110,7 +116,10 @@ impl<'a> Flow<'a> {
             render(&bytes, policy.recipe(), policy.limits(), &flag)
         });
         let rendered = work.await.unwrap_or_else(|panic| {
-            Err(thumbnail::Error::Failed { step: "render", source: panic.into() })
+            Err(thumbnail::Error::Failed {
+                step: "render",
+                source: panic.into(),
+            })
         })?;
         self.outcome.timings.merge(&rendered.timings);
         self.outcome.original = Some(rendered.original.clone());

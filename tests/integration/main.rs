@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod events;
 mod architecture;
+mod events;
 mod flow;
 mod storage;

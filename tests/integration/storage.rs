@@ -36,7 +36,10 @@ async fn the_named_store_keeps_the_contract() {
     let differences: Vec<_> = differences
         .lines()
         .filter(|line| !line.trim().is_empty())
-        .map(|line| line.split_once(": ").expect("CONTRACT_COS_DIFFERENCES has `check: reason`"))
+        .map(|line| {
+            line.split_once(": ")
+                .expect("CONTRACT_COS_DIFFERENCES has `check: reason`")
+        })
         .collect();
     contract::run_s3(&config, &differences).await;
 }

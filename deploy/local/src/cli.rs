@@ -53,7 +53,12 @@ pub(crate) struct CloudArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) images: Option<PathBuf>,
     /// So many generated pictures, with the sizes of the paper's photographs.
-    #[arg(long, value_name = "N", default_value_t = 12, conflicts_with = "images")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 12,
+        conflicts_with = "images"
+    )]
     pub(crate) count: usize,
     /// No side of a generated picture is longer.
     #[arg(long, value_name = "PIXELS", default_value_t = u16::MAX, hide_default_value = true)]
@@ -72,7 +77,13 @@ pub(crate) struct CloudArguments {
     pub(crate) bucket: String,
     /// The access key that the store takes. Its secret is COS_SECRET_ACCESS_KEY, by default
     /// local-cloud-secret: the store listens on loopback alone.
-    #[arg(long, env = "COS_ACCESS_KEY_ID", value_name = "ID", default_value = "local-cloud", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "COS_ACCESS_KEY_ID",
+        value_name = "ID",
+        default_value = "local-cloud",
+        hide_env_values = true
+    )]
     pub(crate) access_key_id: String,
     /// So many pictures are put at once.
     #[arg(long, value_name = "K", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..))]
@@ -97,12 +108,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let named = |name: &str, arguments: Vec<OsString>| {
-        std::iter::once(OsString::from(name)).chain(arguments).collect::<Vec<_>>()
+        std::iter::once(OsString::from(name))
+            .chain(arguments)
+            .collect::<Vec<_>>()
     };
     match arguments.command {
-        Some(Command::Function { arguments }) => {
-            function::cli::run(named("function", arguments))
-        }
+        Some(Command::Function { arguments }) => function::cli::run(named("function", arguments)),
         Some(Command::Backfill { arguments }) => {
             in_runtime(backfill::cli::run(named("backfill", arguments)))
         }
@@ -122,7 +133,10 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
-            let _ = writeln!(io::stderr(), "local-cloud: cannot start the async runtime: {error}");
+            let _ = writeln!(
+                io::stderr(),
+                "local-cloud: cannot start the async runtime: {error}"
+            );
             ExitCode::FAILURE
         }
     }

@@ -53,7 +53,11 @@ impl Options {
     /// Free ports, for tests.
     #[must_use]
     pub fn on_free_ports() -> Self {
-        Self { store_port: 0, function_port: 0, ..Self::default() }
+        Self {
+            store_port: 0,
+            function_port: 0,
+            ..Self::default()
+        }
     }
 }
 
@@ -61,7 +65,9 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A port is taken, or may not be used.
-    #[error("cannot listen on 127.0.0.1:{port} for the {what}; {flag} takes another port, {flag} 0 a free one")]
+    #[error(
+        "cannot listen on 127.0.0.1:{port} for the {what}; {flag} takes another port, {flag} 0 a free one"
+    )]
     Listen {
         /// Who was to listen.
         what: &'static str,
@@ -115,25 +121,34 @@ impl Cloud {
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<(Self, UnboundedReceiver<Delivery>), Error> {
         let store_listener = listen("store", "--store-port", options.store_port).await?;
-        let function_listener = listen("function", "--function-port", options.function_port).await?;
+        let function_listener =
+            listen("function", "--function-port", options.function_port).await?;
         let (folder, temporary) = match options.data {
             Some(folder) => (folder, None),
             None => {
-                let temporary = tempfile::tempdir()
-                    .map_err(|source| Error::Data { folder: std::env::temp_dir(), source })?;
+                let temporary = tempfile::tempdir().map_err(|source| Error::Data {
+                    folder: std::env::temp_dir(),
+                    source,
+                })?;
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
         let bucket = Bucket::new(&options.bucket);
-        let (store, events) =
-            Store::start(store_listener, &folder, bucket.clone(), &options.credentials)
-                .map_err(|source| Error::Data { folder, source })?;
-        let address = function_listener.local_addr().map_err(|source| Error::Listen {
-            what: "function",
-            port: options.function_port,
-            flag: "--function-port",
-            source,
-        })?;
+        let (store, events) = Store::start(
+            store_listener,
+            &folder,
+            bucket.clone(),
+            &options.credentials,
+        )
+        .map_err(|source| Error::Data { folder, source })?;
+        let address = function_listener
+            .local_addr()
+            .map_err(|source| Error::Listen {
+                what: "function",
+                port: options.function_port,
+                flag: "--function-port",
+                source,
+            })?;
         let store_config = S3Config {
             endpoint: store.url(),
             region: options.region,
@@ -190,10 +205,18 @@ impl Cloud {
 async fn listen(what: &'static str, flag: &'static str, port: u16) -> Result<TcpListener, Error> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await
-        .map_err(|source| Error::Listen { what, port, flag, source })
+        .map_err(|source| Error::Listen {
+            what,
+            port,
+            flag,
+            source,
+        })
 }
 
-#[expect(clippy::expect_used, reason = "an IPv4 address and a port make a valid URI")]
+#[expect(
+    clippy::expect_used,
+    reason = "an IPv4 address and a port make a valid URI"
+)]
 fn events_uri(address: SocketAddr) -> Uri {
     format!("http://{address}/events").parse().expect("a URI")
 }

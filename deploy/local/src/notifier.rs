@@ -104,7 +104,9 @@ pub(crate) async fn run(
         }
         let started = Instant::now();
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
         let (client, function, deliveries) = (client.clone(), function.clone(), deliveries.clone());
         under_way.spawn(async move {
             let _place = place;
@@ -136,24 +138,40 @@ async fn deliver(client: &HttpClient, function: &Uri, event: Event, started: Ins
         pause.map(|pause| asked.unwrap_or(pause))
     })
     .await;
-    Delivery { event, attempts, took: started.elapsed(), result }
+    Delivery {
+        event,
+        attempts,
+        took: started.elapsed(),
+        result,
+    }
 }
 
 async fn post(client: &HttpClient, function: &Uri, event: &Event) -> Result<Outcome, Failure> {
     let (headers, body) = event.to_http();
-    let mut request = Request::post(function).body(Full::new(body)).map_err(transport)?;
+    let mut request = Request::post(function)
+        .body(Full::new(body))
+        .map_err(transport)?;
     request.headers_mut().extend(headers);
     let exchange = async {
-        let (head, body) = client.request(request).await.map_err(transport)?.into_parts();
+        let (head, body) = client
+            .request(request)
+            .await
+            .map_err(transport)?
+            .into_parts();
         let body = http_body_util::Limited::new(body, MAX_ANSWER_BYTES);
         let body = body.collect().await.map_err(Failure::Transport)?.to_bytes();
         Ok((head, body))
     };
-    let (head, body) = tokio::time::timeout(TRY_TIMEOUT, exchange).await.map_err(transport)??;
+    let (head, body) = tokio::time::timeout(TRY_TIMEOUT, exchange)
+        .await
+        .map_err(transport)??;
     if head.status.is_success() {
         return serde_json::from_slice(&body).map_err(Failure::Answer);
     }
-    let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let seconds = head
+        .headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     Err(Failure::Status {
         status: head.status,
         text: String::from_utf8_lossy(&body).trim().to_owned(),

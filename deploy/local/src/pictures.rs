@@ -53,9 +53,14 @@ fn in_folder(folder: &Path) -> io::Result<Vec<Upload>> {
                 folders.push(path);
             } else if fs::metadata(&path)?.is_file() {
                 let relative = path.strip_prefix(folder).unwrap_or(&path);
-                let parts: Vec<_> =
-                    relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-                uploads.push(Upload { path: parts.join("/"), source: Source::File(path) });
+                let parts: Vec<_> = relative
+                    .components()
+                    .map(|part| part.as_os_str().to_string_lossy())
+                    .collect();
+                uploads.push(Upload {
+                    path: parts.join("/"),
+                    source: Source::File(path),
+                });
             }
         }
     }
@@ -66,8 +71,10 @@ fn in_folder(folder: &Path) -> io::Result<Vec<Upload>> {
 /// `count` generated pictures with the sizes of the paper's photographs, each made when its turn
 /// comes.
 fn generated(count: usize, max_side: u16) -> impl Iterator<Item = Upload> {
-    dataset::pictures_within(count, max_side)
-        .map(|picture| Upload { path: picture.name, source: Source::Made(picture.bytes) })
+    dataset::pictures_within(count, max_side).map(|picture| Upload {
+        path: picture.name,
+        source: Source::Made(picture.bytes),
+    })
 }
 
 /// The pictures to put, and how many they are.
@@ -76,13 +83,15 @@ type Uploads = (Box<dyn Iterator<Item = Upload> + Send>, u64);
 /// Those of the folder that is named, or generated ones.
 pub(crate) fn uploads(arguments: &CloudArguments) -> Result<Uploads, Failure> {
     if let Some(folder) = &arguments.images {
-        let uploads =
-            in_folder(folder).map_err(|error| Failure::Read(folder.clone(), error))?;
+        let uploads = in_folder(folder).map_err(|error| Failure::Read(folder.clone(), error))?;
         let total = uploads.len() as u64;
         return Ok((Box::new(uploads.into_iter()), total));
     }
     let total = arguments.count as u64;
-    Ok((Box::new(generated(arguments.count, arguments.max_side)), total))
+    Ok((
+        Box::new(generated(arguments.count, arguments.max_side)),
+        total,
+    ))
 }
 
 /// Puts every picture below `prefix`, `at_once` at once, and tells when each PUT begins.
@@ -98,8 +107,13 @@ pub(crate) async fn put_all(
     let reading = spawn_blocking(move || {
         for upload in uploads {
             let path = upload.path.clone();
-            let read = upload.read().map_err(|error| Failure::Read(PathBuf::from(&path), error));
-            if sender.blocking_send(read.map(|bytes| (path, bytes))).is_err() {
+            let read = upload
+                .read()
+                .map_err(|error| Failure::Read(PathBuf::from(&path), error));
+            if sender
+                .blocking_send(read.map(|bytes| (path, bytes)))
+                .is_err()
+            {
                 break;
             }
         }

@@ -35,8 +35,8 @@ pub(crate) enum Failure {
 
 /// Runs until Ctrl-C or SIGTERM, or with `--once` until every picture was handled.
 pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure> {
-    let terminated = function::runtime::terminated()
-        .map_err(|error| cloud::Error::Function(error.into()))?;
+    let terminated =
+        function::runtime::terminated().map_err(|error| cloud::Error::Function(error.into()))?;
     let defaults = Options::default();
     let options = Options {
         data: arguments.data.clone(),
@@ -59,7 +59,11 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
         () = terminated => Ok(!arguments.once),
     };
     cloud.stop().await?;
-    Ok(if ended? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ended? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Puts the pictures, shows what becomes of them and of all later uploads. Ends only with `--once`,
@@ -74,7 +78,13 @@ async fn put_and_watch(
     let (uploads, total) = pictures::uploads(arguments)?;
     let (begins, mut begun) = unbounded_channel();
     let at_once = usize::from(arguments.puts_in_flight);
-    let putting = put_all(uploads, &store, cloud.policy.source_prefix(), at_once, begins);
+    let putting = put_all(
+        uploads,
+        &store,
+        cloud.policy.source_prefix(),
+        at_once,
+        begins,
+    );
     tokio::pin!(putting);
 
     let bar = out.bar(total);
@@ -124,7 +134,10 @@ async fn everything_stands(
     for key in originals {
         let change = Change {
             operation: Operation::Write,
-            object: ObjectId { bucket: cloud.store_config.bucket.clone(), key: key.clone() },
+            object: ObjectId {
+                bucket: cloud.store_config.bucket.clone(),
+                key: key.clone(),
+            },
             etag: None,
             length: None,
             content_type: None,

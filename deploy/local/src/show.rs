@@ -54,7 +54,9 @@ impl Output {
         let secret = &store.credentials.secret_access_key;
         if *secret == Options::default().credentials.secret_access_key {
             let id = &store.credentials.access_key_id;
-            self.say(&format!("  export COS_ACCESS_KEY_ID={id} COS_SECRET_ACCESS_KEY={secret}"));
+            self.say(&format!(
+                "  export COS_ACCESS_KEY_ID={id} COS_SECRET_ACCESS_KEY={secret}"
+            ));
         }
         if self.json {
             let ready = json!({
@@ -70,9 +72,13 @@ impl Output {
     }
 
     /// A progress bar on a terminal, nothing elsewhere.
-    #[expect(clippy::expect_used, reason = "the template is a constant, which a test draws")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the template is a constant, which a test draws"
+    )]
     pub(crate) fn bar(&self, total: u64) -> ProgressBar {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left");
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left");
         ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
             .with_style(style.expect("a valid template"))
     }
@@ -113,13 +119,17 @@ fn outcome_text(outcome: &Outcome) -> String {
         }
         _ => {}
     }
-    let (total, stages): (Vec<_>, Vec<_>) =
-        outcome.timings.iter().partition(|(stage, _)| *stage == Stage::Total);
+    let (total, stages): (Vec<_>, Vec<_>) = outcome
+        .timings
+        .iter()
+        .partition(|(stage, _)| *stage == Stage::Total);
     for (_, total) in total {
         let _ = write!(text, "  in {}", milliseconds(total));
     }
-    let stages: Vec<_> =
-        stages.iter().map(|(stage, time)| format!("{stage} {}", milliseconds(*time))).collect();
+    let stages: Vec<_> = stages
+        .iter()
+        .map(|(stage, time)| format!("{stage} {}", milliseconds(*time)))
+        .collect();
     if !stages.is_empty() {
         let _ = write!(text, " ({})", stages.join(", "));
     }
@@ -150,7 +160,11 @@ impl Summary {
     pub(crate) fn new() -> Self {
         // Bounds and precision are valid, so the default is never taken.
         let times = Histogram::new(3).unwrap_or_else(|_| unreachable!("3 digits are allowed"));
-        Self { made: 0, not_made: 0, times }
+        Self {
+            made: 0,
+            not_made: 0,
+            times,
+        }
     }
 
     /// Counts a delivery; `took` is the time from the begin of the PUT.
@@ -167,7 +181,11 @@ impl Summary {
 
     /// In one line.
     pub(crate) fn text(&self, wall: Duration) -> String {
-        let at = |quantile| milliseconds(Duration::from_micros(self.times.value_at_quantile(quantile)));
+        let at = |quantile| {
+            milliseconds(Duration::from_micros(
+                self.times.value_at_quantile(quantile),
+            ))
+        };
         let rate = (self.made as f64) / wall.as_secs_f64().max(f64::EPSILON);
         format!(
             "{} pictures with all their thumbnails, {} without; from the begin of the PUT to the \

@@ -33,15 +33,24 @@ impl Script {
         let server = tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let Some(request) = read_request(&mut stream).await else { continue };
+                let Some(request) = read_request(&mut stream).await else {
+                    continue;
+                };
                 seen.lock().unwrap().push(request);
-                let answer =
-                    if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() };
+                let answer = if answers.len() > 1 {
+                    answers.pop().unwrap()
+                } else {
+                    answers[0].clone()
+                };
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 stream.shutdown().await.unwrap();
             }
         });
-        Self { store: S3::new(&config(&endpoint)).unwrap(), requests, server }
+        Self {
+            store: S3::new(&config(&endpoint)).unwrap(),
+            requests,
+            server,
+        }
     }
 
     fn requests(&self) -> Vec<String> {
@@ -49,13 +58,20 @@ impl Script {
     }
 
     async fn get(&self) -> Result<Bytes, Error> {
-        let object = self.store.get(&Key::new("a"), GetOptions::default()).await?;
+        let object = self
+            .store
+            .get(&Key::new("a"), GetOptions::default())
+            .await?;
         Ok(object.body)
     }
 
     async fn list(&self) -> Result<Vec<String>, Error> {
         let page = self.store.list(ListOptions::default()).await?;
-        Ok(page.objects.into_iter().map(|listed| listed.key.as_str().to_owned()).collect())
+        Ok(page
+            .objects
+            .into_iter()
+            .map(|listed| listed.key.as_str().to_owned())
+            .collect())
     }
 }
 
@@ -86,7 +102,9 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-    lines.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    lines
+        .find(|(other, _)| other.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
 }
 
 fn config(endpoint: &str) -> S3Config {
@@ -110,7 +128,11 @@ fn xml(status: &str, body: &str) -> String {
 }
 
 fn whole() -> String {
-    answer("200 OK", "content-length: 10\r\netag: \"e\"\r\n", "0123456789")
+    answer(
+        "200 OK",
+        "content-length: 10\r\netag: \"e\"\r\n",
+        "0123456789",
+    )
 }
 
 fn broken() -> String {
@@ -163,7 +185,10 @@ async fn faults_that_stay_are_told_apart_after_four_attempts() {
     let slow = "<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>";
     for (answer, kind) in [
         (xml("503 Service Unavailable", slow), Kind::Throttled),
-        (xml("503 Service Unavailable", "<html>down</html>"), Kind::Unavailable),
+        (
+            xml("503 Service Unavailable", "<html>down</html>"),
+            Kind::Unavailable,
+        ),
         (xml("500 Internal Server Error", ""), Kind::Unavailable),
     ] {
         let script = Script::new([answer.clone()]).await;
@@ -186,7 +211,10 @@ async fn a_store_that_is_not_there_is_unavailable() {
 async fn a_range_that_the_server_ignores_is_cut_here() {
     let script = Script::new([whole()]).await;
     let key = Key::new("a");
-    let range = |range| GetOptions { range: Some(range), ..GetOptions::default() };
+    let range = |range| GetOptions {
+        range: Some(range),
+        ..GetOptions::default()
+    };
     let object = script.store.get(&key, range(2..5)).await.unwrap();
     assert_eq!((&object.body[..], object.head.length), (&b"234"[..], 10));
     let error = script.store.get(&key, range(10..12)).await.unwrap_err();
@@ -197,7 +225,10 @@ async fn a_range_that_the_server_ignores_is_cut_here() {
 async fn another_range_than_asked_for_is_refused() {
     let headers = "content-length: 3\r\ncontent-range: bytes 1-3/10\r\netag: \"e\"\r\n";
     let script = Script::new([answer("206 Partial Content", headers, "123")]).await;
-    let options = GetOptions { range: Some(2..5), ..GetOptions::default() };
+    let options = GetOptions {
+        range: Some(2..5),
+        ..GetOptions::default()
+    };
     let error = script.store.get(&Key::new("a"), options).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
 }
@@ -228,12 +259,27 @@ async fn listed_keys_are_decoded_when_and_only_when_the_store_encoded_them() {
 async fn a_listing_that_is_cut_fails_or_lies_is_no_listing() {
     let error = "<Error><Code>InternalError</Code><Message>m</Message></Error>";
     for (answer, kind) in [
-        (xml("200 OK", "<ListBucketResult><Contents><Key>a</Key>"), Kind::Unavailable),
+        (
+            xml("200 OK", "<ListBucketResult><Contents><Key>a</Key>"),
+            Kind::Unavailable,
+        ),
         (xml("200 OK", error), Kind::Unavailable),
-        (listing("<IsTruncated>true</IsTruncated>"), Kind::Unavailable),
-        (listing("<Contents><Key>a</Key></Contents>"), Kind::Unavailable),
-        (listing(&format!("{}{}", contents("b"), contents("a"))), Kind::Invalid),
-        (listing(&format!("{}{}", contents("a"), contents("a"))), Kind::Invalid),
+        (
+            listing("<IsTruncated>true</IsTruncated>"),
+            Kind::Unavailable,
+        ),
+        (
+            listing("<Contents><Key>a</Key></Contents>"),
+            Kind::Unavailable,
+        ),
+        (
+            listing(&format!("{}{}", contents("b"), contents("a"))),
+            Kind::Invalid,
+        ),
+        (
+            listing(&format!("{}{}", contents("a"), contents("a"))),
+            Kind::Invalid,
+        ),
     ] {
         let script = Script::new([answer.clone()]).await;
         assert_eq!(script.list().await.unwrap_err().kind(), kind, "{answer}");
@@ -252,14 +298,21 @@ async fn a_request_is_signed_and_names_the_key_as_it_is() {
         ("é?x=y#z", "/photos/%C3%A9%3Fx%3Dy%23z"),
     ] {
         let body = Bytes::from_static(b"x");
-        script.store.put(&Key::new(key), body, PutOptions::default()).await.unwrap();
+        script
+            .store
+            .put(&Key::new(key), body, PutOptions::default())
+            .await
+            .unwrap();
         let request = script.requests().pop().unwrap();
         let line = request.lines().next().unwrap();
         let target = line.split(' ').nth(1).unwrap();
         assert_eq!(target.split('?').next().unwrap(), path, "{key:?}");
         let authorization = header(&request, "authorization").expect("a signature");
         assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
-        assert!(!request.contains("x-amz-checksum") && !request.contains("trailer"), "{request}");
+        assert!(
+            !request.contains("x-amz-checksum") && !request.contains("trailer"),
+            "{request}"
+        );
         assert!(!request.contains(SECRET));
     }
 }
@@ -275,10 +328,17 @@ async fn an_error_says_why_without_the_stores_whole_answer() {
     assert_eq!(error.kind(), Kind::AccessDenied);
     assert_eq!(error.to_string(), "GetObject: access denied");
     let source = error.source().unwrap().to_string();
-    assert!(source.contains("403 SignatureDoesNotMatch: signatures differ"), "{source}");
+    assert!(
+        source.contains("403 SignatureDoesNotMatch: signatures differ"),
+        "{source}"
+    );
     let everything = format!("{error:?} {source} {:?}", script.store);
     assert!(!everything.contains(SECRET), "{everything}");
-    assert_eq!(script.requests().len(), 1, "refused credentials are not tried again");
+    assert_eq!(
+        script.requests().len(),
+        1,
+        "refused credentials are not tried again"
+    );
 }
 
 #[tokio::test]
@@ -294,8 +354,15 @@ async fn https_speaks_tls() {
             assert_eq!(first[..2], [0x16, 3]);
         }
     });
-    let error = S3::new(&config(&endpoint)).unwrap().head(&Key::new("a")).await.unwrap_err();
+    let error = S3::new(&config(&endpoint))
+        .unwrap()
+        .head(&Key::new("a"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
-    assert!(!server.is_finished(), "the server saw something else than TLS");
+    assert!(
+        !server.is_finished(),
+        "the server saw something else than TLS"
+    );
     server.abort();
 }

@@ -78,8 +78,13 @@ impl Buckets {
         let mut bodies = Vec::new();
         for file in fs::read_dir(root)? {
             let path = file?.path();
-            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-            match (path.extension().and_then(|extension| extension.to_str()), number) {
+            let number = path
+                .file_stem()
+                .and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+            match (
+                path.extension().and_then(|extension| extension.to_str()),
+                number,
+            ) {
                 (Some("json"), Some(number)) => {
                     let mut entry: Entry = serde_json::from_slice(&fs::read(&path)?)?;
                     entry.number = number;
@@ -101,7 +106,10 @@ impl Buckets {
                 fs::remove_file(path)?;
             }
         }
-        Ok(Self { root: root.to_owned(), index: RwLock::new(index) })
+        Ok(Self {
+            root: root.to_owned(),
+            index: RwLock::new(index),
+        })
     }
 
     /// Makes a bucket; making it again changes nothing.
@@ -158,7 +166,9 @@ impl Buckets {
         let replaced = objects.insert(entry.key.clone(), entry.clone());
         committed(&entry);
         drop(index);
-        replaced.map_or(Ok(()), |old| remove_files(&self.root, old.number)).map(Ok)
+        replaced
+            .map_or(Ok(()), |old| remove_files(&self.root, old.number))
+            .map(Ok)
     }
 
     /// Removes an object; `committed` is run if there was one. Blocking.
@@ -169,7 +179,10 @@ impl Buckets {
         committed: impl FnOnce(&Entry),
     ) -> io::Result<()> {
         let mut index = self.write();
-        let removed = index.buckets.get_mut(bucket).and_then(|objects| objects.remove(key));
+        let removed = index
+            .buckets
+            .get_mut(bucket)
+            .and_then(|objects| objects.remove(key));
         let Some(entry) = removed else { return Ok(()) };
         committed(&entry);
         remove_files(&self.root, entry.number)
@@ -216,7 +229,9 @@ impl Index {
         let objects = self.buckets.entry(entry.bucket.clone()).or_default();
         let older = match objects.get(&entry.key) {
             Some(known) if known.number > entry.number => Some(entry.number),
-            _ => objects.insert(entry.key.clone(), entry).map(|known| known.number),
+            _ => objects
+                .insert(entry.key.clone(), entry)
+                .map(|known| known.number),
         };
         if let Some(number) = older {
             // A file that stays costs space alone; the next start tries again.
@@ -241,7 +256,12 @@ mod tests {
     use super::*;
 
     fn put(buckets: &Buckets, key: &str, body: &[u8]) {
-        let entry = Entry::new(Bucket::new("b"), Key::new(key), ETag::new("e"), body.len() as u64);
+        let entry = Entry::new(
+            Bucket::new("b"),
+            Key::new(key),
+            ETag::new("e"),
+            body.len() as u64,
+        );
         buckets.put(entry, body, |_| true, |_| {}).unwrap().unwrap();
     }
 
@@ -253,7 +273,9 @@ mod tests {
         put(&buckets, "a", b"two");
         put(&buckets, "a", b"three");
         put(&buckets, "gone", b"four");
-        buckets.delete(&Bucket::new("b"), &Key::new("gone"), |_| {}).unwrap();
+        buckets
+            .delete(&Bucket::new("b"), &Key::new("gone"), |_| {})
+            .unwrap();
         fs::write(folder.path().join("000000000099.body"), b"orphan").unwrap();
         fs::write(folder.path().join("000000000098.part"), b"torn").unwrap();
         drop(buckets);

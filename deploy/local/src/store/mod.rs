@@ -63,7 +63,14 @@ impl Store {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(serve(listener, builder.build(), stopped));
-        Ok((Self { address, stop, server }, events))
+        Ok((
+            Self {
+                address,
+                stop,
+                server,
+            },
+            events,
+        ))
     }
 
     /// Its URL.
@@ -80,7 +87,11 @@ impl Store {
     }
 }
 
-async fn serve(listener: TcpListener, service: s3s::service::S3Service, mut stopped: watch::Receiver<bool>) {
+async fn serve(
+    listener: TcpListener,
+    service: s3s::service::S3Service,
+    mut stopped: watch::Receiver<bool>,
+) {
     let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {

@@ -23,8 +23,12 @@ use super::bucket::{Buckets, ConditionFailed, Entry};
 const MAX_BODY_BYTES: usize = 1 << 30;
 
 /// What `encoding-type=url` leaves as it is (Amazon S3 API reference, `ListObjectsV2`).
-const UNENCODED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+const UNENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'*');
 
 /// The store behind the protocol.
 #[derive(Debug, Clone)]
@@ -37,12 +41,18 @@ impl Actions {
     /// An error unless there is such a bucket.
     fn bucket(&self, name: String) -> S3Result<Bucket> {
         let bucket = Bucket::new(name);
-        if self.buckets.exists(&bucket) { Ok(bucket) } else { Err(s3_error!(NoSuchBucket)) }
+        if self.buckets.exists(&bucket) {
+            Ok(bucket)
+        } else {
+            Err(s3_error!(NoSuchBucket))
+        }
     }
 
     fn find(&self, bucket: String, key: String) -> S3Result<Entry> {
         let bucket = self.bucket(bucket)?;
-        self.buckets.find(&bucket, &Key::new(key)).ok_or_else(|| s3_error!(NoSuchKey))
+        self.buckets
+            .find(&bucket, &Key::new(key))
+            .ok_or_else(|| s3_error!(NoSuchKey))
     }
 
     /// Raises the event of a change. Called under the index's lock, so events come in the order of
@@ -51,7 +61,10 @@ impl Actions {
         let write = operation == Operation::Write;
         let change = Change {
             operation,
-            object: ObjectId { bucket: entry.bucket.clone(), key: entry.key.clone() },
+            object: ObjectId {
+                bucket: entry.bucket.clone(),
+                key: entry.key.clone(),
+            },
             etag: write.then(|| entry.etag.clone()),
             length: write.then_some(entry.length),
             content_type: entry.content_type.clone().filter(|_| write),
@@ -65,7 +78,9 @@ impl Actions {
     async fn delete(&self, bucket: Bucket, key: Key) -> S3Result<()> {
         let store = self.clone();
         blocking(move || {
-            store.buckets.delete(&bucket, &key, |entry| store.raise(Operation::Delete, entry))
+            store
+                .buckets
+                .delete(&bucket, &key, |entry| store.raise(Operation::Delete, entry))
         })
         .await
     }
@@ -90,7 +105,10 @@ impl S3 for Actions {
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         let location = Some(format!("/{}", req.input.bucket));
         self.buckets.create(Bucket::new(req.input.bucket));
-        Ok(S3Response::new(CreateBucketOutput { location, ..Default::default() }))
+        Ok(S3Response::new(CreateBucketOutput {
+            location,
+            ..Default::default()
+        }))
     }
 
     async fn head_bucket(
@@ -110,14 +128,21 @@ impl S3 for Actions {
             ..Default::default()
         };
         let buckets = Some(self.buckets.names().into_iter().map(named).collect());
-        Ok(S3Response::new(ListBucketsOutput { buckets, ..Default::default() }))
+        Ok(S3Response::new(ListBucketsOutput {
+            buckets,
+            ..Default::default()
+        }))
     }
 
     async fn put_object(
         &self,
         req: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
-        let S3Request { mut input, trailing_headers, .. } = req;
+        let S3Request {
+            mut input,
+            trailing_headers,
+            ..
+        } = req;
         let bucket = self.bucket(std::mem::take(&mut input.bucket))?;
         let mut claimed = Checksum {
             checksum_crc32: input.checksum_crc32.take(),
@@ -132,37 +157,53 @@ impl S3 for Actions {
             let trailer = |name| Some(trailers.get(name)?.to_str().ok()?.to_owned());
             claimed.checksum_crc32 = claimed.checksum_crc32.or(trailer("x-amz-checksum-crc32"));
             claimed.checksum_crc32c = claimed.checksum_crc32c.or(trailer("x-amz-checksum-crc32c"));
-            claimed.checksum_crc64nvme =
-                claimed.checksum_crc64nvme.or(trailer("x-amz-checksum-crc64nvme"));
+            claimed.checksum_crc64nvme = claimed
+                .checksum_crc64nvme
+                .or(trailer("x-amz-checksum-crc64nvme"));
             claimed.checksum_sha1 = claimed.checksum_sha1.or(trailer("x-amz-checksum-sha1"));
             claimed.checksum_sha256 = claimed.checksum_sha256.or(trailer("x-amz-checksum-sha256"));
         }
         let md5 = Md5::digest(&body);
-        if input.content_md5.is_some_and(|claimed| claimed != BASE64_STANDARD.encode(md5))
+        if input
+            .content_md5
+            .is_some_and(|claimed| claimed != BASE64_STANDARD.encode(md5))
             || claimed != computed(&claimed, &body)
         {
             return Err(s3_error!(BadDigest));
         }
-        let etag = Tag::new(&md5.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")));
+        let etag = Tag::new(
+            &md5.iter()
+                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
+        );
         let entry = Entry {
             content_type: input.content_type,
             cache_control: input.cache_control,
-            metadata: input.metadata.unwrap_or_default().into_iter().collect::<Metadata>(),
+            metadata: input
+                .metadata
+                .unwrap_or_default()
+                .into_iter()
+                .collect::<Metadata>(),
             ..Entry::new(bucket, Key::new(input.key), etag.clone(), body.len() as u64)
         };
         let (if_match, if_none_match) = (input.if_match, input.if_none_match);
         let store = self.clone();
         let written = blocking(move || {
             let condition = |standing: Option<&Entry>| {
-                let is = |wanted: &ETagCondition| standing.is_some_and(|entry| is_tag(wanted, entry));
+                let is =
+                    |wanted: &ETagCondition| standing.is_some_and(|entry| is_tag(wanted, entry));
                 if_match.as_ref().is_none_or(is) && !if_none_match.as_ref().is_some_and(is)
             };
-            store.buckets.put(entry, &body, condition, |entry| store.raise(Operation::Write, entry))
+            store.buckets.put(entry, &body, condition, |entry| {
+                store.raise(Operation::Write, entry)
+            })
         })
         .await?;
         written.map_err(|ConditionFailed| s3_error!(PreconditionFailed))?;
         let e_tag = Some(ETag::Strong(etag.as_str().to_owned()));
-        Ok(S3Response::new(PutObjectOutput { e_tag, ..Default::default() }))
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag,
+            ..Default::default()
+        }))
     }
 
     async fn get_object(
@@ -171,15 +212,26 @@ impl S3 for Actions {
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
         let entry = self.find(input.bucket, input.key)?;
-        check(&entry, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let range = input.range.map(|range| range.check(entry.length)).transpose();
+        check(
+            &entry,
+            input.if_match.as_ref(),
+            input.if_none_match.as_ref(),
+        )?;
+        let range = input
+            .range
+            .map(|range| range.check(entry.length))
+            .transpose();
         let range = range.map_err(|_| s3_error!(InvalidRange))?;
         let (store, read) = (self.clone(), entry.clone());
         let mut body = blocking(move || store.buckets.body(&read)).await?;
         let mut content_range = None;
         if let Some(range) = range {
-            content_range =
-                Some(format!("bytes {}-{}/{}", range.start, range.end - 1, entry.length));
+            content_range = Some(format!(
+                "bytes {}-{}/{}",
+                range.start,
+                range.end - 1,
+                entry.length
+            ));
             let at = |position| usize::try_from(position).unwrap_or(usize::MAX);
             body = body.slice(at(range.start)..at(range.end));
         }
@@ -203,7 +255,11 @@ impl S3 for Actions {
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = req.input;
         let entry = self.find(input.bucket, input.key)?;
-        check(&entry, input.if_match.as_ref(), input.if_none_match.as_ref())?;
+        check(
+            &entry,
+            input.if_match.as_ref(),
+            input.if_none_match.as_ref(),
+        )?;
         Ok(S3Response::new(HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: i64::try_from(entry.length).ok(),
@@ -222,7 +278,10 @@ impl S3 for Actions {
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let bucket = self.bucket(req.input.bucket)?;
         self.delete(bucket, Key::new(req.input.key)).await?;
-        Ok(S3Response::with_status(DeleteObjectOutput::default(), http::StatusCode::NO_CONTENT))
+        Ok(S3Response::with_status(
+            DeleteObjectOutput::default(),
+            http::StatusCode::NO_CONTENT,
+        ))
     }
 
     async fn delete_objects(
@@ -232,11 +291,18 @@ impl S3 for Actions {
         let bucket = self.bucket(req.input.bucket)?;
         let mut deleted = Vec::new();
         for object in req.input.delete.objects {
-            self.delete(bucket.clone(), Key::new(object.key.as_str())).await?;
-            deleted.push(DeletedObject { key: Some(object.key), ..Default::default() });
+            self.delete(bucket.clone(), Key::new(object.key.as_str()))
+                .await?;
+            deleted.push(DeletedObject {
+                key: Some(object.key),
+                ..Default::default()
+            });
         }
         let deleted = (!req.input.delete.quiet.unwrap_or(false)).then_some(deleted);
-        Ok(S3Response::new(DeleteObjectsOutput { deleted, ..Default::default() }))
+        Ok(S3Response::new(DeleteObjectsOutput {
+            deleted,
+            ..Default::default()
+        }))
     }
 
     async fn list_objects_v2(
@@ -245,20 +311,40 @@ impl S3 for Actions {
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
         let bucket = self.bucket(input.bucket.clone())?;
-        if input.delimiter.as_ref().is_some_and(|delimiter| !delimiter.is_empty()) {
-            return Err(s3_error!(NotImplemented, "listing with a delimiter is not implemented"));
+        if input
+            .delimiter
+            .as_ref()
+            .is_some_and(|delimiter| !delimiter.is_empty())
+        {
+            return Err(s3_error!(
+                NotImplemented,
+                "listing with a delimiter is not implemented"
+            ));
         }
-        let limit = usize::try_from(input.max_keys.unwrap_or(1000)).unwrap_or(0).min(1000);
-        let token = input.continuation_token.as_ref().map(|token| decode_token(token)).transpose()?;
+        let limit = usize::try_from(input.max_keys.unwrap_or(1000))
+            .unwrap_or(0)
+            .min(1000);
+        let token = input
+            .continuation_token
+            .as_ref()
+            .map(|token| decode_token(token))
+            .transpose()?;
         let after = token.as_deref().or(input.start_after.as_deref());
         let prefix = input.prefix.clone().unwrap_or_default();
         let listed = self.buckets.list(&bucket, &prefix, after, limit);
         let (page, more) = listed.ok_or_else(|| s3_error!(NoSuchBucket))?;
         let last = page.last().filter(|_| more);
         let next_continuation_token = last.map(|entry| BASE64_STANDARD.encode(entry.key.as_str()));
-        let encoded = input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == "url");
+        let encoded = input
+            .encoding_type
+            .as_ref()
+            .is_some_and(|kind| kind.as_str() == "url");
         let shown = |text: &str| {
-            if encoded { utf8_percent_encode(text, UNENCODED).to_string() } else { text.to_owned() }
+            if encoded {
+                utf8_percent_encode(text, UNENCODED).to_string()
+            } else {
+                text.to_owned()
+            }
         };
         let object = |entry: &Entry| Object {
             key: Some(shown(entry.key.as_str())),
@@ -286,10 +372,13 @@ impl S3 for Actions {
 /// The whole body, within [`MAX_BODY_BYTES`].
 async fn read(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     let mut bytes = BytesMut::new();
-    let Some(mut body) = body else { return Ok(Bytes::new()) };
+    let Some(mut body) = body else {
+        return Ok(Bytes::new());
+    };
     while let Some(chunk) = body.next().await {
         // A wrong signature of a chunk, or a connection that broke.
-        let chunk = chunk.map_err(|error| S3Error::with_source(s3s::S3ErrorCode::IncompleteBody, error))?;
+        let chunk =
+            chunk.map_err(|error| S3Error::with_source(s3s::S3ErrorCode::IncompleteBody, error))?;
         if bytes.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(s3_error!(EntityTooLarge));
         }
@@ -335,6 +424,8 @@ fn is_tag(condition: &ETagCondition, entry: &Entry) -> bool {
 
 /// A continuation token is the last key of the page before, in a form that no client takes for one.
 fn decode_token(token: &str) -> S3Result<String> {
-    let bytes = BASE64_STANDARD.decode(token).map_err(|error| s3_error!(error, InvalidArgument))?;
+    let bytes = BASE64_STANDARD
+        .decode(token)
+        .map_err(|error| s3_error!(error, InvalidArgument))?;
     String::from_utf8(bytes).map_err(|error| s3_error!(error, InvalidArgument))
 }
