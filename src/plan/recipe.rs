@@ -8,7 +8,7 @@ const RENDERER: u32 = 1;
 
 /// The largest bounding box a recipe may ask for, in pixels. Thumbnails are small; the reader is
 /// built around this.
-pub const MAX_SIZE: u32 = 4096;
+pub(super) const MAX_SIZE: u32 = 4096;
 
 /// What to make of one picture.
 ///

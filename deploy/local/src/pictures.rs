@@ -77,11 +77,11 @@ fn generated(count: usize, max_side: u16) -> impl Iterator<Item = Upload> {
     })
 }
 
-/// The pictures to put, and how many they are.
-type Uploads = (Box<dyn Iterator<Item = Upload> + Send>, u64);
+/// The pictures to put, each read or made when its turn comes.
+type Uploads = Box<dyn Iterator<Item = Upload> + Send>;
 
-/// Those of the folder that is named, or generated ones.
-pub(crate) fn uploads(arguments: &CloudArguments) -> Result<Uploads, Failure> {
+/// Those of the folder that is named, or generated ones; and how many they are.
+pub(crate) fn uploads(arguments: &CloudArguments) -> Result<(Uploads, u64), Failure> {
     if let Some(folder) = &arguments.images {
         let uploads = in_folder(folder).map_err(|error| Failure::Read(folder.clone(), error))?;
         let total = uploads.len() as u64;
@@ -96,7 +96,7 @@ pub(crate) fn uploads(arguments: &CloudArguments) -> Result<Uploads, Failure> {
 
 /// Puts every picture below `prefix`, `at_once` at once, and tells when each PUT begins.
 pub(crate) async fn put_all(
-    (uploads, _): Uploads,
+    uploads: Uploads,
     store: &S3,
     prefix: &str,
     at_once: usize,

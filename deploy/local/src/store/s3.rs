@@ -8,7 +8,6 @@ use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use cos_thumbnails::events::{Change, Event, Operation};
 use cos_thumbnails::object::{Bucket, ETag as Tag, Key, ObjectId};
-use cos_thumbnails::storage::Metadata;
 use futures_util::StreamExt;
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -175,16 +174,11 @@ impl S3 for Actions {
             &md5.iter()
                 .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")),
         );
-        let entry = Entry {
-            content_type: input.content_type,
-            cache_control: input.cache_control,
-            metadata: input
-                .metadata
-                .unwrap_or_default()
-                .into_iter()
-                .collect::<Metadata>(),
-            ..Entry::new(bucket, Key::new(input.key), etag.clone(), body.len() as u64)
-        };
+        let length = body.len() as u64;
+        let mut entry = Entry::new(bucket, Key::new(input.key), etag.clone(), length);
+        entry.content_type = input.content_type;
+        entry.cache_control = input.cache_control;
+        entry.metadata = input.metadata.unwrap_or_default().into_iter().collect();
         let (if_match, if_none_match) = (input.if_match, input.if_none_match);
         let store = self.clone();
         let written = blocking(move || {
@@ -211,19 +205,19 @@ impl S3 for Actions {
         req: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
-        let entry = self.find(input.bucket, input.key)?;
-        check(
-            &entry,
-            input.if_match.as_ref(),
-            input.if_none_match.as_ref(),
-        )?;
+        let entry = self.find(input.bucket.clone(), input.key.clone())?;
+        let (if_match, if_none_match) = (input.if_match.as_ref(), input.if_none_match.as_ref());
+        check(&entry, if_match, if_none_match)?;
+        let (store, bucket) = (self.clone(), entry.bucket);
+        let found = blocking(move || store.buckets.read(&bucket, &entry.key)).await?;
+        let (entry, mut body) = found.ok_or_else(|| s3_error!(NoSuchKey))?;
+        // It may be another version by now.
+        check(&entry, if_match, if_none_match)?;
         let range = input
             .range
             .map(|range| range.check(entry.length))
             .transpose();
         let range = range.map_err(|_| s3_error!(InvalidRange))?;
-        let (store, read) = (self.clone(), entry.clone());
-        let mut body = blocking(move || store.buckets.body(&read)).await?;
         let mut content_range = None;
         if let Some(range) = range {
             content_range = Some(format!(
