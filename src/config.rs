@@ -2,155 +2,20 @@
 //! explains and documents them, and reports every mistake at once.
 
 use std::fmt;
-use std::str::FromStr;
 
 use crate::object::Bucket;
-use crate::plan::{OutputKey, Policy, Recipe};
+use crate::plan::{Policy, Recipe};
 use crate::storage::{Credentials, S3Config};
 
-/// One setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Variable {
-    /// The environment variable. Its flag is the same in kebab case, see [`Variable::flag`].
-    pub name: &'static str,
-    /// Read where the first is not set: the name that AWS's own tools use.
-    pub fallback: Option<&'static str>,
-    /// Taken where neither is set; `None` where one must be.
-    pub default: Option<&'static str>,
-    /// Never shown, and no flag: command lines can be read by others.
-    pub secret: bool,
-    /// What it means, in one line.
-    pub help: &'static str,
-}
+mod reader;
+mod variables;
 
-impl Variable {
-    /// A variable that must be set.
-    #[must_use]
-    pub const fn required(name: &'static str, help: &'static str) -> Self {
-        Self {
-            name,
-            fallback: None,
-            default: None,
-            secret: false,
-            help,
-        }
-    }
-
-    /// A variable with a default.
-    #[must_use]
-    pub const fn with_default(
-        name: &'static str,
-        default: &'static str,
-        help: &'static str,
-    ) -> Self {
-        Self {
-            default: Some(default),
-            ..Self::required(name, help)
-        }
-    }
-
-    const fn or(self, fallback: &'static str) -> Self {
-        Self {
-            fallback: Some(fallback),
-            ..self
-        }
-    }
-
-    const fn secret(self) -> Self {
-        Self {
-            secret: true,
-            ..self
-        }
-    }
-
-    /// The flag of the same meaning: `COS_ENDPOINT` is `--cos-endpoint`.
-    #[must_use]
-    pub fn flag(&self) -> String {
-        self.name.to_ascii_lowercase().replace('_', "-")
-    }
-}
-
-/// The store's URL.
-pub const COS_ENDPOINT: Variable = Variable::required(
-    "COS_ENDPOINT",
-    "URL of the store, such as https://s3.direct.eu-de.cloud-object-storage.appdomain.cloud",
-)
-.or("AWS_ENDPOINT_URL");
-/// The region that requests are signed for.
-pub const COS_REGION: Variable = Variable::required(
-    "COS_REGION",
-    "region that requests are signed for, such as eu-de",
-)
-.or("AWS_REGION");
-/// The bucket.
-pub const COS_BUCKET: Variable =
-    Variable::required("COS_BUCKET", "bucket of the originals and the thumbnails");
-/// HMAC access key.
-pub const COS_ACCESS_KEY_ID: Variable =
-    Variable::required("COS_ACCESS_KEY_ID", "access key id of an HMAC credential")
-        .or("AWS_ACCESS_KEY_ID");
-/// HMAC secret.
-pub const COS_SECRET_ACCESS_KEY: Variable = Variable::required(
-    "COS_SECRET_ACCESS_KEY",
-    "its secret (no flag: a command line is no secret)",
-)
-.or("AWS_SECRET_ACCESS_KEY")
-.secret();
-/// Where originals are.
-pub const SOURCE_PREFIX: Variable = Variable::with_default(
-    "SOURCE_PREFIX",
-    "images/",
-    "originals are the keys that start so",
-);
-/// Where thumbnails go.
-pub const OUTPUT_PREFIX: Variable = Variable::with_default(
-    "OUTPUT_PREFIX",
-    "thumbnails/",
-    "thumbnails go under keys that start so",
-);
-/// Keys of thumbnails.
-pub const OUTPUT_KEY: Variable = Variable::with_default(
-    "OUTPUT_KEY",
-    "the recipe's",
-    "key below that prefix: default, flat, paper, or a template of {path} {dir} {name} {stem} {size} {ext}",
-);
-/// Recipe by name.
-pub const RECIPE: Variable = Variable::with_default(
-    "RECIPE",
-    "default",
-    "default (quality 80) or paper (quality 75, the paper's keys)",
-);
-/// Sizes.
-pub const SIZES: Variable = Variable::with_default(
-    "SIZES",
-    "the recipe's",
-    "sides of the bounding boxes in pixels, such as 16,32,64,128,256,512",
-);
-/// Quality.
-pub const QUALITY: Variable =
-    Variable::with_default("QUALITY", "the recipe's", "JPEG quality, 1 to 100");
-/// Port.
-pub const PORT: Variable =
-    Variable::with_default("PORT", "8080", "port to listen on; Code Engine sets it");
-
-/// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 12] = [
-    COS_ENDPOINT,
-    COS_REGION,
-    COS_BUCKET,
-    COS_ACCESS_KEY_ID,
-    COS_SECRET_ACCESS_KEY,
-    SOURCE_PREFIX,
-    OUTPUT_PREFIX,
-    OUTPUT_KEY,
-    RECIPE,
-    SIZES,
-    QUALITY,
-    PORT,
-];
-
-/// The settings of [`VARIABLES`] that say what to make of a picture, without any store.
-pub const RECIPE_VARIABLES: [Variable; 4] = [RECIPE, SIZES, QUALITY, OUTPUT_KEY];
+pub use reader::Reader;
+pub use variables::{
+    COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, OUTPUT_KEY,
+    OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, SIZES, SOURCE_PREFIX, VARIABLES,
+    Variable, markdown,
+};
 
 /// Everything that the flow needs.
 #[derive(Debug, Clone)]
@@ -252,134 +117,6 @@ pub fn recipe_from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Rec
     reader.recipe().ok_or(Mistakes(reader.mistakes))
 }
 
-/// Reads variables one by one and keeps the mistakes.
-///
-/// Programs with settings of their own read them with it too, so that all mistakes come together.
-#[derive(Debug)]
-pub struct Reader<L> {
-    lookup: L,
-    mistakes: Vec<Mistake>,
-}
-
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
-    /// A reader over `lookup`.
-    pub fn new(lookup: L) -> Self {
-        Self {
-            lookup,
-            mistakes: Vec::new(),
-        }
-    }
-
-    /// The value if it is set, by the variable's name or its fallback's.
-    pub fn set(&self, variable: Variable) -> Option<String> {
-        [Some(variable.name), variable.fallback]
-            .into_iter()
-            .flatten()
-            .filter_map(|name| (self.lookup)(name))
-            .find(|value| !value.is_empty())
-    }
-
-    /// The value or its default; a mistake where there is neither.
-    pub fn required(&mut self, variable: Variable) -> Option<String> {
-        let value = self
-            .set(variable)
-            .or_else(|| variable.default.map(str::to_owned));
-        if value.is_none() {
-            let problem = match variable.fallback {
-                Some(fallback) => format!("is not set (nor is {fallback}): {}", variable.help),
-                None => format!("is not set: {}", variable.help),
-            };
-            self.mistake(variable, problem);
-        }
-        value
-    }
-
-    /// The value or its default, parsed; a mistake where it is no `T`.
-    pub fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, variable: Variable) -> Option<T> {
-        self.checked(variable, |value| {
-            value.parse::<T>().map_err(|error| error.to_string())
-        })
-    }
-
-    /// The value or its default, as `check` makes it; a mistake where it refuses.
-    pub fn checked<T>(
-        &mut self,
-        variable: Variable,
-        check: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let value = self.required(variable)?;
-        let checked = check(&value).map_err(|problem| {
-            if variable.secret {
-                problem
-            } else {
-                format!("{value:?}: {problem}")
-            }
-        });
-        self.noted(variable, checked)
-    }
-
-    /// Notes a mistake.
-    pub fn mistake(&mut self, variable: Variable, problem: impl Into<String>) {
-        self.mistakes.push(Mistake {
-            variable: variable.name,
-            problem: problem.into(),
-        });
-    }
-
-    /// All mistakes so far.
-    #[must_use]
-    pub fn into_mistakes(self) -> Vec<Mistake> {
-        self.mistakes
-    }
-
-    fn noted<T>(&mut self, variable: Variable, result: Result<T, impl fmt::Display>) -> Option<T> {
-        result
-            .map_err(|problem| self.mistake(variable, problem.to_string()))
-            .ok()
-    }
-
-    fn recipe(&mut self) -> Option<Recipe> {
-        let before = self.mistakes.len();
-        let mut recipe = self
-            .checked(RECIPE, |name| {
-                Recipe::named(name)
-                    .ok_or_else(|| "no such recipe: default and paper are known".to_owned())
-            })
-            .unwrap_or_else(Recipe::standard);
-        if let Some(text) = self.set(SIZES) {
-            let sizes = text
-                .split(',')
-                .map(|size| size.trim().parse::<u32>())
-                .collect::<Result<Vec<_>, _>>();
-            let with = match sizes {
-                Ok(sizes) => recipe
-                    .clone()
-                    .with_sizes(&sizes)
-                    .map_err(|error| error.to_string()),
-                Err(error) => Err(format!("{text:?}: {error}")),
-            };
-            recipe = self.noted(SIZES, with).unwrap_or(recipe);
-        }
-        if let Some(text) = self.set(QUALITY) {
-            let with = match text.parse() {
-                Ok(quality) => recipe
-                    .clone()
-                    .with_quality(quality)
-                    .map_err(|error| error.to_string()),
-                Err(_) => Err(format!("{text:?} is not a number from 1 to 100")),
-            };
-            recipe = self.noted(QUALITY, with).unwrap_or(recipe);
-        }
-        if let Some(text) = self.set(OUTPUT_KEY) {
-            let key = text.parse::<OutputKey>();
-            if let Some(key) = self.noted(OUTPUT_KEY, key) {
-                recipe = recipe.with_output_key(key);
-            }
-        }
-        (self.mistakes.len() == before).then_some(recipe)
-    }
-}
-
 impl Mistakes {
     /// These mistakes, at least one.
     #[must_use]
@@ -389,8 +126,8 @@ impl Mistakes {
 
     /// Each variable and what is wrong with it.
     #[must_use]
-    pub fn iter(&self) -> std::slice::Iter<'_, Mistake> {
-        self.0.iter()
+    pub fn as_slice(&self) -> &[Mistake] {
+        &self.0
     }
 }
 
@@ -405,28 +142,6 @@ impl fmt::Display for Mistakes {
         }
         Ok(())
     }
-}
-
-/// The table of `variables` in Markdown, as the README shows it.
-#[must_use]
-pub fn markdown(variables: &[Variable]) -> String {
-    let mut table = "| variable | default | meaning |\n|---|---|---|\n".to_owned();
-    for variable in variables {
-        let fallback = variable
-            .fallback
-            .map(|name| format!(" (or `{name}`)"))
-            .unwrap_or_default();
-        let default = match variable.default {
-            Some(default) if default.contains(' ') => default.to_owned(),
-            Some(default) => format!("`{default}`"),
-            None => "must be set".to_owned(),
-        };
-        table += &format!(
-            "| `{}`{fallback} | {default} | {} |\n",
-            variable.name, variable.help
-        );
-    }
-    table
 }
 
 #[cfg(test)]
@@ -472,7 +187,11 @@ mod tests {
             _ => None,
         })
         .unwrap_err();
-        let named: Vec<_> = mistakes.iter().map(|mistake| mistake.variable).collect();
+        let named: Vec<_> = mistakes
+            .as_slice()
+            .iter()
+            .map(|mistake| mistake.variable)
+            .collect();
         for name in [
             "COS_ENDPOINT",
             "COS_REGION",

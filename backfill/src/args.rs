@@ -30,7 +30,7 @@ pub const BACKFILL_SECRET: Variable = Variable {
 
 /// Replays the originals of a bucket as events, so that their thumbnails are made (anew)
 ///
-/// The originals under SOURCE_PREFIX are taken in ascending order of their keys. Each goes through
+/// The originals under `SOURCE_PREFIX` are taken in ascending order of their keys. Each goes through
 /// the same flow as an upload. Originals are never changed.
 #[derive(Debug, Parser)]
 #[command(name = "backfill", version, args_conflicts_with_subcommands = true)]
@@ -177,7 +177,7 @@ fn settings(
     let config = Config::from_lookup(|name| lookup(name).filter(|_| name != PORT.name));
     let (config, mut mistakes) = match config {
         Ok(config) => (Some(config), Vec::new()),
-        Err(mistakes) => (None, mistakes.iter().cloned().collect()),
+        Err(mistakes) => (None, mistakes.as_slice().to_vec()),
     };
     let mut mistake = |variable, problem: String| mistakes.push(Mistake { variable, problem });
 
@@ -188,7 +188,7 @@ fn settings(
             mistake(
                 "--function",
                 format!("{error}, such as http://127.0.0.1:8080"),
-            )
+            );
         })
         .ok()
     });

@@ -275,7 +275,7 @@ mod tests {
     }
 
     fn made(stages: &[(Stage, u64)]) -> End {
-        End::Outcome(outcome(Verdict::Made, stages))
+        End::Outcome(Box::new(outcome(Verdict::Made, stages)))
     }
 
     fn summary(mode: Mode, pictures: &[Picture]) -> Summary {
@@ -321,7 +321,12 @@ mod tests {
         retried.attempts = 3;
         let pictures = [
             retried,
-            picture(2, 0, 10, End::Outcome(outcome(Verdict::Rejected, &[]))),
+            picture(
+                2,
+                0,
+                10,
+                End::Outcome(Box::new(outcome(Verdict::Rejected, &[]))),
+            ),
             picture(3, 0, 10, End::Error("no".into())),
             picture(4, 0, 1_000_000, made(&[])),
         ];

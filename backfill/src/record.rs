@@ -104,7 +104,7 @@ pub struct Picture {
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// The flow came to its end.
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     /// It did not, after all attempts: the last attempt's error with its causes.
     Error(String),
 }

@@ -18,7 +18,7 @@ use crate::record::{End, Picture};
 use crate::target::{Target, TargetError, with_causes};
 
 /// The most that a target's `Retry-After` is waited for: a run shall end.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// How a run is driven.
 #[derive(Debug, Clone)]
@@ -88,13 +88,12 @@ impl Replay {
         let mut pictures = std::pin::pin!(pictures);
         let mut result = Ok(());
         while let Some(picture) = pictures.next().await {
-            let ended = picture.map_err(ReplayError::Originals).and_then(|picture| {
-                if result.is_ok() {
-                    finished(picture).map_err(ReplayError::Record)
-                } else {
-                    Ok(())
-                }
-            });
+            let ended = match (picture, &result) {
+                // What cannot be written down once is not tried again and again.
+                (Ok(_), Err(ReplayError::Record(_))) => Ok(()),
+                (Ok(picture), _) => finished(picture).map_err(ReplayError::Record),
+                (Err(broken), _) => Err(ReplayError::Originals(broken)),
+            };
             if let Err(error) = ended {
                 halt.cancel();
                 result = result.and(Err(error));
@@ -144,7 +143,7 @@ impl Call {
             finished_us: attempts.finished_us,
             attempts: attempts.number,
             end: match attempts.result {
-                Ok(outcome) => End::Outcome(outcome),
+                Ok(outcome) => End::Outcome(Box::new(outcome)),
                 Err(error) => End::Error(with_causes(&error)),
             },
         }

@@ -342,7 +342,10 @@ mod tests {
                 sum.update(bytes.expect("samples within 0 to 255"));
             }
         }
-        let hex: String = sum.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        let hex = sum
+            .finalize()
+            .iter()
+            .fold(String::new(), |hex, b| hex + &format!("{b:02x}"));
         assert_eq!(
             hex,
             "01535b0c556d88462b98fb2e7e4d29a445a62f9331b05f5cc37b7745d8904a0c"

@@ -103,7 +103,7 @@ fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
     let job = render::Job {
         files: many(FILES).collect(),
         out: many(OUT).collect(),
-        recipe: recipe.map_err(misconfigured)?,
+        recipe: recipe.map_err(|mistakes| misconfigured(&mistakes))?,
         json: matches.get_flag(JSON),
     };
     // A panic is told in the file's line, and should not be told twice.
@@ -120,10 +120,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, End> {
 }
 
 fn configured(matches: &ArgMatches) -> Result<Config, End> {
-    Config::from_lookup(lookup(matches, &settings())).map_err(misconfigured)
+    Config::from_lookup(lookup(matches, &settings())).map_err(|mistakes| misconfigured(&mistakes))
 }
 
-fn misconfigured(mistakes: Mistakes) -> End {
+fn misconfigured(mistakes: &Mistakes) -> End {
     End::Usage(format!("the configuration is wrong:\n{mistakes}"))
 }
 
@@ -161,8 +161,8 @@ fn command() -> Command {
         settings
             .iter()
             .filter(|variable| variable.secret)
-            .map(|v| format!("  {:<24} {}\n", v.name, v.help))
-            .collect::<String>()
+            .fold(String::new(), |text, v| text
+                + &format!("  {:<24} {}\n", v.name, v.help))
     );
     let serve = "Handles events over HTTP until SIGTERM (the default)";
     let job = "Handles the one event in CE_DATA, CE_ID, ..., as a Code Engine job gets it";

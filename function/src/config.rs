@@ -110,10 +110,7 @@ impl Config {
                 log,
             }),
             (flow, ..) => {
-                let of_flow = flow
-                    .err()
-                    .into_iter()
-                    .flat_map(|m| m.iter().cloned().collect::<Vec<_>>());
+                let of_flow = flow.err().into_iter().flat_map(|m| m.as_slice().to_vec());
                 Err(Mistakes::new(
                     of_flow.chain(reader.into_mistakes()).collect(),
                 ))
@@ -193,7 +190,7 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.address(), "0.0.0.0:8080".parse().unwrap());
         assert_eq!(config.in_flight, 8);
-        assert_eq!(config.deadline, Duration::from_secs(240));
+        assert_eq!(config.deadline, Duration::from_mins(4));
         assert_eq!(config.drain, Duration::from_secs(2));
         assert!(
             config
@@ -213,7 +210,11 @@ mod tests {
             ("RUST_LOG", "function=loud"),
         ])
         .unwrap_err();
-        let named: Vec<_> = mistakes.iter().map(|mistake| mistake.variable).collect();
+        let named: Vec<_> = mistakes
+            .as_slice()
+            .iter()
+            .map(|mistake| mistake.variable)
+            .collect();
         let expected = [
             "PORT",
             "BIND_ADDRESS",

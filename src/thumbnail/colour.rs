@@ -56,8 +56,8 @@ fn convert(mut raster: Raster, profile: &ColorProfile) -> Result<Raster, Error> 
         return Ok(expand_grey(raster));
     }
     let mut converted = Raster {
-        samples,
         channels,
+        samples,
         ..raster
     };
     premultiply(&mut converted)?;
@@ -95,8 +95,8 @@ fn expand_grey(raster: Raster) -> Raster {
         Channels::Rgb | Channels::Rgba => return raster,
     };
     Raster {
-        samples,
         channels,
+        samples,
         ..raster
     }
 }

@@ -77,10 +77,10 @@ fn gif(bytes: &[u8]) -> Option<&'static str> {
     loop {
         match frames.next_frame_info() {
             Ok(Some(_)) => {}
-            Ok(None) => return None,
             Err(gif::DecodingError::UnexpectedEof | gif::DecodingError::Io(_)) => return missing,
-            // Broken in another way, which matters only if it is in the first frame: the decoder says.
-            Err(_) => return None,
+            // The trailer; or broken in another way, which matters only if it is in the first frame:
+            // the decoder says.
+            Ok(None) | Err(_) => return None,
         }
     }
 }

@@ -168,12 +168,11 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TargetError 
 /// `Retry-After` in either of its forms, seconds or an HTTP date (RFC 9110, 10.2.3). A date that is
 /// past means now.
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    match value.trim().parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = httpdate::parse_http_date(value).ok()?;
-            Some(date.duration_since(now).unwrap_or_default())
-        }
+    if let Ok(seconds) = value.trim().parse() {
+        Some(Duration::from_secs(seconds))
+    } else {
+        let date = httpdate::parse_http_date(value).ok()?;
+        Some(date.duration_since(now).unwrap_or_default())
     }
 }
 

@@ -75,11 +75,14 @@ impl TargetError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Flow(thumbnailer::Error::Foreign(_)) => false,
             Self::Flow(thumbnailer::Error::Store(error)) => error.is_retryable(),
+            Self::Flow(thumbnailer::Error::Foreign(_))
+            | Self::NotAnOutcome(_)
+            | Self::TooLong
+            | Self::Interrupted
+            | Self::Panicked => false,
             Self::Flow(_) | Self::Transport(_) | Self::TimedOut(_) => true,
             Self::Status { status, .. } => AGAIN.contains(status),
-            Self::NotAnOutcome(_) | Self::TooLong | Self::Interrupted | Self::Panicked => false,
         }
     }
 

@@ -156,7 +156,7 @@ fn event() -> Event {
 }
 
 /// Long enough for any answer on loopback.
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 async fn send(script: &[Answer], timeout: Duration) -> Result<Outcome, TargetError> {
     let server = Server::start(script).await;

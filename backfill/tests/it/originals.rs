@@ -32,7 +32,7 @@ async fn put(store: &Memory, key: &str, body: &'static [u8]) {
 async fn all_pages_are_listed_in_order_and_only_originals() {
     let store = Memory::default();
     for n in 0..2345 {
-        put(&store, &format!("images/{:04}", n * 7 % 2345), b"abc").await;
+        put(&store, &format!("images/{:04}", n * 8 % 2345), b"abc").await;
     }
     for key in ["images/", "images/2024/", "thumbnails/x", "images", "other"] {
         put(&store, key, b"").await;
@@ -79,16 +79,16 @@ struct Circle;
 #[async_trait]
 impl Storage for Circle {
     async fn get(&self, _: &Key, _: GetOptions) -> Result<Object, storage::Error> {
-        unimplemented!()
+        unreachable!("a listing asks for nothing else")
     }
     async fn head(&self, _: &Key) -> Result<Head, storage::Error> {
-        unimplemented!()
+        unreachable!("a listing asks for nothing else")
     }
     async fn put(&self, _: &Key, _: Bytes, _: PutOptions) -> Result<ETag, storage::Error> {
-        unimplemented!()
+        unreachable!("a listing asks for nothing else")
     }
     async fn delete(&self, _: &Key) -> Result<(), storage::Error> {
-        unimplemented!()
+        unreachable!("a listing asks for nothing else")
     }
     async fn list(&self, _: ListOptions) -> Result<Page, storage::Error> {
         let key = Key::new("images/1");

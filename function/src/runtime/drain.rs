@@ -66,7 +66,7 @@ mod tests {
         assert!((&mut ceased).now_or_never().is_none());
         tokio::time::advance(Duration::from_millis(1900)).await;
         let late = activity.begin();
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert!(
             (&mut ceased).now_or_never().is_none(),
             "it is being answered"

@@ -122,7 +122,7 @@ impl Default for Settings {
             max_body_bytes: 1 << 20,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(10),
-            deadline: Duration::from_secs(240),
+            deadline: Duration::from_mins(4),
             drain: Duration::from_secs(2),
             drain_at_most: Duration::from_secs(280),
         }

@@ -172,9 +172,8 @@ where
             events.oneshot(request).await
         }
         "/" | "/events" => Err(Refusal::Method { allow: "POST" }),
-        "/healthz" if probe => Ok(reply::well()),
         "/readyz" if probe && shared.draining.load(Ordering::Relaxed) => Ok(reply::draining()),
-        "/readyz" if probe => Ok(reply::well()),
+        "/healthz" | "/readyz" if probe => Ok(reply::well()),
         "/healthz" | "/readyz" => Err(Refusal::Method { allow: "GET, HEAD" }),
         _ => Err(Refusal::NoSuchPath),
     };

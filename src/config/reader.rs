@@ -1,0 +1,137 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES, Variable};
+use crate::plan::{OutputKey, Recipe};
+
+/// Reads variables one by one and keeps the mistakes.
+///
+/// Programs with settings of their own read them with it too, so that all mistakes come together.
+#[derive(Debug)]
+pub struct Reader<L> {
+    lookup: L,
+    pub(super) mistakes: Vec<Mistake>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    /// A reader over `lookup`.
+    pub fn new(lookup: L) -> Self {
+        Self {
+            lookup,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// The value if it is set, by the variable's name or its fallback's.
+    pub fn set(&self, variable: Variable) -> Option<String> {
+        [Some(variable.name), variable.fallback]
+            .into_iter()
+            .flatten()
+            .filter_map(|name| (self.lookup)(name))
+            .find(|value| !value.is_empty())
+    }
+
+    /// The value or its default; a mistake where there is neither.
+    pub fn required(&mut self, variable: Variable) -> Option<String> {
+        let value = self
+            .set(variable)
+            .or_else(|| variable.default.map(str::to_owned));
+        if value.is_none() {
+            let problem = match variable.fallback {
+                Some(fallback) => format!("is not set (nor is {fallback}): {}", variable.help),
+                None => format!("is not set: {}", variable.help),
+            };
+            self.mistake(variable, problem);
+        }
+        value
+    }
+
+    /// The value or its default, parsed; a mistake where it is no `T`.
+    pub fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, variable: Variable) -> Option<T> {
+        self.checked(variable, |value| {
+            value.parse::<T>().map_err(|error| error.to_string())
+        })
+    }
+
+    /// The value or its default, as `check` makes it; a mistake where it refuses.
+    pub fn checked<T>(
+        &mut self,
+        variable: Variable,
+        check: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.required(variable)?;
+        let checked = check(&value).map_err(|problem| {
+            if variable.secret {
+                problem
+            } else {
+                format!("{value:?}: {problem}")
+            }
+        });
+        self.noted(variable, checked)
+    }
+
+    /// Notes a mistake.
+    pub fn mistake(&mut self, variable: Variable, problem: impl Into<String>) {
+        self.mistakes.push(Mistake {
+            variable: variable.name,
+            problem: problem.into(),
+        });
+    }
+
+    /// All mistakes so far.
+    #[must_use]
+    pub fn into_mistakes(self) -> Vec<Mistake> {
+        self.mistakes
+    }
+
+    pub(super) fn noted<T>(
+        &mut self,
+        variable: Variable,
+        result: Result<T, impl fmt::Display>,
+    ) -> Option<T> {
+        result
+            .map_err(|problem| self.mistake(variable, problem.to_string()))
+            .ok()
+    }
+
+    pub(super) fn recipe(&mut self) -> Option<Recipe> {
+        let before = self.mistakes.len();
+        let mut recipe = self
+            .checked(RECIPE, |name| {
+                Recipe::named(name)
+                    .ok_or_else(|| "no such recipe: default and paper are known".to_owned())
+            })
+            .unwrap_or_else(Recipe::standard);
+        if let Some(text) = self.set(SIZES) {
+            let sizes = text
+                .split(',')
+                .map(|size| size.trim().parse::<u32>())
+                .collect::<Result<Vec<_>, _>>();
+            let with = match sizes {
+                Ok(sizes) => recipe
+                    .clone()
+                    .with_sizes(&sizes)
+                    .map_err(|error| error.to_string()),
+                Err(error) => Err(format!("{text:?}: {error}")),
+            };
+            recipe = self.noted(SIZES, with).unwrap_or(recipe);
+        }
+        if let Some(text) = self.set(QUALITY) {
+            let with = match text.parse() {
+                Ok(quality) => recipe
+                    .clone()
+                    .with_quality(quality)
+                    .map_err(|error| error.to_string()),
+                Err(_) => Err(format!("{text:?} is not a number from 1 to 100")),
+            };
+            recipe = self.noted(QUALITY, with).unwrap_or(recipe);
+        }
+        if let Some(text) = self.set(OUTPUT_KEY) {
+            let key = text.parse::<OutputKey>();
+            if let Some(key) = self.noted(OUTPUT_KEY, key) {
+                recipe = recipe.with_output_key(key);
+            }
+        }
+        (self.mistakes.len() == before).then_some(recipe)
+    }
+}

@@ -1,0 +1,167 @@
+//! The table of settings: parsed by, explained from and documented from this one place.
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// The environment variable. Its flag is the same in kebab case, see [`Variable::flag`].
+    pub name: &'static str,
+    /// Read where the first is not set: the name that AWS's own tools use.
+    pub fallback: Option<&'static str>,
+    /// Taken where neither is set; `None` where one must be.
+    pub default: Option<&'static str>,
+    /// Never shown, and no flag: command lines can be read by others.
+    pub secret: bool,
+    /// What it means, in one line.
+    pub help: &'static str,
+}
+
+impl Variable {
+    /// A variable that must be set.
+    #[must_use]
+    pub const fn required(name: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            fallback: None,
+            default: None,
+            secret: false,
+            help,
+        }
+    }
+
+    /// A variable with a default.
+    #[must_use]
+    pub const fn with_default(
+        name: &'static str,
+        default: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self {
+            default: Some(default),
+            ..Self::required(name, help)
+        }
+    }
+
+    const fn or(self, fallback: &'static str) -> Self {
+        Self {
+            fallback: Some(fallback),
+            ..self
+        }
+    }
+
+    const fn secret(self) -> Self {
+        Self {
+            secret: true,
+            ..self
+        }
+    }
+
+    /// The flag of the same meaning: `COS_ENDPOINT` is `--cos-endpoint`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name.to_ascii_lowercase().replace('_', "-")
+    }
+}
+
+/// The store's URL.
+pub const COS_ENDPOINT: Variable = Variable::required(
+    "COS_ENDPOINT",
+    "URL of the store, such as https://s3.direct.eu-de.cloud-object-storage.appdomain.cloud",
+)
+.or("AWS_ENDPOINT_URL");
+/// The region that requests are signed for.
+pub const COS_REGION: Variable = Variable::required(
+    "COS_REGION",
+    "region that requests are signed for, such as eu-de",
+)
+.or("AWS_REGION");
+/// The bucket.
+pub const COS_BUCKET: Variable =
+    Variable::required("COS_BUCKET", "bucket of the originals and the thumbnails");
+/// HMAC access key.
+pub const COS_ACCESS_KEY_ID: Variable =
+    Variable::required("COS_ACCESS_KEY_ID", "access key id of an HMAC credential")
+        .or("AWS_ACCESS_KEY_ID");
+/// HMAC secret.
+pub const COS_SECRET_ACCESS_KEY: Variable = Variable::required(
+    "COS_SECRET_ACCESS_KEY",
+    "its secret (no flag: a command line is no secret)",
+)
+.or("AWS_SECRET_ACCESS_KEY")
+.secret();
+/// Where originals are.
+pub const SOURCE_PREFIX: Variable = Variable::with_default(
+    "SOURCE_PREFIX",
+    "images/",
+    "originals are the keys that start so",
+);
+/// Where thumbnails go.
+pub const OUTPUT_PREFIX: Variable = Variable::with_default(
+    "OUTPUT_PREFIX",
+    "thumbnails/",
+    "thumbnails go under keys that start so",
+);
+/// Keys of thumbnails.
+pub const OUTPUT_KEY: Variable = Variable::with_default(
+    "OUTPUT_KEY",
+    "the recipe's",
+    "key below that prefix: default, flat, paper, or a template of {path} {dir} {name} {stem} {size} {ext}",
+);
+/// Recipe by name.
+pub const RECIPE: Variable = Variable::with_default(
+    "RECIPE",
+    "default",
+    "default (quality 80) or paper (quality 75, the paper's keys)",
+);
+/// Sizes.
+pub const SIZES: Variable = Variable::with_default(
+    "SIZES",
+    "the recipe's",
+    "sides of the bounding boxes in pixels, such as 16,32,64,128,256,512",
+);
+/// Quality.
+pub const QUALITY: Variable =
+    Variable::with_default("QUALITY", "the recipe's", "JPEG quality, 1 to 100");
+/// Port.
+pub const PORT: Variable =
+    Variable::with_default("PORT", "8080", "port to listen on; Code Engine sets it");
+
+/// All settings of the flow and of the server that runs it.
+pub const VARIABLES: [Variable; 12] = [
+    COS_ENDPOINT,
+    COS_REGION,
+    COS_BUCKET,
+    COS_ACCESS_KEY_ID,
+    COS_SECRET_ACCESS_KEY,
+    SOURCE_PREFIX,
+    OUTPUT_PREFIX,
+    OUTPUT_KEY,
+    RECIPE,
+    SIZES,
+    QUALITY,
+    PORT,
+];
+
+/// The settings of [`VARIABLES`] that say what to make of a picture, without any store.
+pub const RECIPE_VARIABLES: [Variable; 4] = [RECIPE, SIZES, QUALITY, OUTPUT_KEY];
+
+/// The table of `variables` in Markdown, as the README shows it.
+#[must_use]
+pub fn markdown(variables: &[Variable]) -> String {
+    let mut table = "| variable | default | meaning |\n|---|---|---|\n".to_owned();
+    for variable in variables {
+        let fallback = variable
+            .fallback
+            .map(|name| format!(" (or `{name}`)"))
+            .unwrap_or_default();
+        let default = match variable.default {
+            Some(default) if default.contains(' ') => default.to_owned(),
+            Some(default) => format!("`{default}`"),
+            None => "must be set".to_owned(),
+        };
+        table += &format!(
+            "| `{}`{fallback} | {default} | {} |\n",
+            variable.name, variable.help
+        );
+    }
+    table
+}
