@@ -6,7 +6,7 @@ use cos_thumbnails::events::{Change, Operation};
 use cos_thumbnails::object::{Key, ObjectId};
 use cos_thumbnails::plan::{Decision, Policy};
 use cos_thumbnails::storage::{self, ListOptions, Listed, Storage};
-use futures_util::{Stream, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 /// Why a listing could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +53,25 @@ pub fn originals(
         )))
     });
     let mut before: Option<Key> = None;
-    pages.try_flatten().try_filter_map(move |listed: Listed| {
-        let item = match before.replace(listed.key.clone()) {
-            Some(before) if before >= listed.key => Err(Error::NotAscending {
-                before,
-                after: listed.key,
-            }),
-            _ => Ok(original(&policy, listed)),
-        };
-        std::future::ready(item)
-    })
+    let mut broken = false;
+    pages
+        .try_flatten()
+        .map(move |listed: Result<Listed, Error>| {
+            let listed = listed?;
+            match before.replace(listed.key.clone()) {
+                Some(before) if before >= listed.key => Err(Error::NotAscending {
+                    before,
+                    after: listed.key,
+                }),
+                _ => Ok(original(&policy, listed)),
+            }
+        })
+        // An error is the last that comes.
+        .take_while(move |item| {
+            let goes_on = !std::mem::replace(&mut broken, item.is_err());
+            std::future::ready(goes_on)
+        })
+        .try_filter_map(|original| std::future::ready(Ok(original)))
 }
 
 fn original(policy: &Policy, listed: Listed) -> Option<Change> {

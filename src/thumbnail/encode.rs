@@ -8,7 +8,7 @@ use super::raster::{Channels, Raster};
 /// What a thumbnail is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OutputFormat {
-    /// Baseline JPEG with 4:2:0 chroma subsampling and Huffman tables of its own.
+    /// Baseline JPEG with 4:2:0 chroma subsampling.
     Jpeg,
 }
 
@@ -34,7 +34,8 @@ impl OutputFormat {
 ///
 /// 4:2:0 at every quality: the eye sees colour at half the resolution of brightness, it halves the
 /// samples to be coded, and it is what Pillow and libjpeg do unless told otherwise. Chroma is
-/// averaged, as libjpeg does, since taking every other sample would alias.
+/// averaged, as libjpeg does, since taking every other sample would alias. One interleaved scan, as
+/// every reader knows it; with tables of its own this encoder would write a scan for each component.
 pub(super) fn jpeg(raster: &Raster, quality: u8) -> Result<Vec<u8>, Error> {
     let side = |side: u32| {
         u16::try_from(side).map_err(|_| Error::TooLarge {
@@ -53,7 +54,6 @@ pub(super) fn jpeg(raster: &Raster, quality: u8) -> Result<Vec<u8>, Error> {
     let mut encoder = Encoder::new(&mut bytes, quality.clamp(1, 100));
     encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    encoder.set_optimized_huffman_tables(true);
     encoder
         .encode(&samples, width, height, color_type)
         .map_err(|e| Error::failed("encode", e))?;
