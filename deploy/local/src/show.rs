@@ -84,7 +84,7 @@ impl Output {
     }
 }
 
-/// One line for what became of an event.
+/// One line for what became of an event: key, verdict, size, and how long it took by stage.
 pub(crate) fn line(delivery: &Delivery) -> String {
     let key = &delivery.event.change().object.key;
     let mut line = match &delivery.result {
@@ -92,48 +92,52 @@ pub(crate) fn line(delivery: &Delivery) -> String {
         Err(failure) => format!("{key}  failed: {}", causes(failure)),
     };
     if delivery.attempts > 1 {
-        let _ = write!(line, ", {} attempts", delivery.attempts);
+        let _ = write!(line, "  {} attempts", delivery.attempts);
     }
     line
 }
 
 fn outcome_text(outcome: &Outcome) -> String {
     let mut text = outcome.verdict.to_string();
+    if let Some(reason) = &outcome.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    if let Some(message) = &outcome.message {
+        let _ = write!(text, ": {message}");
+    }
     if let Some(original) = &outcome.original {
-        let _ = write!(
-            text,
-            ": {} thumbnails of {} {}x{}, {}",
-            outcome.thumbnails.len(),
-            original.format,
-            original.width,
-            original.height,
-            HumanBytes(original.bytes)
-        );
+        let (width, height) = (original.width, original.height);
+        let _ = write!(text, "  {width}x{height} {}", HumanBytes(original.bytes));
     }
-    match (&outcome.reason, &outcome.message) {
-        (Some(reason), Some(message)) => {
-            let _ = write!(text, ": {reason}: {message}");
-        }
-        (Some(reason), None) => {
-            let _ = write!(text, ": {reason}");
-        }
-        _ => {}
+    if let Some(total) = outcome.timings.get(Stage::Total) {
+        let _ = write!(text, "  {} ms", whole_milliseconds(total));
     }
-    let (total, stages): (Vec<_>, Vec<_>) = outcome
+    let stages: Vec<_> = outcome
         .timings
         .iter()
-        .partition(|(stage, _)| *stage == Stage::Total);
-    for (_, total) in total {
-        let _ = write!(text, "  in {}", milliseconds(total));
-    }
-    let stages: Vec<_> = stages
-        .iter()
-        .map(|(stage, time)| format!("{stage} {}", milliseconds(*time)))
+        .filter(|(stage, time)| is_shown(*stage, *time))
+        .map(|(stage, time)| format!("{stage} {}", whole_milliseconds(time)))
         .collect();
     if !stages.is_empty() {
-        let _ = write!(text, " ({})", stages.join(", "));
+        let _ = write!(text, ": {}", stages.join(" "));
     }
     text
+}
+
+/// The work itself is always shown; waiting and looking only where it took time, so that a line
+/// stays short enough to be read.
+fn is_shown(stage: Stage, time: Duration) -> bool {
+    use Stage::{Decode, Encode, Fetch, Resize, Store, Total};
+    match stage {
+        Total => false,
+        Fetch | Decode | Resize | Encode | Store => true,
+        _ => whole_milliseconds(time) > 0,
+    }
+}
+
+/// To the nearest.
+fn whole_milliseconds(time: Duration) -> u128 {
+    (time.as_micros() + 500) / 1000
 }
 
 fn milliseconds(time: Duration) -> String {
@@ -181,19 +185,22 @@ impl Summary {
 
     /// In one line.
     pub(crate) fn text(&self, wall: Duration) -> String {
-        let at = |quantile| {
-            milliseconds(Duration::from_micros(
-                self.times.value_at_quantile(quantile),
-            ))
-        };
-        let rate = (self.made as f64) / wall.as_secs_f64().max(f64::EPSILON);
-        format!(
-            "{} pictures with all their thumbnails, {} without; from the begin of the PUT to the \
-             last thumbnail p50 {}, p99 {}; {rate:.1} pictures/s",
-            self.made,
-            self.not_made,
-            at(0.5),
-            at(0.99),
-        )
+        let (made, all) = (self.made, self.made + self.not_made);
+        let mut text = format!("thumbnails for {made} of {all} pictures");
+        if made > 0 {
+            let at = |quantile| {
+                milliseconds(Duration::from_micros(
+                    self.times.value_at_quantile(quantile),
+                ))
+            };
+            let rate = (made as f64) / wall.as_secs_f64().max(f64::EPSILON);
+            let (p50, p99) = (at(0.5), at(0.99));
+            let _ = write!(
+                text,
+                "; from the begin of the PUT to the last thumbnail p50 {p50}, p99 {p99}; \
+                 {rate:.1} pictures/s"
+            );
+        }
+        text
     }
 }

@@ -65,7 +65,8 @@ impl Actions {
                 key: entry.key.clone(),
             },
             etag: write.then(|| entry.etag.clone()),
-            length: write.then_some(entry.length),
+            // Every example of IBM's has the length, also of what was deleted.
+            length: Some(entry.length),
             content_type: entry.content_type.clone().filter(|_| write),
             endpoint: String::new(),
         };
