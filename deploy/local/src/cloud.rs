@@ -123,15 +123,14 @@ impl Cloud {
         let store_listener = listen("store", "--store-port", options.store_port).await?;
         let function_listener =
             listen("function", "--function-port", options.function_port).await?;
-        let (folder, temporary) = match options.data {
-            Some(folder) => (folder, None),
-            None => {
-                let temporary = tempfile::tempdir().map_err(|source| Error::Data {
-                    folder: std::env::temp_dir(),
-                    source,
-                })?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
+        let (folder, temporary) = if let Some(folder) = options.data {
+            (folder, None)
+        } else {
+            let temporary = tempfile::tempdir().map_err(|source| Error::Data {
+                folder: std::env::temp_dir(),
+                source,
+            })?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         let bucket = Bucket::new(&options.bucket);
         let (store, events) = Store::start(

@@ -16,7 +16,7 @@ use crate::cli::CloudArguments;
 use crate::cloud::{self, Cloud, Options};
 use crate::notifier::Delivery;
 use crate::pictures::{self, Uploads, put_all};
-use crate::show::{self, Output, Summary};
+use crate::show::{Output, Summary};
 
 /// Why the program ended early.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ async fn put_and_watch(
     );
     tokio::pin!(putting);
 
-    let bar = out.bar(total);
+    let bar = Output::bar(total);
     let start = Instant::now();
     let mut put_at: HashMap<Key, Instant> = HashMap::new();
     let (mut summary, mut handled, mut all_put) = (Summary::new(), Vec::new(), false);
@@ -99,7 +99,7 @@ async fn put_and_watch(
             biased;
             Some((key, at)) = begun.recv() => drop(put_at.insert(key, at)),
             Some(delivery) = deliveries.recv() => {
-                bar.suspend(|| out.say(&show::line(&delivery)));
+                bar.suspend(|| out.tell(&delivery));
                 let key = delivery.event.change().object.key.clone();
                 if let Some(at) = put_at.remove(&key) {
                     summary.add(&delivery.result, at.elapsed());
@@ -122,7 +122,7 @@ async fn put_and_watch(
     }
     out.say("Open for uploads until Ctrl-C.");
     while let Some(delivery) = deliveries.recv().await {
-        out.say(&show::line(&delivery));
+        out.tell(&delivery);
     }
     Ok(true)
 }

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use crate::client::{BUCKET, Running, get, list, put, refusal};
 
 /// As keys of the bucket itself: nothing stands before them.
-const ODD: [&str; 37] = [
+const ODD: [&str; 38] = [
     "a b",
     "a+b",
     "a%20b",
@@ -41,6 +41,7 @@ const ODD: [&str; 37] = [
     "line\nfeed",
     "return\rhere",
     "\u{1}",
+    "a\0b",
     "\u{7f}",
     "<&>\"'",
     "&amp;",
