@@ -75,10 +75,10 @@ pub(crate) struct CloudArguments {
     /// The bucket.
     #[arg(long, value_name = "NAME", default_value = "pictures")]
     pub(crate) bucket: String,
-    /// The access key that the store takes. Its secret is COS_SECRET_ACCESS_KEY, by default
-    /// local-cloud-secret: the store listens on loopback alone.
     #[arg(
         long,
+        help = "The access key that the store takes. Its secret is COS_SECRET_ACCESS_KEY, by \
+                default local-cloud-secret: the store listens on loopback alone",
         env = "COS_ACCESS_KEY_ID",
         value_name = "ID",
         default_value = "local-cloud",

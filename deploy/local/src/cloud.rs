@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::notifier::{self, Delivery};
+use crate::notifier::{Delivery, notify};
 use crate::store::Store;
 
 /// What to start.
@@ -123,15 +123,14 @@ impl Cloud {
         let store_listener = listen("store", "--store-port", options.store_port).await?;
         let function_listener =
             listen("function", "--function-port", options.function_port).await?;
-        let (folder, temporary) = match options.data {
-            Some(folder) => (folder, None),
-            None => {
-                let temporary = tempfile::tempdir().map_err(|source| Error::Data {
-                    folder: std::env::temp_dir(),
-                    source,
-                })?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
+        let (folder, temporary) = if let Some(folder) = options.data {
+            (folder, None)
+        } else {
+            let temporary = tempfile::tempdir().map_err(|source| Error::Data {
+                folder: std::env::temp_dir(),
+                source,
+            })?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         let bucket = Bucket::new(&options.bucket);
         let (store, events) = Store::start(
@@ -163,6 +162,8 @@ impl Cloud {
             "COS_SECRET_ACCESS_KEY" => Some(store_config.credentials.secret_access_key.clone()),
             "BIND_ADDRESS" => Some(Ipv4Addr::LOCALHOST.to_string()),
             "PORT" => Some(address.port().to_string()),
+            // Nothing comes late here: the notifier is stopped first.
+            "DRAIN_SECONDS" => lookup(name).or_else(|| Some("0".to_owned())),
             other => lookup(other),
         })?;
         let policy = config.flow.policy.clone();
@@ -174,7 +175,7 @@ impl Cloud {
         };
         let function = tokio::spawn(function::serve(function_listener, config, shutdown));
         let (sender, deliveries) = unbounded_channel();
-        let notifier = tokio::spawn(notifier::run(events, prefix, events_uri(address), sender));
+        let notifier = tokio::spawn(notify(events, prefix, events_uri(address), sender));
         let cloud = Self {
             function_url: format!("http://{address}"),
             store_config,

@@ -17,5 +17,5 @@ mod show;
 mod store;
 
 pub use cloud::{Cloud, Error, Options};
-pub use notifier::{Delivery, Failure};
+pub use notifier::{Delivery, Failure, notify};
 pub use store::Store;

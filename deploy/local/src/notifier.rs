@@ -89,7 +89,7 @@ impl Failure {
 }
 
 /// Delivers every event that comes out of `events` and is below `prefix`, until there are no more.
-pub(crate) async fn run(
+pub async fn notify(
     mut events: UnboundedReceiver<Event>,
     prefix: String,
     function: Uri,

@@ -78,7 +78,7 @@ fn generated(count: usize, max_side: u16) -> impl Iterator<Item = Upload> {
 }
 
 /// The pictures to put, each read or made when its turn comes.
-type Uploads = Box<dyn Iterator<Item = Upload> + Send>;
+pub(crate) type Uploads = Box<dyn Iterator<Item = Upload> + Send>;
 
 /// Those of the folder that is named, or generated ones; and how many they are.
 pub(crate) fn uploads(arguments: &CloudArguments) -> Result<(Uploads, u64), Failure> {

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use crate::cli::CloudArguments;
 use crate::cloud::{self, Cloud, Options};
 use crate::notifier::Delivery;
-use crate::pictures::{self, put_all};
-use crate::show::{self, Output, Summary};
+use crate::pictures::{self, Uploads, put_all};
+use crate::show::{Output, Summary};
 
 /// Why the program ended early.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +50,14 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
         },
         region: defaults.region,
     };
+    // What cannot be read is told before anything is started.
+    let pictures = pictures::uploads(&arguments)?;
     // The flow's further settings (RECIPE, SIZES, ...) hold here as for the function.
     let (cloud, deliveries) = Cloud::start(options, |name| std::env::var(name).ok()).await?;
     let out = Output::new(arguments.json);
     out.begin(&cloud);
     let ended = tokio::select! {
-        ended = put_and_watch(&arguments, &cloud, deliveries, &out) => ended,
+        ended = put_and_watch(&arguments, pictures, &cloud, deliveries, &out) => ended,
         () = terminated => Ok(!arguments.once),
     };
     cloud.stop().await?;
@@ -70,12 +72,12 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
 /// and tells whether every picture has all its thumbnails.
 async fn put_and_watch(
     arguments: &CloudArguments,
+    (uploads, total): (Uploads, u64),
     cloud: &Cloud,
     mut deliveries: UnboundedReceiver<Delivery>,
     out: &Output,
 ) -> Result<bool, Failure> {
     let store = S3::new(&cloud.store_config)?;
-    let (uploads, total) = pictures::uploads(arguments)?;
     let (begins, mut begun) = unbounded_channel();
     let at_once = usize::from(arguments.puts_in_flight);
     let putting = put_all(
@@ -87,7 +89,7 @@ async fn put_and_watch(
     );
     tokio::pin!(putting);
 
-    let bar = out.bar(total);
+    let bar = Output::bar(total);
     let start = Instant::now();
     let mut put_at: HashMap<Key, Instant> = HashMap::new();
     let (mut summary, mut handled, mut all_put) = (Summary::new(), Vec::new(), false);
@@ -97,7 +99,7 @@ async fn put_and_watch(
             biased;
             Some((key, at)) = begun.recv() => drop(put_at.insert(key, at)),
             Some(delivery) = deliveries.recv() => {
-                bar.suspend(|| out.say(&show::line(&delivery)));
+                bar.suspend(|| out.tell(&delivery));
                 let key = delivery.event.change().object.key.clone();
                 if let Some(at) = put_at.remove(&key) {
                     summary.add(&delivery.result, at.elapsed());
@@ -112,13 +114,15 @@ async fn put_and_watch(
         }
     }
     bar.finish_and_clear();
-    out.say(&summary.text(start.elapsed()));
+    if total > 0 {
+        out.say(&summary.text(start.elapsed()));
+    }
     if arguments.once {
         return everything_stands(cloud, &store, &handled, out).await;
     }
     out.say("Open for uploads until Ctrl-C.");
     while let Some(delivery) = deliveries.recv().await {
-        out.say(&show::line(&delivery));
+        out.tell(&delivery);
     }
     Ok(true)
 }

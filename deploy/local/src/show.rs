@@ -1,12 +1,12 @@
 //! What a person sees: one line per picture, and a summary.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
 use cos_thumbnails::outcome::{Outcome, Stage, Verdict};
 use hdrhistogram::Histogram;
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::cloud::{Cloud, Options};
@@ -17,11 +17,17 @@ use crate::notifier::{Delivery, Failure};
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
+    terminal: bool,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        let terminal = if json {
+            io::stderr().is_terminal()
+        } else {
+            io::stdout().is_terminal()
+        };
+        Self { json, terminal }
     }
 
     /// A line for people. That nobody reads any more is no reason to stop serving.
@@ -31,6 +37,15 @@ impl Output {
         } else {
             writeln!(io::stdout(), "{line}")
         };
+    }
+
+    /// One line for what became of an event. On a terminal a long key is cut to leave room.
+    pub(crate) fn tell(&self, delivery: &Delivery) {
+        let mut key = delivery.event.change().object.key.to_string();
+        if self.terminal {
+            key = shortened(&key);
+        }
+        self.say(&format!("{key}  {}", delivery_text(delivery)));
     }
 
     /// The first lines, and for programs the ready line.
@@ -76,64 +91,95 @@ impl Output {
         clippy::expect_used,
         reason = "the template is a constant, which a test draws"
     )]
-    pub(crate) fn bar(&self, total: u64) -> ProgressBar {
+    pub(crate) fn bar(total: u64) -> ProgressBar {
         let style =
             ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left");
-        ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
-            .with_style(style.expect("a valid template"))
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
+            .with_style(style.expect("a valid template"));
+        // From the start, not from the first picture.
+        bar.tick();
+        bar
     }
 }
 
-/// One line for what became of an event.
-pub(crate) fn line(delivery: &Delivery) -> String {
-    let key = &delivery.event.change().object.key;
-    let mut line = match &delivery.result {
-        Ok(outcome) => format!("{key}  {}", outcome_text(outcome)),
-        Err(failure) => format!("{key}  failed: {}", causes(failure)),
+/// Verdict, size, and how long it took by stage.
+fn delivery_text(delivery: &Delivery) -> String {
+    let mut text = match &delivery.result {
+        Ok(outcome) => outcome_text(outcome),
+        Err(failure) => format!("failed: {}", causes(failure)),
     };
     if delivery.attempts > 1 {
-        let _ = write!(line, ", {} attempts", delivery.attempts);
+        let _ = write!(text, "  {} attempts", delivery.attempts);
     }
-    line
+    text
+}
+
+/// The two ends of a long key, such that all the rest still has room in 120 columns.
+fn shortened(key: &str) -> String {
+    const MOST: usize = 28;
+    const LAST: usize = 7;
+    let letters = key.chars().count();
+    if letters <= MOST {
+        return key.to_owned();
+    }
+    let first: String = key.chars().take(MOST - 1 - LAST).collect();
+    let last: String = key.chars().skip(letters - LAST).collect();
+    format!("{first}…{last}")
 }
 
 fn outcome_text(outcome: &Outcome) -> String {
     let mut text = outcome.verdict.to_string();
+    if let Some(reason) = &outcome.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    if let Some(message) = &outcome.message {
+        let _ = write!(text, ": {message}");
+    }
     if let Some(original) = &outcome.original {
-        let _ = write!(
-            text,
-            ": {} thumbnails of {} {}x{}, {}",
-            outcome.thumbnails.len(),
-            original.format,
-            original.width,
-            original.height,
-            HumanBytes(original.bytes)
-        );
+        let (width, height) = (original.width, original.height);
+        let _ = write!(text, "  {width}x{height} {}", size(original.bytes));
     }
-    match (&outcome.reason, &outcome.message) {
-        (Some(reason), Some(message)) => {
-            let _ = write!(text, ": {reason}: {message}");
-        }
-        (Some(reason), None) => {
-            let _ = write!(text, ": {reason}");
-        }
-        _ => {}
+    if let Some(total) = outcome.timings.get(Stage::Total) {
+        let _ = write!(text, "  {} ms", whole_milliseconds(total));
     }
-    let (total, stages): (Vec<_>, Vec<_>) = outcome
+    let stages: Vec<_> = outcome
         .timings
         .iter()
-        .partition(|(stage, _)| *stage == Stage::Total);
-    for (_, total) in total {
-        let _ = write!(text, "  in {}", milliseconds(total));
-    }
-    let stages: Vec<_> = stages
-        .iter()
-        .map(|(stage, time)| format!("{stage} {}", milliseconds(*time)))
+        .filter(|(stage, time)| is_shown(*stage, *time))
+        .map(|(stage, time)| format!("{stage} {}", whole_milliseconds(time)))
         .collect();
     if !stages.is_empty() {
-        let _ = write!(text, " ({})", stages.join(", "));
+        let _ = write!(text, ": {}", stages.join(" "));
     }
     text
+}
+
+/// Such as `25 kB` and `2.3 MB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        1000..1_000_000 => format!("{} kB", (bytes + 500) / 1000),
+        _ => {
+            let tenths = (bytes + 50_000) / 100_000;
+            format!("{}.{} MB", tenths / 10, tenths % 10)
+        }
+    }
+}
+
+/// The work itself is always shown; waiting and looking only where it took time, so that a line
+/// stays short enough to be read.
+fn is_shown(stage: Stage, time: Duration) -> bool {
+    use Stage::{Decode, Encode, Fetch, Resize, Store, Total};
+    match stage {
+        Total => false,
+        Fetch | Decode | Resize | Encode | Store => true,
+        _ => whole_milliseconds(time) > 0,
+    }
+}
+
+/// To the nearest.
+fn whole_milliseconds(time: Duration) -> u128 {
+    (time.as_micros() + 500) / 1000
 }
 
 fn milliseconds(time: Duration) -> String {
@@ -171,29 +217,80 @@ impl Summary {
     pub(crate) fn add(&mut self, result: &Result<Outcome, Failure>, took: Duration) {
         match result {
             Ok(outcome) if matches!(outcome.verdict, Verdict::Made | Verdict::Duplicate) => {
-                self.made += 1;
-                let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-                self.times.saturating_record(micros);
+                self.add_made(took);
             }
             _ => self.not_made += 1,
         }
     }
 
+    fn add_made(&mut self, took: Duration) {
+        self.made += 1;
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // It grows with what is recorded.
+        let _ = self.times.record(micros);
+    }
+
     /// In one line.
+    #[expect(clippy::cast_precision_loss, reason = "nobody puts 2^52 pictures")]
     pub(crate) fn text(&self, wall: Duration) -> String {
-        let at = |quantile| {
-            milliseconds(Duration::from_micros(
-                self.times.value_at_quantile(quantile),
-            ))
-        };
-        let rate = (self.made as f64) / wall.as_secs_f64().max(f64::EPSILON);
-        format!(
-            "{} pictures with all their thumbnails, {} without; from the begin of the PUT to the \
-             last thumbnail p50 {}, p99 {}; {rate:.1} pictures/s",
-            self.made,
-            self.not_made,
-            at(0.5),
-            at(0.99),
-        )
+        let (made, all) = (self.made, self.made + self.not_made);
+        let mut text = format!("thumbnails for {made} of {all} pictures");
+        if made > 0 {
+            let at = |quantile| {
+                milliseconds(Duration::from_micros(
+                    self.times.value_at_quantile(quantile),
+                ))
+            };
+            let rate = (made as f64) / wall.as_secs_f64().max(f64::EPSILON);
+            let (p50, p99) = (at(0.5), at(0.99));
+            let _ = write!(
+                text,
+                "; from the begin of the PUT to the last thumbnail p50 {p50}, p99 {p99}; \
+                 {rate:.1} pictures/s"
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_key_is_shown_by_its_ends() {
+        assert_eq!(shortened("images/é.jpg"), "images/é.jpg");
+        let long = shortened("images/generated-001-4000x3000-progressive.jpg");
+        assert_eq!(long, "images/generated-001…ive.jpg");
+        assert_eq!(shortened(&"é".repeat(29)).chars().count(), 28);
+        assert_eq!(shortened(&"é".repeat(28)), "é".repeat(28));
+    }
+
+    #[test]
+    fn sizes_are_rounded() {
+        let shown = [0, 999, 1000, 25_499, 1_000_000, 2_349_999, 2_350_000].map(size);
+        let expected = [
+            "0 B", "999 B", "1 kB", "25 kB", "1.0 MB", "2.3 MB", "2.4 MB",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn the_summary_has_times_and_counts() {
+        let mut summary = Summary::new();
+        let text = summary.text(Duration::from_secs(1));
+        assert_eq!(text, "thumbnails for 0 of 0 pictures");
+        for milliseconds in [10, 20, 3000] {
+            summary.add_made(Duration::from_millis(milliseconds));
+        }
+        summary.not_made += 1;
+        let text = summary.text(Duration::from_secs(2));
+        assert!(
+            text.starts_with("thumbnails for 3 of 4 pictures; "),
+            "{text}"
+        );
+        assert!(text.contains("p50 20.0 ms"), "{text}");
+        assert!(text.contains("p99 3000"), "{text}");
+        assert!(text.ends_with("; 1.5 pictures/s"), "{text}");
     }
 }

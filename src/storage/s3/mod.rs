@@ -5,6 +5,7 @@ mod failure;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -140,7 +141,6 @@ impl S3 {
 
     /// One GET with its body.
     async fn get_once(&self, key: &Key, options: &GetOptions) -> Result<Object, GetFailure> {
-        let range = options.range.as_ref();
         let output = self
             .client
             .get_object()
@@ -148,7 +148,7 @@ impl S3 {
             .key(key.as_str())
             .set_if_match(options.if_match.as_ref().map(ETag::quoted))
             .set_if_none_match(options.if_none_match.as_ref().map(ETag::quoted))
-            .set_range(range.map(|range| format!("bytes={}-{}", range.start, range.end - 1)))
+            .set_range(options.range.as_ref().map(range_header))
             .send()
             .await
             .map_err(|error| GetFailure::Request(error_of(GET, error)))?;
@@ -371,6 +371,17 @@ async fn read_body(
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.freeze())
+}
+
+/// The value of `Range`. An end that no object reaches is left out: some stores read positions as
+/// signed numbers.
+fn range_header(range: &Range<u64>) -> String {
+    let (first, last) = (range.start, range.end - 1);
+    if i64::try_from(last).is_ok() {
+        format!("bytes={first}-{last}")
+    } else {
+        format!("bytes={first}-")
+    }
 }
 
 /// First byte and whole length from `bytes first-last/length` (RFC 9110, 14.4).

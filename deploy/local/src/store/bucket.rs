@@ -5,7 +5,7 @@
 //! whatever was acknowledged before a clean stop is there after the next start.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Buckets {
     root: PathBuf,
     index: RwLock<Index>,
+    /// Held as long as the store is: two that number files in one folder would take each other's.
+    _lock: File,
 }
 
 #[derive(Debug, Default)]
@@ -71,9 +73,10 @@ pub(super) struct ConditionFailed;
 pub(super) type Listing = (Vec<Entry>, bool);
 
 impl Buckets {
-    /// Opens a folder, which may hold what an earlier store left.
+    /// Opens a folder, which may hold what an earlier store left but not what another one uses.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
+        let lock = lock(root)?;
         let mut index = Index::default();
         let mut bodies = Vec::new();
         for file in fs::read_dir(root)? {
@@ -109,6 +112,7 @@ impl Buckets {
         Ok(Self {
             root: root.to_owned(),
             index: RwLock::new(index),
+            _lock: lock,
         })
     }
 
@@ -255,6 +259,19 @@ impl Index {
     }
 }
 
+/// Takes the folder for this store. The system gives it back however the process ends.
+fn lock(root: &Path) -> io::Result<File> {
+    let file = File::create(root.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another store is using it",
+        )),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn file(root: &Path, number: u64, extension: &str) -> PathBuf {
     root.join(format!("{number:012}.{extension}"))
 }
@@ -308,9 +325,22 @@ mod tests {
         let keys: Vec<_> = listed.iter().map(|entry| entry.key.as_str()).collect();
         assert_eq!((keys, more), (vec!["../../etc/passwd", "a"], false));
         assert_eq!(&body(&buckets, "a")[..], b"three");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+        // Two bodies, two records and the lock.
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
         put(&buckets, "b", b"five");
         assert_eq!(&body(&buckets, "../../etc/passwd")[..], b"one");
+    }
+
+    #[test]
+    fn a_folder_has_one_store_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Buckets::open(folder.path()).unwrap();
+        put(&first, "a", b"one");
+        let refused = Buckets::open(folder.path()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+        drop(first);
+        let second = Buckets::open(folder.path()).unwrap();
+        assert_eq!(&body(&second, "a")[..], b"one");
     }
 
     #[test]

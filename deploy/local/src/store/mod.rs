@@ -19,8 +19,9 @@ use cos_thumbnails::storage::Credentials;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
@@ -45,7 +46,7 @@ impl Store {
     /// with `credentials`. Every acknowledged change comes out of the receiver, in order.
     ///
     /// # Errors
-    /// The folder cannot be made or read.
+    /// The folder cannot be made or read, or another store has it.
     pub fn start(
         listener: TcpListener,
         data: &Path,
@@ -56,10 +57,7 @@ impl Store {
         buckets.create(bucket);
         let (changes, events) = unbounded_channel();
         let mut builder = S3ServiceBuilder::new(Actions { buckets, changes });
-        builder.set_auth(SimpleAuth::from_single(
-            credentials.access_key_id.clone(),
-            credentials.secret_access_key.clone(),
-        ));
+        builder.set_auth(OneKey(credentials.clone()));
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(serve(listener, builder.build(), stopped));
@@ -84,6 +82,21 @@ impl Store {
         self.stop.send_replace(true);
         // The task ends by itself; that it panicked would have been seen before.
         let _ = self.server.await;
+    }
+}
+
+/// The one key that the store takes. An unknown one has the code that S3 gives it, which
+/// `s3s`'s own `SimpleAuth` does not.
+struct OneKey(Credentials);
+
+#[async_trait::async_trait]
+impl S3Auth for OneKey {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == self.0.access_key_id {
+            Ok(self.0.secret_access_key.clone().into())
+        } else {
+            Err(s3_error!(InvalidAccessKeyId))
+        }
     }
 }
 

@@ -12,6 +12,10 @@ use futures_util::StreamExt;
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::checksum::ChecksumHasher;
+#[allow(
+    clippy::wildcard_imports,
+    reason = "each action has two types of its own"
+)]
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 use tokio::sync::mpsc::UnboundedSender;
@@ -65,7 +69,8 @@ impl Actions {
                 key: entry.key.clone(),
             },
             etag: write.then(|| entry.etag.clone()),
-            length: write.then_some(entry.length),
+            // Every example of IBM's has the length, also of what was deleted.
+            length: Some(entry.length),
             content_type: entry.content_type.clone().filter(|_| write),
             endpoint: String::new(),
         };
@@ -104,10 +109,7 @@ impl S3 for Actions {
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         let location = Some(format!("/{}", req.input.bucket));
         self.buckets.create(Bucket::new(req.input.bucket));
-        Ok(S3Response::new(CreateBucketOutput {
-            location,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn head_bucket(
@@ -188,14 +190,13 @@ impl S3 for Actions {
                 if_match.as_ref().is_none_or(is) && !if_none_match.as_ref().is_some_and(is)
             };
             store.buckets.put(entry, &body, condition, |entry| {
-                store.raise(Operation::Write, entry)
+                store.raise(Operation::Write, entry);
             })
         })
         .await?;
         written.map_err(|ConditionFailed| s3_error!(PreconditionFailed))?;
-        let e_tag = Some(ETag::Strong(etag.as_str().to_owned()));
         Ok(S3Response::new(PutObjectOutput {
-            e_tag,
+            e_tag: Some(ETag::Strong(etag.as_str().to_owned())),
             ..Default::default()
         }))
     }
