@@ -3,4 +3,5 @@
 
 mod binary;
 mod http;
+mod readme;
 mod runtime;

@@ -78,3 +78,27 @@ fn nothing_is_left_of_the_place_a_file_was_written_at() {
     );
     assert_eq!(leftovers(&["// TO", "DO: all of it"].concat()).len(), 1);
 }
+
+/// Targets of a Markdown text's links that stand in this repository: neither URLs nor places in a page.
+fn links(text: &str) -> Vec<String> {
+    let targets = text.split("](").skip(1);
+    targets
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target.split('#').next().unwrap_or_default().to_owned())
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .collect()
+}
+
+#[test]
+fn links_between_files_lead_somewhere() {
+    let files = files();
+    for path in with_extension(&files, &["md"]) {
+        let folder = root().join(path).parent().unwrap().to_owned();
+        for target in links(&read(path)) {
+            let there = folder.join(&target).exists();
+            assert!(there, "{}: no {target}", path.display());
+        }
+    }
+    let text = "[a](b.md#c) [d](https://e.f/) [g](#h)";
+    assert_eq!(links(text), ["b.md"]);
+}
