@@ -34,11 +34,21 @@ fn local_cloud(temporary: &Path, args: &[&str]) -> Command {
 /// Exit code, standard output and standard error. Nothing temporary is left.
 fn run(args: &[&str]) -> (Option<i32>, String, String) {
     let temporary = tempfile::tempdir().unwrap();
+    let mut command = local_cloud(temporary.path(), args);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let (sender, ended) = channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(Duration::from_mins(1)) else {
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("{args:?} does not end");
+    };
     let Output {
         status,
         stdout,
         stderr,
-    } = local_cloud(temporary.path(), args).output().unwrap();
+    } = output.unwrap();
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
     let (stdout, stderr) = (
         String::from_utf8(stdout).unwrap(),

@@ -1,5 +1,7 @@
 //! Store, notifier and function together.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
 use cos_thumbnails::outcome::Verdict;
 use local_cloud::{Cloud, Delivery, Error, Options};
@@ -39,7 +41,8 @@ impl Uploads {
     }
 
     pub(crate) async fn next(&mut self) -> Delivery {
-        self.deliveries.recv().await.unwrap()
+        let next = tokio::time::timeout(Duration::from_mins(1), self.deliveries.recv());
+        next.await.expect("an event is delivered").unwrap()
     }
 
     /// A picture that is put now gets its six thumbnails.

@@ -1,6 +1,8 @@
 //! What the function is sent for a change in the bucket: byte for byte what Code Engine sends
 //! (IBM Cloud docs, "Working with the IBM Cloud Object Storage event producer").
 
+use std::time::Duration;
+
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::{DateTime, Utc};
 use local_cloud::{Delivery, notify};
@@ -37,7 +39,8 @@ impl Notified {
 
     /// The one request that came for the next delivery.
     async fn next(&mut self) -> Noted {
-        let delivery = self.deliveries.recv().await.unwrap();
+        let next = tokio::time::timeout(Duration::from_mins(1), self.deliveries.recv());
+        let delivery = next.await.expect("an event is delivered").unwrap();
         assert_eq!(delivery.attempts, 1);
         delivery.result.unwrap();
         let mut noted = self.function.noted();

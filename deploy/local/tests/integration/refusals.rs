@@ -88,7 +88,6 @@ async fn a_body_that_is_not_what_its_checksum_says_is_refused() {
         let request = client.put_object().bucket(BUCKET).key("a");
         request.body(ByteStream::from_static(HELLO))
     };
-    // Of "hullo", by md5sum, sha256sum, sha1sum, and of other bytes for the rest.
     let wrong = [
         ("md5", request().content_md5("AAAAAAAAAAAAAAAAAAAAAA==")),
         ("crc32", request().checksum_crc32("AAAAAA==")),
