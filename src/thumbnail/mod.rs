@@ -29,6 +29,8 @@ mod limits;
 mod markers;
 mod orient;
 mod picture;
+#[allow(dead_code, reason = "its reader and its user come one after the other")]
+mod planes;
 mod raster;
 mod resize;
 mod stop;
