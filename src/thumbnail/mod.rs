@@ -25,6 +25,10 @@ mod error;
 mod format;
 mod geometry;
 mod inspect;
+#[allow(dead_code, reason = "its user comes after it")]
+mod jpeg;
+#[allow(dead_code, reason = "its user comes after it")]
+mod kernels;
 mod limits;
 mod markers;
 mod orient;
