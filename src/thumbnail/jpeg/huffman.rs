@@ -131,11 +131,8 @@ impl Coded {
                 at += each;
             }
         }
-        let entries: Box<[u32]> = entries.into();
-        #[expect(clippy::unwrap_used, reason = "made with that length")]
-        let entries = entries.try_into().unwrap();
         Self {
-            entries,
+            entries: boxed(entries),
             huffman: huffman.clone(),
         }
     }
@@ -171,4 +168,75 @@ impl Coded {
             value,
         })
     }
+}
+
+/// Bits by which [`Differences`] looks up. The table must leave room in the first cache.
+const DIFFERENCE_BITS: u32 = 11;
+
+/// By the next bits: as many whole DC differences as they hold, up to three.
+pub(super) struct Differences {
+    /// From the lowest byte: bits in all, number of differences, then these, of two bytes each. All
+    /// zero if the first is too long.
+    entries: Box<[u64; 1 << DIFFERENCE_BITS]>,
+}
+
+/// Some DC differences, of which only `count` are meant.
+pub(super) struct Some3 {
+    pub(super) values: [i16; 4],
+    pub(super) count: usize,
+}
+
+impl Differences {
+    /// Lookups between two refills.
+    pub(super) const LOOKUPS: usize = 56 / DIFFERENCE_BITS as usize;
+
+    /// The most differences of one lookup.
+    pub(super) const AT_ONCE: usize = 3;
+
+    pub(super) fn new(coded: &Coded) -> Self {
+        let mut entries = vec![0; 1 << DIFFERENCE_BITS];
+        for (at, entry) in entries.iter_mut().enumerate() {
+            let (mut taken, mut count) = (0, 0);
+            while count < Self::AT_ONCE as u32 {
+                // What follows the known bits is zero here, and not to be relied on.
+                let next = (at << taken) % (1 << DIFFERENCE_BITS);
+                let one = coded.entries[next << (CODED_BITS - DIFFERENCE_BITS)];
+                let length = one & 0xff;
+                if length == 0 || taken + length > DIFFERENCE_BITS {
+                    break;
+                }
+                *entry |= u64::from(one >> 16) << (16 + 16 * count);
+                taken += length;
+                count += 1;
+            }
+            *entry |= u64::from(count << 8 | taken);
+        }
+        Self {
+            entries: boxed(entries),
+        }
+    }
+
+    /// Takes what one lookup finds; nothing if the next difference is too long for it. At least
+    /// [`DIFFERENCE_BITS`] bits must be there.
+    #[inline(always)]
+    pub(super) fn take(&self, bits: &mut Bits) -> Some3 {
+        let entry = self.entries[(bits.next() >> (64 - DIFFERENCE_BITS)) as usize];
+        bits.consume((entry & 0xff) as u32);
+        Some3 {
+            values: [
+                (entry >> 16) as i16,
+                (entry >> 32) as i16,
+                (entry >> 48) as i16,
+                0,
+            ],
+            count: (entry >> 8 & 0xff) as usize,
+        }
+    }
+}
+
+/// The entries of a lookup table, whose length then needs no check at each lookup.
+fn boxed<T, const N: usize>(entries: Vec<T>) -> Box<[T; N]> {
+    let entries: Box<[T]> = entries.into();
+    #[expect(clippy::expect_used, reason = "every caller makes N entries")]
+    entries.try_into().ok().expect("N entries")
 }
