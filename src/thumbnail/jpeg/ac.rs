@@ -88,7 +88,12 @@ impl<'a> AcLast<'a> {
     pub(super) fn go_to(&mut self, row: usize) {
         while self.row < row {
             row_of_blocks(&self.dequantiser, &self.values, &mut self.samples);
-            put_rows(self.plane, self.row * self.kept.n, &self.samples, self.kept.n);
+            put_rows(
+                self.plane,
+                self.row * self.kept.n,
+                &self.samples,
+                self.kept.n,
+            );
             self.row += 1;
             if self.row < self.kept.blocks_high {
                 self.kept.put_row(self.row, &mut self.values);
