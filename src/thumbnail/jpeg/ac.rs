@@ -8,9 +8,10 @@ use super::bits::{Bits, Entropy, Window};
 use super::coefficients::Coefficients;
 use super::frame::Scan;
 use super::huffman::{Coded, Damaged};
+use super::lookup::{Run, Runs};
 use super::sequential::put_rows;
 use super::walk::Units;
-use super::zigzag::Places;
+use super::zigzag::{NOWHERE, Places};
 
 /// First scan of some AC coefficients, more of which are to come.
 pub(super) struct AcKept<'a> {
@@ -45,7 +46,11 @@ impl Units for AcKept<'_> {
             Some(history) => history,
             None => &mut [],
         };
-        self.band.run(entropy, columns, values, history)
+        if history.is_empty() {
+            self.band.run(entropy, columns, values)
+        } else {
+            self.band.run_with_history(entropy, columns, values, history)
+        }
     }
 }
 
@@ -72,7 +77,7 @@ impl<'a> AcLast<'a> {
     ) -> Self {
         let count = kept.blocks_wide * kept.n * kept.n;
         let mut values = vec![0; count];
-        kept.put_row(0, &mut values);
+        kept.put_ac(0, &mut values);
         Self {
             kept,
             band: Band::new(scan, kept.n, coded),
@@ -87,6 +92,7 @@ impl<'a> AcLast<'a> {
     /// Makes the rows before `row` that the scan has not ended.
     pub(super) fn go_to(&mut self, row: usize) {
         while self.row < row {
+            self.kept.put_dc(self.row, &mut self.values);
             row_of_blocks(&self.dequantiser, &self.values, &mut self.samples);
             put_rows(
                 self.plane,
@@ -96,7 +102,7 @@ impl<'a> AcLast<'a> {
             );
             self.row += 1;
             if self.row < self.kept.blocks_high {
-                self.kept.put_row(self.row, &mut self.values);
+                self.kept.put_ac(self.row, &mut self.values);
             }
         }
     }
@@ -114,7 +120,7 @@ impl Units for AcLast<'_> {
         columns: Range<usize>,
     ) -> Result<(), Damaged> {
         self.go_to(row);
-        self.band.run(entropy, columns, &mut self.values, &mut [])
+        self.band.run(entropy, columns, &mut self.values)
     }
 
     fn end_of_row(&mut self, row: usize) {
@@ -126,24 +132,123 @@ impl Units for AcLast<'_> {
 struct Band<'a> {
     scan: &'a Scan,
     coded: Coded,
+    runs: Runs,
+    and_eob: bool,
     n: usize,
+    /// Where in a block the coefficients are kept, by place in the zigzag sequence; for those that
+    /// are not, and up to the longest run past the last, where DC will be put.
+    places: [u8; 128],
     /// Blocks to come that get no coefficient.
-    eob_run: u32,
+    eob_run: usize,
 }
 
 impl<'a> Band<'a> {
     fn new(scan: &'a Scan, n: usize, coded: Coded) -> Self {
+        let mut places = [0; 128];
+        for (place, &index) in places.iter_mut().zip(&Places::of(n).index) {
+            if index != NOWHERE {
+                *place = index;
+            }
+        }
+        /// In shorter bands the last coefficient comes often.
+        const LONG: usize = 10;
+        let and_eob = scan.last - scan.first >= LONG;
         Self {
+            and_eob,
+            runs: Runs::new(&coded, scan.missing_bits, and_eob),
             scan,
             coded,
             n,
+            places,
             eob_run: 0,
         }
     }
 
-    /// Decodes neighbouring blocks of a row, of which `values` has all the kept coefficients and
-    /// `history`, unless it is empty, all marks.
+    /// Decodes neighbouring blocks of a row, of which `values` has all the kept coefficients.
+    ///
+    /// One loop goes through all symbols of all blocks: where a block ends cannot be predicted, so
+    /// that a loop for each would cost more than the symbols.
     fn run(
+        &mut self,
+        entropy: &mut Entropy<'_>,
+        columns: Range<usize>,
+        values: &mut [i16],
+    ) -> Result<(), Damaged> {
+        if self.and_eob {
+            self.run_by::<true>(entropy, columns, values)
+        } else {
+            self.run_by::<false>(entropy, columns, values)
+        }
+    }
+
+    fn run_by<const AND_EOB: bool>(
+        &mut self,
+        entropy: &mut Entropy<'_>,
+        columns: Range<usize>,
+        values: &mut [i16],
+    ) -> Result<(), Damaged> {
+        let size = self.n * self.n;
+        let (first, last) = (self.scan.first, self.scan.last);
+        let (mut bits, mut window) = entropy.take();
+        let end = columns.end;
+        let mut block = self.pass_empty(columns.start, end);
+        let mut k = first;
+        let mut damaged = false;
+        while block < end {
+            if entropy.runs_low(bits) {
+                entropy.put(bits);
+                entropy.fill();
+                (bits, window) = entropy.take();
+            }
+            bits.refill(window);
+            let before = bits;
+            let run = self.runs.take(&mut bits);
+            // No EOB follows the last coefficient: what was taken for one belongs to the next block.
+            let too_far = AND_EOB && k + run.zeros() >= last;
+            if run == Run::NONE || too_far {
+                bits = before;
+                let symbol = self.coded.take(&mut bits)?;
+                match (symbol.size, symbol.run) {
+                    (0, 15) => k += 16,
+                    (0, run) => {
+                        self.eob_run = (1 << run) + bits.receive(run) as usize;
+                        block = self.pass_empty(block, end);
+                        k = first;
+                        continue;
+                    }
+                    (_, run) => {
+                        k += run as usize;
+                        damaged |= k > last;
+                        let value = symbol.value << self.scan.missing_bits;
+                        let place = usize::from(self.places[k % 128]);
+                        values[block * size + place] = value as i16;
+                        k += 1;
+                    }
+                }
+            } else {
+                let at = k + run.zeros();
+                damaged |= at > last && run.value() != 0;
+                let place = usize::from(self.places[at % 128]);
+                values[block * size + place] = run.value();
+                k += run.advance();
+            }
+            let ends = k > last;
+            block += usize::from(ends);
+            k = if ends { first } else { k };
+        }
+        entropy.put(bits);
+        if damaged { Err(Damaged) } else { Ok(()) }
+    }
+
+    /// The first block from `block` on that gets a coefficient, or `end`.
+    fn pass_empty(&mut self, block: usize, end: usize) -> usize {
+        let empty = self.eob_run.min(end - block);
+        self.eob_run -= empty;
+        block + empty
+    }
+
+    /// The same as [`run`](Self::run), but marks in `history` which coefficients come.
+    fn run_with_history(
         &mut self,
         entropy: &mut Entropy<'_>,
         columns: Range<usize>,
@@ -151,41 +256,29 @@ impl<'a> Band<'a> {
         history: &mut [u64],
     ) -> Result<(), Damaged> {
         let size = self.n * self.n;
-        let (mut bits, mut window) = entropy.take();
-        let mut column = columns.start;
-        loop {
-            let left = columns.end - column;
-            let empty = left.min(self.eob_run as usize);
-            self.eob_run -= empty as u32;
-            column += empty;
-            if column == columns.end {
-                break;
+        for column in columns {
+            if self.eob_run > 0 {
+                self.eob_run -= 1;
+                continue;
             }
-            if entropy.runs_low(bits) {
-                entropy.put(bits);
+            if entropy.runs_low(entropy.take().0) {
                 entropy.fill();
-                (bits, window) = entropy.take();
             }
+            let (mut bits, window) = entropy.take();
             let values = &mut values[column * size..][..size];
-            let marks = self.block(&mut bits, window, values)?;
-            if let Some(all) = history.get_mut(column) {
-                *all |= marks;
-            }
-            column += 1;
+            history[column] |= self.block(&mut bits, window, values)?;
+            entropy.put(bits);
         }
-        entropy.put(bits);
         Ok(())
     }
 
     /// Decodes a block that gets coefficients. Says which.
-    #[inline(always)]
     fn block(
         &mut self,
         bits: &mut Bits,
         window: &Window,
         values: &mut [i16],
     ) -> Result<u64, Damaged> {
-        let places = Places::of(self.n);
         let mut marks = 0;
         let mut k = self.scan.first;
         while k <= self.scan.last {
@@ -196,16 +289,15 @@ impl<'a> Band<'a> {
                     k += 16;
                     continue;
                 }
-                self.eob_run = (1 << symbol.run) - 1 + bits.receive(symbol.run);
+                self.eob_run = (1 << symbol.run) - 1 + bits.receive(symbol.run) as usize;
                 break;
             }
             k += symbol.run as usize;
             if k > self.scan.last {
                 return Err(Damaged);
             }
-            if let Some(value) = values.get_mut(usize::from(places.index[k])) {
-                *value = (symbol.value << self.scan.missing_bits) as i16;
-            }
+            let value = symbol.value << self.scan.missing_bits;
+            values[usize::from(self.places[k])] = value as i16;
             marks |= 1 << k;
             k += 1;
         }

@@ -45,15 +45,20 @@ impl Coefficients {
         blocks * (2 + ac + if with_history { 8 } else { 0 })
     }
 
-    /// All that is kept of a row of blocks, n * n of each.
-    pub(super) fn put_row(&self, row: usize, to: &mut [i16]) {
+    /// The AC coefficients that are kept of a row of blocks, n * n of each with the first of no
+    /// meaning.
+    pub(super) fn put_ac(&self, row: usize, to: &mut [i16]) {
         let size = self.n * self.n;
         let blocks = row * self.blocks_wide..(row + 1) * self.blocks_wide;
-        let dc = &self.dc[blocks.clone()];
         match self.ac.get(blocks.start * size..blocks.end * size) {
             Some(ac) => to.copy_from_slice(ac),
             None => to.fill(0),
         }
+    }
+
+    /// The DC coefficients of a row of blocks, the first of n * n of each.
+    pub(super) fn put_dc(&self, row: usize, to: &mut [i16]) {
+        let dc = &self.dc[row * self.blocks_wide..(row + 1) * self.blocks_wide];
         match self.n {
             1 => to.copy_from_slice(dc),
             2 => put_dc::<4>(dc, to),

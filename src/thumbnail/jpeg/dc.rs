@@ -7,7 +7,8 @@ use super::super::planes::Plane;
 use super::bits::Entropy;
 use super::coefficients::Coefficients;
 use super::frame::{Frame, Scan, ScanComponent};
-use super::huffman::{Coded, Damaged, Differences};
+use super::huffman::{Coded, Damaged};
+use super::lookup::Differences;
 use super::walk::Units;
 
 /// Where the DC coefficients of one component go.
@@ -110,10 +111,12 @@ impl Units for DcAlone<'_> {
                     &mut kept.dc[start + piece.start..start + piece.end]
                 }
             };
+            let (mut prediction, missing_bits) = (self.prediction, self.missing_bits);
             for (to, &difference) in to.iter_mut().zip(&found) {
-                self.prediction = self.prediction.wrapping_add(difference);
-                *to = self.prediction << self.missing_bits;
+                prediction = prediction.wrapping_add(difference);
+                *to = prediction << missing_bits;
             }
+            self.prediction = prediction;
         }
         Ok(())
     }

@@ -13,11 +13,13 @@
 
 mod ac;
 mod bits;
+mod block;
 mod choice;
 mod coefficients;
 mod dc;
 mod frame;
 mod huffman;
+mod lookup;
 mod markers;
 mod metadata;
 mod reader;

@@ -384,7 +384,8 @@ fn fill_plane(
         if stop.is_stopped() {
             return Err(Error::Stopped);
         }
-        kept.put_row(row, &mut coefficients);
+        kept.put_ac(row, &mut coefficients);
+        kept.put_dc(row, &mut coefficients);
         row_of_blocks(dequantiser, &coefficients, &mut samples);
         put_rows(plane, row * n, &samples, n);
     }

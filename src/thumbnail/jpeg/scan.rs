@@ -87,7 +87,7 @@ fn pixels(scan: &Scan, frame: &Frame, rows: usize) -> u32 {
 fn decodings<'a>(
     scan: &Scan,
     frame: &Frame,
-    tables: &Tables,
+    tables: &'a Tables,
     parts: &'a mut [Part],
 ) -> Result<Vec<Decoding<'a>>, Error> {
     let mut parts: Vec<_> = parts.iter_mut().map(Some).collect();
@@ -108,8 +108,8 @@ fn decodings<'a>(
             plane,
             n: *n,
             dequantiser: dequantiser(*n, quantisation.as_ref(), 0),
-            dc: Coded::new(defined(&tables.dc, c.dc)?),
-            ac: Coded::new(defined(&tables.ac, c.ac)?),
+            dc: defined(&tables.dc, c.dc)?,
+            ac: defined(&tables.ac, c.ac)?,
         })
     };
     scan.components.iter().map(decoding).collect()
