@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::super::kernels::{Dequantiser, row_of_blocks};
 use super::super::planes::Plane;
 use super::bits::{Bits, Entropy, Window};
-use super::frame::{Component, Frame, Scan};
 use super::block::BlockTables;
+use super::frame::{Component, Frame, Scan};
 use super::huffman::{Damaged, Huffman};
 use super::walk::Units;
 
