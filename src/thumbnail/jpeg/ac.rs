@@ -49,7 +49,8 @@ impl Units for AcKept<'_> {
         if history.is_empty() {
             self.band.run(entropy, columns, values)
         } else {
-            self.band.run_with_history(entropy, columns, values, history)
+            self.band
+                .run_with_history(entropy, columns, values, history)
         }
     }
 }
@@ -94,7 +95,12 @@ impl<'a> AcLast<'a> {
         while self.row < row {
             self.kept.put_dc(self.row, &mut self.values);
             row_of_blocks(&self.dequantiser, &self.values, &mut self.samples);
-            put_rows(self.plane, self.row * self.kept.n, &self.samples, self.kept.n);
+            put_rows(
+                self.plane,
+                self.row * self.kept.n,
+                &self.samples,
+                self.kept.n,
+            );
             self.row += 1;
             if self.row < self.kept.blocks_high {
                 self.kept.put_ac(self.row, &mut self.values);
