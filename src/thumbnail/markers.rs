@@ -99,14 +99,6 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Error> {
     })
 }
 
-/// Whether the end-of-image marker comes. Every cut before it is seen: thumbnails embedded in
-/// segments have end markers of their own, but segments are passed over as a whole.
-///
-/// That a scan is shorter than the frame demands, and yet an end marker follows, is not seen.
-pub(super) fn reach_the_end(bytes: &[u8]) -> bool {
-    Markers { rest: bytes }.any(|(marker, _)| marker == EOI)
-}
-
 /// The frame header (T.81, B.2.2).
 struct Frame {
     width: u16,
@@ -196,14 +188,6 @@ mod tests {
         assert_eq!(progressive.held_coefficients, 6 * 6 * 64);
         let one_by_one = header(&jpeg(&[(0xc0, FRAME_420), (SOS, &[1, 1, 0])])).unwrap();
         assert_eq!(one_by_one.held_coefficients, 6 * 6 * 64);
-    }
-
-    #[test]
-    fn an_end_marker_inside_a_segment_is_not_the_end() {
-        let mut bytes = jpeg(&[(APP1, b"\xff\xd8\xff\xd9"), (0xc0, FRAME_420), (SOS, ALL)]);
-        assert!(reach_the_end(&bytes));
-        bytes.truncate(bytes.len() - 1);
-        assert!(!reach_the_end(&bytes));
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod error;
 mod format;
 mod geometry;
 mod inspect;
-#[allow(dead_code, reason = "its user comes after it")]
+#[allow(dead_code, unused_imports, reason = "its user comes after it")]
 mod jpeg;
 #[allow(dead_code, reason = "its user comes after it")]
 mod kernels;
