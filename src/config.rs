@@ -12,9 +12,9 @@ mod variables;
 
 pub use reader::Reader;
 pub use variables::{
-    COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, OUTPUT_KEY,
-    OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, SIZES, SOURCE_PREFIX, VARIABLES,
-    Variable, markdown,
+    COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, EFFORT,
+    OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, SIZES, SOURCE_PREFIX,
+    VARIABLES, Variable, markdown,
 };
 
 /// Everything that the flow needs.
@@ -148,6 +148,7 @@ impl fmt::Display for Mistakes {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::thumbnail::Effort;
 
     const COMPLETE: [(&str, &str); 5] = [
         ("COS_ENDPOINT", "http://127.0.0.1:9000"),
@@ -168,7 +169,14 @@ mod tests {
 
     #[test]
     fn a_complete_configuration_with_a_fallback() {
-        let config = read(&[("SIZES", "10, 20"), ("QUALITY", "90"), ("RECIPE", "paper")]).unwrap();
+        let config = read(&[
+            ("SIZES", "10, 20"),
+            ("QUALITY", "90"),
+            ("RECIPE", "paper"),
+            ("EFFORT", "fast"),
+        ])
+        .unwrap();
+        assert_eq!(config.policy.recipe().effort(), Effort::Fast);
         assert_eq!(config.store.credentials.access_key_id, "id");
         assert_eq!(config.policy.recipe().sizes(), [10, 20]);
         assert_eq!(config.policy.recipe().quality(), 90);
@@ -182,6 +190,7 @@ mod tests {
             "COS_SECRET_ACCESS_KEY" => Some("canary".into()),
             "SIZES" => Some("16,big".into()),
             "QUALITY" => Some("101".into()),
+            "EFFORT" => Some("none".into()),
             "PORT" => Some("web".into()),
             "OUTPUT_KEY" => Some("{path}".into()),
             _ => None,
@@ -199,6 +208,7 @@ mod tests {
             "COS_ACCESS_KEY_ID",
             "SIZES",
             "QUALITY",
+            "EFFORT",
             "OUTPUT_KEY",
             "PORT",
         ] {

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES, Variable};
+use super::{EFFORT, Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES, Variable};
 use crate::plan::{OutputKey, Recipe};
 
 /// Reads variables one by one and keeps the mistakes.
@@ -125,6 +125,9 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 Err(_) => Err(format!("{text:?} is not a number from 1 to 100")),
             };
             recipe = self.noted(QUALITY, with).unwrap_or(recipe);
+        }
+        if let Some(effort) = self.parsed(EFFORT) {
+            recipe = recipe.with_effort(effort);
         }
         if let Some(text) = self.set(OUTPUT_KEY) {
             let key = text.parse::<OutputKey>();

@@ -121,12 +121,18 @@ pub const SIZES: Variable = Variable::with_default(
 /// Quality.
 pub const QUALITY: Variable =
     Variable::with_default("QUALITY", "the recipe's", "JPEG quality, 1 to 100");
+/// How much of a JPEG is read.
+pub const EFFORT: Variable = Variable::with_default(
+    "EFFORT",
+    "default",
+    "default (as good as a full decode for every picture) or fast (in the mean of many, from less of each JPEG)",
+);
 /// Port.
 pub const PORT: Variable =
     Variable::with_default("PORT", "8080", "port to listen on; Code Engine sets it");
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 12] = [
+pub const VARIABLES: [Variable; 13] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -138,11 +144,12 @@ pub const VARIABLES: [Variable; 12] = [
     RECIPE,
     SIZES,
     QUALITY,
+    EFFORT,
     PORT,
 ];
 
 /// The settings of [`VARIABLES`] that say what to make of a picture, without any store.
-pub const RECIPE_VARIABLES: [Variable; 4] = [RECIPE, SIZES, QUALITY, OUTPUT_KEY];
+pub const RECIPE_VARIABLES: [Variable; 5] = [RECIPE, SIZES, QUALITY, EFFORT, OUTPUT_KEY];
 
 /// The table of `variables` in Markdown, as the README shows it.
 #[must_use]
