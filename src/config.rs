@@ -13,8 +13,8 @@ mod variables;
 pub use reader::Reader;
 pub use variables::{
     COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, EFFORT,
-    OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, SIZES, SOURCE_PREFIX,
-    VARIABLES, Variable, markdown,
+    FIRST_READ_PERCENT, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, SIZES,
+    SOURCE_PREFIX, VARIABLES, Variable, markdown,
 };
 
 /// Everything that the flow needs.
@@ -66,10 +66,15 @@ impl Config {
         let output_prefix = reader.required(OUTPUT_PREFIX);
         let recipe = reader.recipe();
         let port = reader.parsed(PORT);
+        let first_read_percent = reader.first_read_percent();
         let policy = match (&bucket, source_prefix, output_prefix, recipe) {
             (Some(bucket), Some(source), Some(output), Some(recipe)) => {
                 let policy = Policy::new(Bucket::new(bucket), source, output, recipe);
-                reader.noted(OUTPUT_PREFIX, policy)
+                let policy = reader.noted(OUTPUT_PREFIX, policy);
+                match first_read_percent {
+                    Some(percent) => policy.map(|policy| policy.with_first_read_percent(percent)),
+                    None => policy,
+                }
             }
             _ => None,
         };
@@ -191,6 +196,7 @@ mod tests {
             "SIZES" => Some("16,big".into()),
             "QUALITY" => Some("101".into()),
             "EFFORT" => Some("none".into()),
+            "FIRST_READ_PERCENT" => Some("0".into()),
             "PORT" => Some("web".into()),
             "OUTPUT_KEY" => Some("{path}".into()),
             _ => None,
@@ -209,6 +215,7 @@ mod tests {
             "SIZES",
             "QUALITY",
             "EFFORT",
+            "FIRST_READ_PERCENT",
             "OUTPUT_KEY",
             "PORT",
         ] {

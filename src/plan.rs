@@ -12,9 +12,11 @@ use crate::object::{Bucket, Key, MAX_KEY_BYTES};
 use crate::outcome::Reason;
 use crate::thumbnail::{Limits, OutputFormat};
 
+mod reading;
 mod recipe;
 mod template;
 
+use reading::first_bytes;
 pub use recipe::{Recipe, RecipeError};
 pub use template::{OutputKey, TemplateError};
 
@@ -32,6 +34,7 @@ pub struct Policy {
     recipe: Recipe,
     limits: Limits,
     on_delete: OnDelete,
+    first_read_percent: Option<u8>,
 }
 
 /// What becomes of the thumbnails of an original that is gone, or that can no longer be read.
@@ -92,6 +95,9 @@ pub struct Plan {
     /// SHA-256 of the original's key in hex, 16 digits: tells foreign sets from our own where a
     /// template lets two originals share their outputs' keys.
     pub original_hash: String,
+    /// How many bytes of the original are read at first, as it may be a progressive JPEG, of which
+    /// that is mostly enough. `None` where it is read whole at once.
+    pub first_bytes: Option<u64>,
 }
 
 /// One planned thumbnail.
@@ -154,6 +160,7 @@ impl Policy {
             recipe,
             limits: Limits::default(),
             on_delete: OnDelete::default(),
+            first_read_percent: None,
         })
     }
 
@@ -167,6 +174,22 @@ impl Policy {
     #[must_use]
     pub fn with_on_delete(self, on_delete: OnDelete) -> Self {
         Self { on_delete, ..self }
+    }
+
+    /// The same, with so much of an original read at first; 100 or more reads it whole.
+    #[must_use]
+    pub fn with_first_read_percent(self, percent: u8) -> Self {
+        Self {
+            first_read_percent: Some(percent),
+            ..self
+        }
+    }
+
+    /// How much of an original is read at first, in percent of its bytes, if it may be a JPEG.
+    #[must_use]
+    pub fn first_read_percent(&self) -> u8 {
+        self.first_read_percent
+            .unwrap_or_else(|| reading::first_read_percent(self.recipe.effort()))
     }
 
     /// The bucket served.
@@ -218,7 +241,7 @@ impl Policy {
         if path.is_empty() || (path.ends_with('/') && change.length == Some(0)) {
             return Decision::Skip(Reason::FolderPlaceholder);
         }
-        match self.plan(path) {
+        match self.plan(path, first_bytes(change, self.first_read_percent())) {
             Some(plan) => Decision::Make(plan),
             None => Decision::Reject(Reason::KeyTooLong),
         }
@@ -226,7 +249,7 @@ impl Policy {
 
     /// The plan for the original at `path` below the source prefix, unless a planned key would be
     /// longer than a store accepts.
-    fn plan(&self, path: &str) -> Option<Plan> {
+    fn plan(&self, path: &str, first_bytes: Option<u64>) -> Option<Plan> {
         let outputs = self.recipe.outputs().map(|(size, format)| Output {
             key: Key::new(format!(
                 "{}{}",
@@ -242,6 +265,7 @@ impl Policy {
             failure: Key::new(format!("{FAILURE_PREFIX}{path}")),
             original_hash: short_hash(original.as_str()),
             original,
+            first_bytes,
         };
         let fits = |key: &Key| key.len_bytes() <= MAX_KEY_BYTES;
         (plan.outputs.iter().all(|output| fits(&output.key)) && fits(&plan.failure)).then_some(plan)

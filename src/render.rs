@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::outcome::{Degraded, Original, Stage, Timings};
 use crate::plan::Recipe;
-use crate::thumbnail::{self, Limits, OutputFormat, Picture, Stop};
+use crate::thumbnail::{self, Decoder, Limits, OutputFormat, Picture, Progress, Stop};
 
 /// All thumbnails of one picture.
 #[derive(Debug, Clone)]
@@ -47,11 +47,71 @@ pub fn render(
     limits: &Limits,
     stop: &Stop,
 ) -> Result<Rendered, thumbnail::Error> {
-    let mut watch = Watch::default();
-    let largest = recipe.sizes().last().copied().unwrap_or_default();
-    let picture = watch.time(Stage::Decode, || {
-        thumbnail::decode(bytes, largest, recipe.effort(), limits, stop)
-    })?;
+    Rendering::new(recipe, limits, stop).with_all(bytes)
+}
+
+/// [`render`] for a file whose bytes come in pieces, because the first may be enough.
+#[derive(Debug)]
+pub struct Rendering {
+    decoder: Decoder,
+    recipe: Recipe,
+    watch: Watch,
+}
+
+/// What came of a part of a file.
+#[derive(Debug)]
+pub enum Step {
+    /// It was enough.
+    Done(Rendered),
+    /// It was not; nothing of it is read twice when all bytes are there.
+    NeedMore(Box<Rendering>),
+}
+
+impl Rendering {
+    /// A rendering that has seen no bytes. The arguments are those of [`render`].
+    #[must_use]
+    pub fn new(recipe: &Recipe, limits: &Limits, stop: &Stop) -> Self {
+        let largest = recipe.sizes().last().copied().unwrap_or_default();
+        Self {
+            decoder: Decoder::new(largest, recipe.effort(), limits, stop),
+            recipe: recipe.clone(),
+            watch: Watch::default(),
+        }
+    }
+
+    /// The thumbnails from a part of the file, its first bytes, if they are enough for them.
+    ///
+    /// # Errors
+    /// As [`render`].
+    pub fn with_part(mut self, so_far: &[u8]) -> Result<Step, thumbnail::Error> {
+        let Self { decoder, watch, .. } = &mut self;
+        match watch.time(Stage::Decode, || decoder.advance(so_far))? {
+            Progress::NeedMore => Ok(Step::NeedMore(Box::new(self))),
+            Progress::Enough => self.with_all(so_far).map(Step::Done),
+        }
+    }
+
+    /// The thumbnails from all bytes of the file.
+    ///
+    /// # Errors
+    /// As [`render`].
+    pub fn with_all(self, bytes: &[u8]) -> Result<Rendered, thumbnail::Error> {
+        let Self {
+            decoder,
+            recipe,
+            mut watch,
+        } = self;
+        let picture = watch.time(Stage::Decode, || decoder.finish(bytes))?;
+        thumbnails(&picture, &recipe, bytes.len() as u64, watch)
+    }
+}
+
+fn thumbnails(
+    picture: &Picture,
+    recipe: &Recipe,
+    length: u64,
+    mut watch: Watch,
+) -> Result<Rendered, thumbnail::Error> {
     let (width, height) = picture.original_size();
     let mut thumbnails = Vec::new();
     let mut made: Vec<Picture> = Vec::new();
@@ -60,7 +120,7 @@ pub fn render(
     for (size, format) in outputs.into_iter().rev() {
         // Each from the smallest that is at least twice as large, see `Picture::fit`.
         let large = |made: &&Picture| made.width().max(made.height()) / 2 >= size;
-        let source = made.iter().rfind(large).unwrap_or(&picture);
+        let source = made.iter().rfind(large).unwrap_or(picture);
         let small = watch.time(Stage::Resize, || source.fit(size))?;
         let file = watch.time(Stage::Encode, || small.encode(format, recipe.quality()))?;
         thumbnails.push(Encoded {
@@ -74,7 +134,7 @@ pub fn render(
     }
     thumbnails.reverse();
     let original = Original {
-        bytes: bytes.len() as u64,
+        bytes: length,
         format: picture.format().to_string(),
         width,
         height,
@@ -91,7 +151,7 @@ pub fn render(
 }
 
 /// Times the stages of one picture.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Watch(Timings);
 
 impl Watch {

@@ -22,6 +22,7 @@ use crate::plan::{Decision, Foreign, Plan, Policy};
 use crate::storage::{self, Object, Storage};
 
 mod failure;
+mod fetch;
 mod mark;
 mod steps;
 mod turns;
@@ -145,12 +146,20 @@ enum Fetched {
     Unchanged(ETag),
     /// The planned keys hold another original's set.
     Collision,
-    /// The original, to be made into a set.
+    /// The original, or its first bytes, to be made into a set.
     Original(Object),
     /// The original, known by its version alone: it is over the limit of bytes.
     TooLarge,
     /// There is no original.
     Gone,
+}
+
+/// How step 3 ended.
+enum Replaced {
+    /// The set stands, or a record of why there is none.
+    Done,
+    /// The original became another one between two reads of its parts.
+    Changed,
 }
 
 impl Flow<'_> {
@@ -165,8 +174,11 @@ impl Flow<'_> {
                     return Ok(());
                 }
                 Fetched::Original(original) => {
-                    self.replace(&original, mark.is_some()).await?;
-                    Some(original.head.etag)
+                    let etag = original.head.etag.clone();
+                    match self.replace(original, mark.is_some()).await? {
+                        Replaced::Done => Some(etag),
+                        Replaced::Changed => continue,
+                    }
                 }
                 Fetched::TooLarge => self.reject_unread().await?,
                 Fetched::Collision => self.collide().await?,

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{EFFORT, Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES, Variable};
+use super::{EFFORT, FIRST_READ_PERCENT, Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES, Variable};
 use crate::plan::{OutputKey, Recipe};
 
 /// Reads variables one by one and keeps the mistakes.
@@ -92,6 +92,16 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         result
             .map_err(|problem| self.mistake(variable, problem.to_string()))
             .ok()
+    }
+
+    /// The share of an original to read at first, where one is set.
+    pub(super) fn first_read_percent(&mut self) -> Option<u8> {
+        let text = self.set(FIRST_READ_PERCENT)?;
+        let percent = text.parse::<u8>().ok();
+        let checked = percent
+            .filter(|percent| (1..=100).contains(percent))
+            .ok_or_else(|| format!("{text:?} is not a number from 1 to 100"));
+        self.noted(FIRST_READ_PERCENT, checked)
     }
 
     pub(super) fn recipe(&mut self) -> Option<Recipe> {

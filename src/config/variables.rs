@@ -127,12 +127,18 @@ pub const EFFORT: Variable = Variable::with_default(
     "default",
     "default (as good as a full decode for every picture) or fast (in the mean of many, from less of each JPEG)",
 );
+/// How much is read at first.
+pub const FIRST_READ_PERCENT: Variable = Variable::with_default(
+    "FIRST_READ_PERCENT",
+    "the effort's",
+    "share of an original that is read at first, 1 to 100: of a progressive JPEG mostly enough",
+);
 /// Port.
 pub const PORT: Variable =
     Variable::with_default("PORT", "8080", "port to listen on; Code Engine sets it");
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 13] = [
+pub const VARIABLES: [Variable; 14] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -145,6 +151,7 @@ pub const VARIABLES: [Variable; 13] = [
     SIZES,
     QUALITY,
     EFFORT,
+    FIRST_READ_PERCENT,
     PORT,
 ];
 

@@ -7,7 +7,7 @@ use moxcms::DataColorSpace;
 
 use super::colour::{self, MAX_PROFILE_BYTES};
 use super::inspect::{Opened, decoder_error, open};
-use super::jpeg::{Reader, Want};
+use super::jpeg::{Progress, Reader, Want};
 use super::picture::{Damage, Form, Picture};
 use super::planar::Coarse;
 use super::planes::{Colour, Planes};
@@ -37,23 +37,73 @@ pub fn decode(
     limits: &Limits,
     stop: &Stop,
 ) -> Result<Picture, Error> {
-    let format = format_within(bytes, limits)?;
-    let largest = largest.max(1);
-    let result = catch(format, || {
-        if format == Format::Jpeg {
-            let reader = Reader::new(Want { largest, effort }, *limits, stop.clone());
-            return of_planes(reader.finish(bytes)?, largest, limits);
+    Decoder::new(largest, effort, limits, stop).finish(bytes)
+}
+
+/// [`decode`] for a file whose bytes come in pieces, because the first may be enough.
+pub struct Decoder {
+    reader: Reader,
+    largest: u32,
+    limits: Limits,
+    stop: Stop,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing. The arguments are those of [`decode`].
+    #[must_use]
+    pub fn new(largest: u32, effort: Effort, limits: &Limits, stop: &Stop) -> Self {
+        let largest = largest.max(1);
+        Self {
+            reader: Reader::new(Want { largest, effort }, *limits, stop.clone()),
+            largest,
+            limits: *limits,
+            stop: stop.clone(),
         }
-        whole::check(format, bytes)?;
-        let opened = open(format, bytes, limits, stop)?;
-        go_on(stop)?;
-        finish(opened, largest, stop)
-    });
-    // A decoder whose input ended by the flag calls it an error of the input.
-    if stop.is_stopped() {
-        return Err(Error::Stopped);
     }
-    result
+
+    /// Goes on as far as `so_far`, the file's bytes from its start, allows. Of a progressive JPEG a
+    /// part may be [enough](Progress::Enough); any other file is needed to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`]; the decoder is of no more use then.
+    pub fn advance(&mut self, so_far: &[u8]) -> Result<Progress, Error> {
+        if format_within(so_far, &self.limits)? != Format::Jpeg {
+            return Ok(Progress::NeedMore);
+        }
+        catch(Format::Jpeg, || self.reader.advance(so_far))
+    }
+
+    /// The picture. `bytes` is the whole file, or what was [enough](Progress::Enough).
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`].
+    pub fn finish(self, bytes: &[u8]) -> Result<Picture, Error> {
+        let format = format_within(bytes, &self.limits)?;
+        let (largest, limits, stop) = (self.largest, &self.limits, &self.stop);
+        let result = catch(format, || {
+            if format == Format::Jpeg {
+                return of_planes(self.reader.finish(bytes)?, largest, limits);
+            }
+            whole::check(format, bytes)?;
+            let opened = open(format, bytes, limits, stop)?;
+            go_on(stop)?;
+            finish(opened, largest, stop)
+        });
+        // A decoder whose input ended by the flag calls it an error of the input.
+        go_on(stop)?;
+        result
+    }
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder")
+            .field("largest", &self.largest)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The picture that a JPEG's reader leaves: as planes, unless its colours must be converted.

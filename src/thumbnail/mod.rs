@@ -42,12 +42,13 @@ mod resize;
 mod stop;
 mod whole;
 
-pub use decode::decode;
+pub use decode::{Decoder, decode};
 pub use encode::OutputFormat;
 pub use error::Error;
 pub use format::Format;
 pub use geometry::fit_size;
 pub use inspect::{Info, inspect};
+pub use jpeg::Progress;
 pub use limits::Limits;
 pub use orient::Orientation;
 pub use picture::{Damage, Picture};

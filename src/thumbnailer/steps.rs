@@ -1,4 +1,4 @@
-//! The steps of the flow, each a few calls to the store, timed and counted.
+//! The steps that change what the store holds, each a few calls, timed and counted.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,123 +7,84 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::failure::FailureRecord;
-use super::{Error, Fetched, Flow, Mark, Thumbnailer};
+use super::fetch::found;
+use super::{Error, Flow, Mark, Replaced, Thumbnailer};
 use crate::object::ETag;
 use crate::outcome::{Reason, Stage, Thumbnail, Verdict};
 use crate::plan::{OnDelete, Output};
-use crate::render::{Encoded, Rendered, render};
-use crate::storage::{self, GetOptions, Head, Kind, Metadata, Object, PutOptions, Storage};
+use crate::render::{Encoded, Rendered, Rendering, Step};
+use crate::storage::{self, Metadata, Object, PutOptions, Storage};
 use crate::thumbnail::{self, Stop};
 
 /// How long caches may keep a thumbnail: its key is stable while its content is not.
 const CACHE_CONTROL: &str = "public, max-age=3600";
 
 impl<'a> Flow<'a> {
-    /// Step 1: what the set that stands says of itself.
-    pub(super) async fn mark(&mut self) -> Result<Option<Mark>, Error> {
-        let (mark, _) = self.plan.mark_and_siblings();
-        let head = self.timed(Stage::Check, self.store().head(&mark.key)).await;
-        self.outcome.traffic.heads += 1;
-        Ok(found(head)?.and_then(|head| Mark::from_metadata(&head.metadata)))
-    }
-
-    /// Step 2: the original, unless the set that stands is of its present version.
-    pub(super) async fn fetch(&mut self, mark: Option<&Mark>) -> Result<Fetched, Error> {
-        if mark.is_some_and(|mark| mark.is_foreign_to(self.plan)) {
-            return Ok(Fetched::Collision);
-        }
-        // A backfill makes anew whatever its own run has not made.
-        let current = mark.filter(|mark| {
-            mark.recipe == self.outcome.recipe
-                && self
-                    .run
-                    .as_ref()
-                    .is_none_or(|run| mark.backfill_run.as_ref() == Some(run))
-        });
-        if let Some(mark) = current {
-            match self.get(Some(&mark.original_etag)).await {
-                Err(error) if error.kind() == Kind::NotModified => {
-                    if self.siblings_stand(mark).await? {
-                        return Ok(Fetched::Unchanged(mark.original_etag.clone()));
-                    }
-                }
-                other => return fetched(other),
-            }
-        }
-        fetched(self.get(None).await)
-    }
-
-    async fn get(&mut self, if_none_match: Option<&ETag>) -> Result<Object, storage::Error> {
-        let options = GetOptions {
-            if_none_match: if_none_match.cloned(),
-            max_length: Some(self.thumbnailer.policy.limits().max_bytes),
-            ..GetOptions::default()
-        };
-        let got = self
-            .timed(Stage::Fetch, self.store().get(&self.plan.original, options))
-            .await;
-        self.outcome.traffic.gets += 1;
-        if let Ok(object) = &got {
-            self.outcome.traffic.bytes_read += object.body.len() as u64;
-        }
-        got
-    }
-
-    /// Whether all outputs beside the mark are those that it was written for.
-    async fn siblings_stand(&mut self, mark: &Mark) -> Result<bool, Error> {
-        let (store, (_, siblings)) = (self.store(), self.plan.mark_and_siblings());
-        let heads = siblings.iter().map(async |sibling: &Output| {
-            found(store.head(&sibling.key).await).map(|head| head.map(|head| head.etag))
-        });
-        let standing = self.timed(Stage::Check, try_join_all(heads)).await?;
-        self.outcome.traffic.heads += u32::try_from(siblings.len()).unwrap_or(u32::MAX);
-        Ok(standing
-            .into_iter()
-            .eq(mark.siblings.iter().cloned().map(Some)))
-    }
-
     /// Step 3: the set of this version of the original, or a record of why there is none.
-    pub(super) async fn replace(&mut self, original: &Object, marked: bool) -> Result<(), Error> {
-        let etag = &original.head.etag;
-        match self.render(original).await {
-            Ok(rendered) => self.store_all(etag, rendered, marked).await,
-            Err(_) if original.body.is_empty() => {
-                self.reject(
-                    Some(etag),
-                    Reason::Empty,
-                    "the object has no bytes".to_owned(),
-                )
-                .await
+    pub(super) async fn replace(
+        &mut self,
+        original: Object,
+        marked: bool,
+    ) -> Result<Replaced, Error> {
+        let policy = &self.thumbnailer.policy;
+        let stop = StopOnDrop(Stop::default());
+        let rendering = Rendering::new(policy.recipe(), policy.limits(), &stop.0);
+        let (etag, length) = (&original.head.etag, original.head.length);
+        let body = original.body.clone();
+        let rendered = if body.len() as u64 == length {
+            self.off_thread(move || rendering.with_all(&body)).await
+        } else {
+            match self.off_thread(move || rendering.with_part(&body)).await {
+                Ok(Step::Done(rendered)) => Ok(rendered),
+                Ok(Step::NeedMore(rendering)) => {
+                    let Some(body) = self.get_rest(&original).await? else {
+                        return Ok(Replaced::Changed);
+                    };
+                    self.off_thread(move || rendering.with_all(&body)).await
+                }
+                Err(rejection) => Err(rejection),
+            }
+        };
+        match rendered {
+            Ok(mut rendered) => {
+                rendered.original.bytes = length;
+                self.outcome.timings.merge(&rendered.timings);
+                self.outcome.original = Some(rendered.original.clone());
+                self.outcome.degraded = rendered.degraded;
+                self.store_all(etag, rendered, marked).await?;
+            }
+            Err(_) if length == 0 => {
+                let message = "the object has no bytes".to_owned();
+                self.reject(Some(etag), Reason::Empty, message).await?;
             }
             Err(rejection) => {
-                self.reject(Some(etag), reason(&rejection), with_causes(&rejection))
-                    .await
+                let message = with_causes(&rejection);
+                self.reject(Some(etag), reason(&rejection), message).await?;
             }
         }
+        Ok(Replaced::Done)
     }
 
-    async fn render(&mut self, original: &Object) -> Result<Rendered, thumbnail::Error> {
+    /// Computes where it holds up nothing else, as many at once as there are processors.
+    async fn off_thread<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> Result<T, thumbnail::Error> + Send + 'static,
+    ) -> Result<T, thumbnail::Error> {
         let queued = Instant::now();
         let permit = Arc::clone(&self.thumbnailer.processors)
             .acquire_owned()
             .await;
         self.outcome.timings.add(Stage::Queue, queued.elapsed());
-        let stop = StopOnDrop(Stop::default());
-        let (bytes, flag) = (original.body.clone(), stop.0.clone());
-        let policy = self.thumbnailer.policy.clone();
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            render(&bytes, policy.recipe(), policy.limits(), &flag)
+            work()
         });
-        let rendered = work.await.unwrap_or_else(|panic| {
+        work.await.unwrap_or_else(|panic| {
             Err(thumbnail::Error::Failed {
                 step: "render",
                 source: panic.into(),
             })
-        })?;
-        self.outcome.timings.merge(&rendered.timings);
-        self.outcome.original = Some(rendered.original.clone());
-        Ok(rendered)
+        })
     }
 
     /// All outputs at once, then the mark that says that they stand.
@@ -288,7 +249,7 @@ impl<'a> Flow<'a> {
         Ok(found(head)?.map(|head| head.etag))
     }
 
-    fn store(&self) -> &'a dyn Storage {
+    pub(super) fn store(&self) -> &'a dyn Storage {
         &*self.thumbnailer.store
     }
 
@@ -296,7 +257,7 @@ impl<'a> Flow<'a> {
         self.thumbnailer.policy.on_delete() == OnDelete::Remove
     }
 
-    async fn timed<T>(&mut self, stage: Stage, work: impl Future<Output = T>) -> T {
+    pub(super) async fn timed<T>(&mut self, stage: Stage, work: impl Future<Output = T>) -> T {
         let start = Instant::now();
         let result = work.await;
         self.outcome.timings.add(stage, start.elapsed());
@@ -335,27 +296,6 @@ struct StopOnDrop(Stop);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop();
-    }
-}
-
-/// What a GET found, as step 2 sees it.
-fn fetched(got: Result<Object, storage::Error>) -> Result<Fetched, Error> {
-    match got {
-        Ok(object) => Ok(Fetched::Original(object)),
-        Err(error) => match error.kind() {
-            Kind::NotFound => Ok(Fetched::Gone),
-            Kind::TooLong => Ok(Fetched::TooLarge),
-            _ => Err(error.into()),
-        },
-    }
-}
-
-/// `None` where there is no such object.
-fn found(head: Result<Head, storage::Error>) -> Result<Option<Head>, storage::Error> {
-    match head {
-        Ok(head) => Ok(Some(head)),
-        Err(error) if error.kind() == Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

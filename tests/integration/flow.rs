@@ -1,21 +1,21 @@
 //! The flow over the memory store: whatever is delivered, the end state is the newest original's.
 
+mod hooked;
+mod parts;
+
 use std::io::Cursor;
 use std::sync::Arc;
-use std::sync::Mutex;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::Utc;
 use cos_thumbnails::events::{BACKFILL_RUN, Change, Event, Operation};
 use cos_thumbnails::object::{Bucket, ETag, Key, ObjectId};
 use cos_thumbnails::outcome::{Outcome, Reason, Verdict};
 use cos_thumbnails::plan::{OnDelete, Policy, Recipe};
-use cos_thumbnails::storage::{
-    Error, GetOptions, Head, Kind, ListOptions, Memory, Object, Page, PutOptions, Storage,
-};
+use cos_thumbnails::storage::{GetOptions, Head, ListOptions, PutOptions, Storage};
 use cos_thumbnails::thumbnail::Limits;
 use cos_thumbnails::thumbnailer::{self, FailureRecord, Mark, Thumbnailer};
+use hooked::{Hook, Hooked};
 use image::{ImageFormat, Rgb, RgbImage};
 
 /// A picture of one colour, so that a thumbnail tells which version it shows.
@@ -53,7 +53,11 @@ fn policy() -> Policy {
 }
 
 fn over(store: &Arc<Hooked>) -> Thumbnailer {
-    Thumbnailer::new(Arc::clone(store) as Arc<dyn Storage>, policy())
+    over_with(store, policy())
+}
+
+fn over_with(store: &Arc<Hooked>, policy: Policy) -> Thumbnailer {
+    Thumbnailer::new(Arc::clone(store) as Arc<dyn Storage>, policy)
 }
 
 async fn put(store: &dyn Storage, key: &str, body: impl Into<Bytes>) -> ETag {
@@ -371,99 +375,4 @@ async fn originals_that_share_their_thumbnails_keys_do_not_overwrite_each_other(
         store.head(&key).await.is_ok(),
         "the other original's set must stand"
     );
-}
-
-/// The memory store, with something happening right before its n-th call.
-#[derive(Debug, Default)]
-struct Hooked {
-    inner: Memory,
-    script: Mutex<Script>,
-}
-
-#[derive(Debug, Default)]
-struct Script {
-    calls: usize,
-    hook: Option<(usize, Hook)>,
-}
-
-#[derive(Debug, Clone)]
-enum Hook {
-    Put(&'static str, Bytes),
-    Delete(&'static str),
-    Fail,
-}
-
-impl Hook {
-    async fn apply(&self, store: &Memory) {
-        match self {
-            Self::Put(key, body) => drop(put(store, key, body.clone()).await),
-            Self::Delete(key) => store.delete(&Key::new(*key)).await.unwrap(),
-            Self::Fail => {}
-        }
-    }
-}
-
-impl Hooked {
-    fn at(&self, nth: usize, hook: Hook) {
-        self.script.lock().unwrap().hook = Some((nth, hook));
-    }
-
-    fn reset(&self) {
-        *self.script.lock().unwrap() = Script::default();
-    }
-
-    fn calls(&self) -> usize {
-        self.script.lock().unwrap().calls
-    }
-
-    fn fired(&self) -> bool {
-        self.script.lock().unwrap().hook.is_none()
-    }
-
-    async fn before(&self) -> Result<(), Error> {
-        let hook = {
-            let mut script = self.script.lock().unwrap();
-            let due = script
-                .hook
-                .as_ref()
-                .is_some_and(|(nth, _)| *nth == script.calls);
-            script.calls += 1;
-            if due { script.hook.take() } else { None }
-        };
-        match hook {
-            Some((_, Hook::Fail)) => Err(Error::new(Kind::Unavailable, "Hooked")),
-            Some((_, hook)) => {
-                hook.apply(&self.inner).await;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl Storage for Hooked {
-    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, Error> {
-        self.before().await?;
-        self.inner.get(key, options).await
-    }
-
-    async fn head(&self, key: &Key) -> Result<Head, Error> {
-        self.before().await?;
-        self.inner.head(key).await
-    }
-
-    async fn put(&self, key: &Key, body: Bytes, options: PutOptions) -> Result<ETag, Error> {
-        self.before().await?;
-        self.inner.put(key, body, options).await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<(), Error> {
-        self.before().await?;
-        self.inner.delete(key).await
-    }
-
-    async fn list(&self, options: ListOptions) -> Result<Page, Error> {
-        self.inner.list(options).await
-    }
 }

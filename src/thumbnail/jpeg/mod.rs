@@ -63,7 +63,7 @@ pub(crate) struct Want {
 
 /// Whether a prefix of the file was enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub enum Progress {
     /// There is more to be had in what follows.
     NeedMore,
     /// What follows would not be read.

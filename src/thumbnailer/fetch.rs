@@ -1,0 +1,132 @@
+//! The steps that look at what the store holds: the mark, its siblings, the original.
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+
+use super::{Error, Fetched, Flow, Mark};
+use crate::object::ETag;
+use crate::outcome::Stage;
+use crate::plan::Output;
+use crate::storage::{self, GetOptions, Head, Kind, Object};
+
+impl Flow<'_> {
+    /// Step 1: what the set that stands says of itself.
+    pub(super) async fn mark(&mut self) -> Result<Option<Mark>, Error> {
+        let (mark, _) = self.plan.mark_and_siblings();
+        let head = self.timed(Stage::Check, self.store().head(&mark.key)).await;
+        self.outcome.traffic.heads += 1;
+        Ok(found(head)?.and_then(|head| Mark::from_metadata(&head.metadata)))
+    }
+
+    /// Step 2: the original, unless the set that stands is of its present version.
+    pub(super) async fn fetch(&mut self, mark: Option<&Mark>) -> Result<Fetched, Error> {
+        if mark.is_some_and(|mark| mark.is_foreign_to(self.plan)) {
+            return Ok(Fetched::Collision);
+        }
+        // A backfill makes anew whatever its own run has not made.
+        let current = mark.filter(|mark| {
+            mark.recipe == self.outcome.recipe
+                && self
+                    .run
+                    .as_ref()
+                    .is_none_or(|run| mark.backfill_run.as_ref() == Some(run))
+        });
+        if let Some(mark) = current {
+            match self.get(Some(&mark.original_etag)).await {
+                Err(error) if error.kind() == Kind::NotModified => {
+                    if self.siblings_stand(mark).await? {
+                        return Ok(Fetched::Unchanged(mark.original_etag.clone()));
+                    }
+                }
+                other => return fetched(other),
+            }
+        }
+        fetched(self.get(None).await)
+    }
+
+    /// The original or, as it may be enough, its first bytes.
+    async fn get(&mut self, if_none_match: Option<&ETag>) -> Result<Object, storage::Error> {
+        let max_bytes = self.thumbnailer.policy.limits().max_bytes;
+        let whole = GetOptions {
+            if_none_match: if_none_match.cloned(),
+            max_length: Some(max_bytes),
+            ..GetOptions::default()
+        };
+        let first = GetOptions {
+            range: self.plan.first_bytes.map(|first| 0..first),
+            ..whole.clone()
+        };
+        match self.get_with(first).await {
+            Ok(object) if object.head.length > max_bytes => {
+                Err(storage::Error::new(Kind::TooLong, "GetObject"))
+            }
+            // Nothing of an object without bytes is in any range.
+            Err(error) if error.kind() == Kind::InvalidRange => self.get_with(whole).await,
+            got => got,
+        }
+    }
+
+    /// The whole of an original whose first bytes were read; `None` if it is another one by now.
+    pub(super) async fn get_rest(
+        &mut self,
+        first: &Object,
+    ) -> Result<Option<Bytes>, storage::Error> {
+        let rest = self.get_with(GetOptions {
+            if_match: Some(first.head.etag.clone()),
+            range: Some(first.body.len() as u64..first.head.length),
+            ..GetOptions::default()
+        });
+        match rest.await {
+            Ok(rest) => Ok(Some([&first.body[..], &rest.body].concat().into())),
+            Err(error) => match error.kind() {
+                Kind::PreconditionFailed | Kind::NotFound => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn get_with(&mut self, options: GetOptions) -> Result<Object, storage::Error> {
+        let got = self
+            .timed(Stage::Fetch, self.store().get(&self.plan.original, options))
+            .await;
+        self.outcome.traffic.gets += 1;
+        if let Ok(object) = &got {
+            self.outcome.traffic.bytes_read += object.body.len() as u64;
+        }
+        got
+    }
+
+    /// Whether all outputs beside the mark are those that it was written for.
+    async fn siblings_stand(&mut self, mark: &Mark) -> Result<bool, Error> {
+        let (store, (_, siblings)) = (self.store(), self.plan.mark_and_siblings());
+        let heads = siblings.iter().map(async |sibling: &Output| {
+            found(store.head(&sibling.key).await).map(|head| head.map(|head| head.etag))
+        });
+        let standing = self.timed(Stage::Check, try_join_all(heads)).await?;
+        self.outcome.traffic.heads += u32::try_from(siblings.len()).unwrap_or(u32::MAX);
+        Ok(standing
+            .into_iter()
+            .eq(mark.siblings.iter().cloned().map(Some)))
+    }
+}
+
+/// What a GET found, as step 2 sees it.
+fn fetched(got: Result<Object, storage::Error>) -> Result<Fetched, Error> {
+    match got {
+        Ok(object) => Ok(Fetched::Original(object)),
+        Err(error) => match error.kind() {
+            Kind::NotFound => Ok(Fetched::Gone),
+            Kind::TooLong => Ok(Fetched::TooLarge),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// `None` where there is no such object.
+pub(super) fn found(head: Result<Head, storage::Error>) -> Result<Option<Head>, storage::Error> {
+    match head {
+        Ok(head) => Ok(Some(head)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

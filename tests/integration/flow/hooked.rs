@@ -1,0 +1,105 @@
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cos_thumbnails::object::{ETag, Key};
+use cos_thumbnails::storage::{
+    Error, GetOptions, Head, Kind, ListOptions, Memory, Object, Page, PutOptions, Storage,
+};
+
+use super::put;
+
+/// The memory store, with something happening right before its n-th call.
+#[derive(Debug, Default)]
+pub(super) struct Hooked {
+    inner: Memory,
+    script: Mutex<Script>,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    calls: usize,
+    hook: Option<(usize, Hook)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Hook {
+    Put(&'static str, Bytes),
+    Delete(&'static str),
+    Fail,
+}
+
+impl Hook {
+    async fn apply(&self, store: &Memory) {
+        match self {
+            Self::Put(key, body) => drop(put(store, key, body.clone()).await),
+            Self::Delete(key) => store.delete(&Key::new(*key)).await.unwrap(),
+            Self::Fail => {}
+        }
+    }
+}
+
+impl Hooked {
+    pub(super) fn at(&self, nth: usize, hook: Hook) {
+        self.script.lock().unwrap().hook = Some((nth, hook));
+    }
+
+    pub(super) fn reset(&self) {
+        *self.script.lock().unwrap() = Script::default();
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.script.lock().unwrap().calls
+    }
+
+    pub(super) fn fired(&self) -> bool {
+        self.script.lock().unwrap().hook.is_none()
+    }
+
+    async fn before(&self) -> Result<(), Error> {
+        let hook = {
+            let mut script = self.script.lock().unwrap();
+            let due = script
+                .hook
+                .as_ref()
+                .is_some_and(|(nth, _)| *nth == script.calls);
+            script.calls += 1;
+            if due { script.hook.take() } else { None }
+        };
+        match hook {
+            Some((_, Hook::Fail)) => Err(Error::new(Kind::Unavailable, "Hooked")),
+            Some((_, hook)) => {
+                hook.apply(&self.inner).await;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Storage for Hooked {
+    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, Error> {
+        self.before().await?;
+        self.inner.get(key, options).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Head, Error> {
+        self.before().await?;
+        self.inner.head(key).await
+    }
+
+    async fn put(&self, key: &Key, body: Bytes, options: PutOptions) -> Result<ETag, Error> {
+        self.before().await?;
+        self.inner.put(key, body, options).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), Error> {
+        self.before().await?;
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page, Error> {
+        self.inner.list(options).await
+    }
+}

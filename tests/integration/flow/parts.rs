@@ -1,0 +1,114 @@
+//! Originals of which a part is read at first.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::Utc;
+use cos_thumbnails::events::{Change, Event};
+use cos_thumbnails::object::Key;
+use cos_thumbnails::outcome::{Reason, Verdict};
+use cos_thumbnails::plan::Recipe;
+use cos_thumbnails::storage::Storage;
+use jpeg_encoder::{ColorType, Encoder};
+
+use super::hooked::{Hook, Hooked};
+use super::{event, over, over_with, picture, policy, put};
+
+/// A JPEG of noise, so that it is long.
+fn noise(seed: u32, progressive: bool) -> Bytes {
+    let mut state = seed;
+    let mut samples = vec![0; 1600 * 1200 * 3];
+    samples.fill_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    });
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 80);
+    encoder.set_progressive(progressive);
+    encoder
+        .encode(&samples, 1600, 1200, ColorType::Rgb)
+        .unwrap();
+    file.into()
+}
+
+/// An event that says how long the original is, so that it may be read in parts.
+async fn sized_event(store: &dyn Storage, key: &str) -> Event {
+    let length = store.head(&Key::new(key)).await.unwrap().length;
+    let change = Change {
+        length: Some(length),
+        ..event(key).change().clone()
+    };
+    Event::new("event-1", Utc::now(), change)
+}
+
+#[tokio::test]
+async fn of_a_progressive_jpeg_the_first_bytes_are_enough() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, "images/a.jpg", noise(1, true)).await;
+    let made = over(&store)
+        .handle(&sized_event(&*store, "images/a.jpg").await)
+        .await
+        .unwrap();
+    assert_eq!(made.verdict, Verdict::Made);
+    let original = made.original.unwrap();
+    assert_eq!(made.traffic.gets, 1);
+    assert!(made.traffic.bytes_read < original.bytes / 2, "{made:?}");
+
+    let whole = over_with(&store, policy().with_first_read_percent(100));
+    put(&*store, "images/b.jpg", noise(1, true)).await;
+    let same = whole
+        .handle(&sized_event(&*store, "images/b.jpg").await)
+        .await
+        .unwrap();
+    assert_eq!(same.traffic.bytes_read, same.original.unwrap().bytes);
+    for size in Recipe::SIZES {
+        let of = |name| Key::new(format!("thumbnails/{name}.jpg/{size}.jpg"));
+        assert_eq!(
+            store.head(&of("a")).await.unwrap().etag,
+            store.head(&of("b")).await.unwrap().etag,
+            "the same bytes from a part as from all"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_baseline_jpeg_is_read_in_two_parts_and_nothing_twice() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, "images/a.jpg", noise(1, false)).await;
+    let made = over(&store)
+        .handle(&sized_event(&*store, "images/a.jpg").await)
+        .await
+        .unwrap();
+    assert_eq!(made.verdict, Verdict::Made);
+    assert_eq!(made.traffic.gets, 2);
+    assert_eq!(made.traffic.bytes_read, made.original.unwrap().bytes);
+}
+
+#[tokio::test]
+async fn case_4_an_original_replaced_between_its_two_parts_is_read_anew() {
+    for (replacement, verdict) in [
+        (Hook::Put("images/a.jpg", noise(2, false)), Verdict::Made),
+        (Hook::Put("images/a.jpg", picture(9)), Verdict::Made),
+        (Hook::Delete("images/a.jpg"), Verdict::Skipped),
+    ] {
+        let store = Arc::new(Hooked::default());
+        put(&*store, "images/a.jpg", noise(1, false)).await;
+        let arrived = sized_event(&*store, "images/a.jpg").await;
+        store.reset();
+        // HEAD of the mark, the first part, then the second.
+        store.at(2, replacement);
+        let ended = over(&store).handle(&arrived).await.unwrap();
+        assert!(store.fired());
+        assert_eq!(ended.verdict, verdict);
+        let standing = store.head(&Key::new("images/a.jpg")).await.ok();
+        assert_eq!(ended.etag, standing.map(|head| head.etag));
+    }
+}
+
+#[tokio::test]
+async fn an_object_without_bytes_is_empty_however_it_is_read() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, "images/a.jpg", Bytes::new()).await;
+    let ended = over(&store).handle(&event("images/a.jpg")).await.unwrap();
+    assert_eq!(ended.reason, Some(Reason::Empty));
+}
