@@ -1,0 +1,125 @@
+"""Markdown tables, made of a record alone."""
+
+from collections.abc import Callable, Iterable
+
+from harness import figures
+from harness.figures import DIGITS, EFFORTS, NAMES, Verdict
+from harness.record import Line, Record
+
+FORMS = ("progressive", "baseline")
+
+
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """Left-aligned text, right-aligned numbers."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def paragraphs(*parts: str) -> str:
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
+
+
+def what(record: Record) -> str:
+    """Which pictures, which programs, which machine."""
+    run = record.one("run")
+    sizes = " and ".join(f"{run['bytes'][form] / 1e6:.1f} MB {form}" for form in FORMS)
+    pictures = f"{run['pictures']}, {run['megapixels_mean']:.1f} megapixels in the mean, {sizes}"
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    return (
+        f"{pictures}. Six thumbnails each (16 to 512 px, JPEG quality 75), the picture in memory, {run['rounds']} rounds "
+        f"with all ways interleaved on one core of {run['cpu']}; CPU time of all threads of a process. {versions}. "
+        f"Revision {run['revision']}, {run['date']}."
+    )
+
+
+def speed(record: Record, form: str) -> str:
+    """Milliseconds for each picture, and how many times as long as ours."""
+    rows = []
+    for line in record.all("way", form=form, is_chosen=True):
+        cells = [line["title"], f"{line['median_ms']:.1f}", f"{line['minimum_ms']:.1f}"]
+        for effort in EFFORTS:
+            ratios = record.all("ratio", form=form, effort=effort, way=line["way"])
+            cells.append("".join(f"{r['of_medians']:.2f}x ({r['low']:.2f}–{r['high']:.2f})" for r in ratios))
+        rows.append(cells)
+    head = [f"{form}", "ms, median", "ms, least", "to ours, default", "to ours, fast"]
+    return table(head, rows)
+
+
+def variants(record: Record) -> str:
+    """What was tried before, and what stands for its family."""
+    rows = [
+        [line["form"], line["title"], f"{line['pilot_ms']:.1f}", "yes" if line["is_chosen"] else ""]
+        for line in record.all("way")
+        if line["pilot_ms"] is not None
+    ]
+    return table(["variants tried", "", "ms", "chosen"], rows)
+
+
+def resources(record: Record) -> str:
+    memory = [
+        [line["form"], line["way"], f"{line['peak_rss_bytes'] / 1e6:.1f}", f"{line['file_bytes'] / 1e6:.1f}"]
+        for line in record.all("memory")
+    ]
+    read = [[line["form"], line["effort"], f"{line['bytes_read'] / line['bytes']:.1%}"] for line in record.all("bytes")]
+    threads = [
+        [line["form"], line["effort"], f"{line['one_wall_ns'] / line['two_wall_ns']:.2f}"]
+        for line in record.all("threads")
+    ]
+    return paragraphs(
+        table(["peak RSS", "way", "MB", "of them file"], memory),
+        table(["bytes read", "effort", "share"], read),
+        table(["two threads", "effort", "times one"], threads),
+    )
+
+
+def quality(record: Record, form: str, reference: str, sizes: tuple[str, ...]) -> str:
+    """Mean / worst, for each way and size."""
+    lines = record.all("quality", form=form)
+    rows = []
+    for size in sizes:
+        for line in lines:
+            scores = line["scores"].get(size, {}).get(reference, {})
+            cells = [_mean_and_worst(scores, metric) for metric in NAMES]
+            rows.append([size, line["title"], *cells])
+    return table([f"{form}, {reference}", "", *NAMES.values()], rows)
+
+
+def _mean_and_worst(scores: Line, metric: str) -> str:
+    score, digits = scores.get(metric), DIGITS[metric]
+    return f"{score['mean']:{digits}} / {score['worst']:{digits}}" if score else ""
+
+
+def verdicts(found: list[Verdict]) -> str:
+    rows = [["yes" if one.is_reached else "**no**", one.claim, one.numbers] for one in found]
+    return table(["reached", "what", "measured"], rows)
+
+
+def tally(found: list[Verdict]) -> str:
+    return f"{sum(one.is_reached for one in found)} of {len(found)}"
+
+
+def everything(record: Record) -> str:
+    """What a run prints."""
+    parts: list[tuple[str, Callable[[], str]]] = [
+        ("What was measured", lambda: what(record)),
+        ("Variants", lambda: variants(record)),
+        ("CPU time", lambda: paragraphs(*(speed(record, form) for form in FORMS))),
+        ("Memory, bytes, threads", lambda: resources(record)),
+        (
+            "Quality, mean / worst",
+            lambda: paragraphs(
+                *(
+                    quality(record, form, reference, ("512", "256", "128", "64", "32", "16"))
+                    for form in FORMS
+                    for reference in ("lanczos3", "area")
+                )
+            ),
+        ),
+    ]
+    for title, found in (
+        ("Speed", figures.speed(record)),
+        ("Resources", figures.resources(record)),
+        ("Quality floor", figures.floor(record)),
+    ):
+        parts.append((f"{title}: {tally(found)} reached", lambda found=found: verdicts(found)))
+    return "\n".join(f"## {title}\n\n{part()}" for title, part in parts)
