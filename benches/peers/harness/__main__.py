@@ -5,6 +5,7 @@ run speed         CPU time alone
 run quality       quality alone
 run report        the tables of a record
 run splice        puts the section of measurements into the README
+run test          tests of the harness itself
 """
 
 import argparse
@@ -13,7 +14,7 @@ import pathlib
 import sys
 
 from harness import splice, tables
-from harness.figures import floor
+from harness.figures import FORMS, floor
 from harness.figures import speed as speed_verdicts
 from harness.places import PROJECT, RESULTS, WORK
 from harness.record import Record, load
@@ -74,7 +75,7 @@ def measuring(arguments: argparse.Namespace) -> int:
     record = measure.begun(found, arguments.rounds)
     if arguments.command == "speed":
         measure.speed(record, all_ways, found, arguments.rounds, arguments.core)
-        print(tables.paragraphs(tables.what(record), *(tables.speed(record, form) for form in tables.FORMS)))
+        print(tables.paragraphs(tables.what(record), *(tables.speed(record, form) for form in FORMS)))
         print(tables.verdicts(speed_verdicts(record)))
         return 0
     judged = [way for way in all_ways if way.is_judged]
@@ -89,11 +90,11 @@ def measuring(arguments: argparse.Namespace) -> int:
 
 def show_quality(record: Record) -> None:
     sizes = ("512", "256", "128", "64", "32", "16")
-    for form in tables.FORMS:
+    for form in FORMS:
         for reference in ("lanczos3", "area"):
             print(tables.quality(record, form, reference, sizes))
     found = floor(record)
-    print(f"Quality floor: {tables.tally(found)} held\n")
+    print(f"Quality floor: {tables.tally(found)} met\n")
     print(tables.verdicts(found))
 
 

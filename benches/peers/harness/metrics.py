@@ -59,6 +59,4 @@ class Ssimulacra2:
         return score
 
     def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()

@@ -19,7 +19,7 @@ class Ratio:
 
 
 def ratio_of_sums(peer: list[float], ours: list[float]) -> Ratio:
-    """Both lists by the same pictures, which are drawn again in pairs (BCa)."""
+    """Both lists by the same pictures, which are drawn again in pairs (percentiles)."""
     value = sum(peer) / sum(ours)
     if len(peer) < 2:
         return Ratio(value, value, value)
@@ -28,6 +28,7 @@ def ratio_of_sums(peer: list[float], ours: list[float]) -> Ratio:
         lambda one, other, axis: one.sum(axis=axis) / other.sum(axis=axis),
         paired=True,
         vectorized=True,
+        method="percentile",
         n_resamples=RESAMPLES,
         rng=np.random.default_rng(SEED),
     ).confidence_interval

@@ -28,17 +28,17 @@ def section(record: Record) -> str:
     run = record.one("run")
     floor = figures.floor(record)
     reached = [*figures.speed(record), *figures.resources(record)]
-    missed = [one for one in floor if not one.is_reached]
+    missed = [one for one in floor if not one.is_met]
     return tables.paragraphs(
         BEGIN,
         "<!-- Made by `benches/peers/run splice` of a record; edit neither. -->",
         tables.what(record),
         GENERATED if run["is_generated"] else "",
-        *(tables.speed(record, form) for form in tables.FORMS),
+        *(tables.speed(record, form) for form in figures.FORMS),
         "In brackets: the 95 % interval by bootstrap over the pictures. Of libvips and sharp the fastest of several variants.",
         tables.verdicts(reached),
         "Quality: mean / worst against a full decode, resampled by Lanczos3 in floating point.",
-        *(tables.quality(record, form, "lanczos3", ("512", "256", "128")) for form in tables.FORMS),
+        *(tables.quality(record, form, "lanczos3", ("512", "256", "128")) for form in figures.FORMS),
         f"Of the quality floor {tables.tally(floor)} conditions are held"
         + ("; not held:" if missed else ", at all sizes, on progressive and on baseline pictures."),
         tables.verdicts(missed) if missed else "",

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable
 
 from harness import figures
-from harness.figures import DIGITS, EFFORTS, NAMES, Verdict
+from harness.figures import DIGITS, EFFORTS, FORMS, NAMES, Verdict
 from harness.record import Line, Record
 
-FORMS = ("progressive", "baseline")
 
-
-def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """Left-aligned text, right-aligned numbers."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def table(head: list[str], rows: Iterable[list[str]], text_columns: int = 1) -> str:
+    """Text to the left, then numbers to the right."""
+    numbers = len(head) - text_columns
+    lines = [head, [*["---"] * text_columns, *["---:"] * numbers], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -26,8 +25,8 @@ def what(record: Record) -> str:
     pictures = f"{run['pictures']}, {run['megapixels_mean']:.1f} megapixels in the mean, {sizes}"
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     return (
-        f"{pictures}. Six thumbnails each (16 to 512 px, JPEG quality 75), the picture in memory, {run['rounds']} rounds "
-        f"with all ways interleaved on one core of {run['cpu']}; CPU time of all threads of a process. {versions}. "
+        f"{pictures}. Six thumbnails each (16 to 512 px, JPEG quality 75), the picture in memory, {run['rounds']} rounds, "
+        f"all ways interleaved on one core of {run['cpu']}; CPU time of all threads of a process. {versions}. "
         f"Revision {run['revision']}, {run['date']}."
     )
 
@@ -52,7 +51,7 @@ def variants(record: Record) -> str:
         for line in record.all("way")
         if line["pilot_ms"] is not None
     ]
-    return table(["variants tried", "", "ms", "chosen"], rows)
+    return table(["variants tried", "", "ms", "chosen"], rows, text_columns=2)
 
 
 def resources(record: Record) -> str:
@@ -66,9 +65,9 @@ def resources(record: Record) -> str:
         for line in record.all("threads")
     ]
     return paragraphs(
-        table(["peak RSS", "way", "MB", "of them file"], memory),
-        table(["bytes read", "effort", "share"], read),
-        table(["two threads", "effort", "times one"], threads),
+        table(["peak RSS", "", "MB", "of it the file"], memory, text_columns=2),
+        table(["bytes read", "", "share"], read, text_columns=2),
+        table(["two threads", "", "times one"], threads, text_columns=2),
     )
 
 
@@ -81,7 +80,7 @@ def quality(record: Record, form: str, reference: str, sizes: tuple[str, ...]) -
             scores = line["scores"].get(size, {}).get(reference, {})
             cells = [_mean_and_worst(scores, metric) for metric in NAMES]
             rows.append([size, line["title"], *cells])
-    return table([f"{form}, {reference}", "", *NAMES.values()], rows)
+    return table([f"{form}, {reference}", "", *NAMES.values()], rows, text_columns=2)
 
 
 def _mean_and_worst(scores: Line, metric: str) -> str:
@@ -90,12 +89,16 @@ def _mean_and_worst(scores: Line, metric: str) -> str:
 
 
 def verdicts(found: list[Verdict]) -> str:
-    rows = [["yes" if one.is_reached else "**no**", one.claim, one.numbers] for one in found]
-    return table(["reached", "what", "measured"], rows)
+    """What is not met comes first."""
+    rows = [
+        ["yes" if one.is_met else "**no**", one.where, one.condition, one.measured]
+        for one in sorted(found, key=lambda one: one.is_met)
+    ]
+    return table(["met", "where", "at least", "measured"], rows, text_columns=4)
 
 
 def tally(found: list[Verdict]) -> str:
-    return f"{sum(one.is_reached for one in found)} of {len(found)}"
+    return f"{sum(one.is_met for one in found)} of {len(found)}"
 
 
 def everything(record: Record) -> str:
@@ -121,5 +124,5 @@ def everything(record: Record) -> str:
         ("Resources", figures.resources(record)),
         ("Quality floor", figures.floor(record)),
     ):
-        parts.append((f"{title}: {tally(found)} reached", lambda found=found: verdicts(found)))
+        parts.append((f"{title}: {tally(found)} met", lambda found=found: verdicts(found)))
     return "\n".join(f"## {title}\n\n{part()}" for title, part in parts)

@@ -47,6 +47,7 @@ def ways(ours: pathlib.Path | None = None) -> list[Way]:
         _python("libvips", "least-decode", "libvips, one decode at the least scale", "libvips_worker.py"),
         _sharp("each-from-512", "sharp, one decode, the others from 512"),
         _sharp("chain", "sharp, one decode, then a chain"),
+        _sharp("defaults", "sharp, the others from 512, with ICC and Huffman optimisation", is_judged=False),
         _sharp("clones", "sharp, clones of one input", is_judged=False),
         Way("ours-default", "ours-default", "ours, default", (program, "default"), is_ours=True),
         Way("ours-fast", "ours-fast", "ours, fast", (program, "fast"), is_ours=True),

@@ -42,9 +42,13 @@ class Worker:
         """Six thumbnails of a picture, written to `thumbnails` and `.SIZE.jpg` where that is given."""
         return self._ask({"picture": str(picture), "thumbnails": thumbnails})
 
-    def make_all(self, pictures: list[pathlib.Path], threads: int) -> dict[str, Any]:
-        """Those of many pictures by so many threads; only our worker can."""
-        return self._ask({"pictures": [str(picture) for picture in pictures], "threads": threads})
+    def make_all(self, pictures: list[pathlib.Path], times: int, threads: int) -> dict[str, Any]:
+        """Those of many pictures, so many times, by so many threads; only our worker can."""
+        return self._ask({"pictures": [str(picture) for picture in pictures], "times": times, "threads": threads})
+
+    def needed(self, picture: pathlib.Path) -> int:
+        """The shortest beginning of a picture that gives the same thumbnails, in bytes; only our worker can."""
+        return self._ask({"needed_of": str(picture)})["bytes"]
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin

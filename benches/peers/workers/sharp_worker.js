@@ -12,8 +12,10 @@ sharp.cache(false);
 
 const box = (size) => ({ width: size, height: size, fit: "inside", withoutEnlargement: true });
 
-// sharp optimises Huffman tables by default, which costs time and saves bytes; the peers do not.
-const encoded = (image) => image.jpeg({ quality: 75, optimiseCoding: false }).toBuffer();
+// sharp optimises Huffman tables by default, which costs time and saves bytes; the peers do not. And it converts by
+// the ICC profile, which the paper's programs leave aside: it is sRGB in all of the paper's photographs.
+const QUICK = { input: { ignoreIcc: true }, jpeg: { quality: 75, optimiseCoding: false } };
+const DEFAULTS = { input: {}, jpeg: { quality: 75 } };
 
 // The pixels of an image, to start from again.
 async function pixels(image) {
@@ -21,41 +23,43 @@ async function pixels(image) {
   return () => sharp(data, { raw: { width: info.width, height: info.height, channels: info.channels } });
 }
 
-// The profile is left aside, as Pillow leaves it aside: it is sRGB in all of the paper's photographs.
-const opened = (picture) => sharp(picture, { ignoreIcc: true });
-
 // The largest size is kept as pixels, the others come from it.
-async function eachFrom512(picture) {
-  const largest = await pixels(opened(picture).resize(box(SIZES[0])));
-  const thumbnails = [await encoded(largest())];
+async function eachFrom512(picture, options) {
+  const largest = await pixels(sharp(picture, options.input).resize(box(SIZES[0])));
+  const thumbnails = [await largest().jpeg(options.jpeg).toBuffer()];
   for (const size of SIZES.slice(1)) {
-    thumbnails.push(await encoded(largest().resize(box(size))));
+    thumbnails.push(await largest().resize(box(size)).jpeg(options.jpeg).toBuffer());
   }
   return thumbnails;
 }
 
 // Each size from the one before.
-async function chain(picture) {
-  let image = await pixels(opened(picture).resize(box(SIZES[0])));
-  const thumbnails = [await encoded(image())];
+async function chain(picture, options) {
+  let image = await pixels(sharp(picture, options.input).resize(box(SIZES[0])));
+  const thumbnails = [await image().jpeg(options.jpeg).toBuffer()];
   for (const size of SIZES.slice(1)) {
     image = await pixels(image().resize(box(size)));
-    thumbnails.push(await encoded(image()));
+    thumbnails.push(await image().jpeg(options.jpeg).toBuffer());
   }
   return thumbnails;
 }
 
 // What its manual shows for several outputs of one input: the input is decoded for each.
-async function clones(picture) {
-  const input = opened(picture);
+async function clones(picture, options) {
+  const input = sharp(picture, options.input);
   const thumbnails = [];
   for (const size of SIZES) {
-    thumbnails.push(await encoded(input.clone().resize(box(size))));
+    thumbnails.push(await input.clone().resize(box(size)).jpeg(options.jpeg).toBuffer());
   }
   return thumbnails;
 }
 
-const WAYS = { "each-from-512": eachFrom512, chain, clones };
+const WAYS = {
+  "each-from-512": (picture) => eachFrom512(picture, QUICK),
+  chain: (picture) => chain(picture, QUICK),
+  clones: (picture) => clones(picture, QUICK),
+  defaults: (picture) => eachFrom512(picture, DEFAULTS),
+};
 
 function peakRssBytes() {
   const status = fs.readFileSync("/proc/self/status", "utf8");
