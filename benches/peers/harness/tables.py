@@ -23,9 +23,10 @@ def what(record: Record) -> str:
     run = record.one("run")
     sizes = " and ".join(f"{run['bytes'][form] / 1e6:.1f} MB {form}" for form in FORMS)
     pictures = f"{run['pictures']}, {run['megapixels_mean']:.1f} megapixels in the mean, {sizes}"
+    rounds = f"{run['rounds']} round{'s' * (run['rounds'] != 1)}"
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     return (
-        f"{pictures}. Six thumbnails each (16 to 512 px, JPEG quality 75), the picture in memory, {run['rounds']} rounds, "
+        f"{pictures}. Six thumbnails each (16 to 512 px, JPEG quality 75), the picture in memory, {rounds}, "
         f"all ways interleaved on one core of {run['cpu']}; CPU time of all threads of a process. {versions}. "
         f"Revision {run['revision']}, {run['date']}."
     )
@@ -54,21 +55,27 @@ def variants(record: Record) -> str:
     return table(["variants tried", "", "ms", "chosen"], rows, text_columns=2)
 
 
-def resources(record: Record) -> str:
-    memory = [
-        [line["form"], line["way"], f"{line['peak_rss_bytes'] / 1e6:.1f}", f"{line['file_bytes'] / 1e6:.1f}"]
-        for line in record.all("memory")
+def memory(record: Record, *forms: str) -> str:
+    rows = [
+        [line["form"], line["way"], f"{line['peak_rss_bytes'] / 1e6:.1f}"]
+        for form in forms
+        for line in record.all("memory", form=form)
     ]
-    read = [[line["form"], line["effort"], f"{line['bytes_read'] / line['bytes']:.1%}"] for line in record.all("bytes")]
-    threads = [
-        [line["form"], line["effort"], f"{line['one_wall_ns'] / line['two_wall_ns']:.2f}"]
-        for line in record.all("threads")
-    ]
-    return paragraphs(
-        table(["peak RSS", "", "MB", "of it the file"], memory, text_columns=2),
-        table(["bytes read", "", "share"], read, text_columns=2),
-        table(["two threads", "", "times one"], threads, text_columns=2),
-    )
+    largest = record.all("memory")[:1]
+    size = "".join(f"{line['width']} x {line['height']} px, {line['file_bytes'] / 1e6:.1f} MB" for line in largest)
+    return table([f"peak RSS of a process, {size}", "", "MB"], rows, text_columns=2)
+
+
+def bytes_and_threads(record: Record) -> str:
+    rows = []
+    for form in FORMS:
+        for effort in EFFORTS:
+            read = record.all("bytes", form=form, effort=effort)
+            threads = record.all("threads", form=form, effort=effort)
+            share = "".join(f"{line['bytes_read'] / line['bytes']:.1%}" for line in read)
+            factor = "".join(f"{line['one_wall_ns'] / line['two_wall_ns']:.2f}" for line in threads)
+            rows.append([f"{form}, {effort}", share, factor])
+    return table(["ours", "of the bytes needed", "two threads, times one"], rows)
 
 
 def quality(record: Record, form: str, reference: str, sizes: tuple[str, ...]) -> str:
@@ -81,6 +88,31 @@ def quality(record: Record, form: str, reference: str, sizes: tuple[str, ...]) -
             cells = [_mean_and_worst(scores, metric) for metric in NAMES]
             rows.append([size, line["title"], *cells])
     return table([f"{form}, {reference}", "", *NAMES.values()], rows, text_columns=2)
+
+
+# For readers in a hurry: what is compared, and where.
+FAMILIES = {
+    "pillow-paper": "Pillow, six decodes (the paper's way)",
+    "libvips": "libvips, the nearest of its variants",
+    "sharp": "sharp, the nearest of its variants",
+    "ours-default": "ours, default",
+    "ours-fast": "ours, fast",
+}
+BRIEF = [(size, metric) for size in ("512", "256", "128") for metric in ("psnr", "ssimulacra2")]
+
+
+def quality_in_brief(record: Record, form: str) -> str:
+    """Mean / worst for each family; in each cell that of its variants counts that has the best mean."""
+    rows = []
+    for family, title in FAMILIES.items():
+        lines = record.all("quality", form=form, family=family)
+        cells = []
+        for size, metric in BRIEF:
+            scores = [line["scores"][size]["lanczos3"] for line in lines if size in line["scores"]]
+            best = max(scores, key=lambda score: score[metric]["mean"], default={})
+            cells.append(_mean_and_worst(best, metric))
+        rows.append([title, *cells])
+    return table([form, *(f"{NAMES[metric]}, {size}" for size, metric in BRIEF)], rows)
 
 
 def _mean_and_worst(scores: Line, metric: str) -> str:
@@ -107,7 +139,7 @@ def everything(record: Record) -> str:
         ("What was measured", lambda: what(record)),
         ("Variants", lambda: variants(record)),
         ("CPU time", lambda: paragraphs(*(speed(record, form) for form in FORMS))),
-        ("Memory, bytes, threads", lambda: resources(record)),
+        ("Memory, bytes, threads", lambda: paragraphs(memory(record, *FORMS), bytes_and_threads(record))),
         (
             "Quality, mean / worst",
             lambda: paragraphs(
