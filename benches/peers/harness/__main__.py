@@ -65,6 +65,8 @@ def measuring(arguments: argparse.Namespace) -> int:
     if arguments.quick:
         arguments.count, arguments.max_side, arguments.rounds = 6, 2000, 1
     found = pictures.photographs(arguments.photos, arguments.count, arguments.max_side).limited_to(arguments.limit)
+    if not found.pictures:
+        sys.exit(f"peers: there are no JPEGs in {arguments.photos}")
     all_ways = ways(arguments.worker)
     if arguments.command == "measure":
         record = measure.everything(arguments, found)
@@ -105,7 +107,12 @@ def main() -> int:
         return 0
     if arguments.command == "splice":
         return splice.splice(arguments.readme, load(arguments.record), arguments.check)
-    return measuring(arguments)
+    from harness.worker import Failure
+
+    try:
+        return measuring(arguments)
+    except Failure as failure:
+        sys.exit(f"peers: {failure}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from harness.worker import started
 
 SEED = 2_021
 # Rounds of the comparison of one thread with two, which takes wall time and so needs more of them.
-LEAST_THREAD_ROUNDS = 10
+LEAST_THREAD_ROUNDS = 5
 
 
 def begun(pictures: PictureSet, rounds: int) -> Record:

@@ -81,7 +81,7 @@ fn one(recipe: &Recipe, picture: &PathBuf, thumbnails: Option<&str>) -> Result<A
     let picture = fs::read(picture)?;
     let began = cpu_time();
     let rendered = made(recipe, &picture)?;
-    let cpu_ns = (cpu_time() - began).as_nanos();
+    let cpu_ns = cpu_time().saturating_sub(began).as_nanos();
     if let Some(prefix) = thumbnails {
         for thumbnail in &rendered.thumbnails {
             fs::write(format!("{prefix}.{}.jpg", thumbnail.size), &thumbnail.bytes)?;
@@ -129,7 +129,7 @@ fn many(
     })?;
     Ok(Answer::Many {
         wall_ns: wall.elapsed().as_nanos(),
-        cpu_ns: (cpu_time() - cpu).as_nanos(),
+        cpu_ns: cpu_time().saturating_sub(cpu).as_nanos(),
     })
 }
 
