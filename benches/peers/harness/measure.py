@@ -126,6 +126,7 @@ def everything(arguments: argparse.Namespace, pictures: PictureSet) -> Record:
     all_ways = ways(arguments.worker)
     record = begun(pictures, arguments.rounds)
     say(f"{pictures.title}; {machine.cpu_model()}")
+    record.one("run")["ours"] = arguments.worker.name if arguments.worker else None
     chosen = speed(record, all_ways, pictures, arguments.rounds, arguments.core)
     ours = [way for way in all_ways if way.is_ours]
     resources.threads(record, ours, pictures, max(arguments.rounds, LEAST_THREAD_ROUNDS))

@@ -48,8 +48,10 @@ def threads(record: Record, ways: list[Way], pictures: PictureSet, rounds: int) 
             with Worker(way, None) as worker:
                 answers = [(count, worker.make_all(files, TIMES, count)) for _ in range(rounds) for count in (1, 2)]
             least = {
-                count: min(answer["wall_ns"] for threads, answer in answers if threads == count) for count in (1, 2)
+                f"{name}_{clock}": min(answer[clock] for threads, answer in answers if threads == count)
+                for name, count in (("one", 1), ("two", 2))
+                for clock in ("wall_ns", "cpu_ns")
             }
             effort = way.name.removeprefix("ours-")
             say(f"threads: {form}, {effort}")
-            record.add("threads", form=form, effort=effort, one_wall_ns=least[1], two_wall_ns=least[2])
+            record.add("threads", form=form, effort=effort, **least)

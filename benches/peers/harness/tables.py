@@ -25,10 +25,11 @@ def what(record: Record) -> str:
     pictures = f"{run['pictures']}, {run['megapixels_mean']:.1f} megapixels in the mean, {sizes}"
     rounds = f"{run['rounds']} round{'s' * (run['rounds'] != 1)}"
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    ours = f" Ours is another program, {run['ours']}." if run.get("ours") else ""
     return (
         f"{pictures}. Six thumbnails each (16 to 512 px, JPEG quality 75), the picture in memory, {rounds}, "
         f"all ways interleaved on one core of {run['cpu']}; CPU time of all threads of a process. {versions}. "
-        f"Revision {run['revision']}, {run['date']}."
+        f"Revision {run['revision']}, {run['date']}.{ours}"
     )
 
 
