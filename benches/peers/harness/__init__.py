@@ -1,0 +1,1 @@
+"""The comparison of our thumbnails with those of Pillow, libvips and sharp."""

@@ -1,0 +1,69 @@
+"""The README's section of measurements, between its two markers, made of a record: never typed."""
+
+import pathlib
+import sys
+
+from harness import figures, tables
+from harness.record import Record
+
+BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
+
+NOT_SHOWN = """\
+What this does not show: other machines, and more than one core at a time; reading, writing and the network, for every
+picture is in memory before a clock starts; formats other than JPEG, and thumbnails other than these six sizes at quality 75;
+quality as people see it, for PSNR, SSIM and SSIMULACRA2 are computed, and the reference decides their ranking; peers with other
+settings than the variants that were tried, or at sizes for which they keep more detail than a thumbnail needs.
+Times are of a machine that others may have used at the same time: CPU time and interleaving even this out, they do not undo it."""
+
+GENERATED = (
+    "The pictures were generated and are no photographs: the figures say that the harness runs, and little more."
+)
+
+
+class NoMarkers(Exception):
+    """The text has no place for the section."""
+
+
+def section(record: Record) -> str:
+    run = record.one("run")
+    floor = figures.floor(record)
+    reached = [*figures.speed(record), *figures.resources(record)]
+    missed = [one for one in floor if not one.is_met]
+    return tables.paragraphs(
+        BEGIN,
+        "<!-- Made by `benches/peers/run splice` of a record; edit neither. -->",
+        tables.what(record),
+        GENERATED if run["is_generated"] else "",
+        *(tables.speed(record, form) for form in figures.FORMS),
+        "In brackets: the 95 % interval by bootstrap over the pictures. Of libvips and sharp the fastest of several variants.",
+        tables.memory(record, "progressive") if record.all("memory") else "",
+        tables.verdicts(reached),
+        "Quality, mean / worst against a full decode, resampled by Lanczos3 in floating point; SSIM, smaller sizes and the area reference are in the record.",
+        *(tables.quality_in_brief(record, form) for form in figures.FORMS),
+        f"Of the quality floor {tables.tally(floor)} conditions are met" + ("; not met:" if missed else "."),
+        tables.verdicts(missed) if missed else "",
+        NOT_SHOWN,
+        END,
+    )
+
+
+def spliced(text: str, record: Record) -> str:
+    """`text` with the section in place of what is between the markers."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise NoMarkers(f"there is no {BEGIN} and {END}")
+    return before + section(record).rstrip("\n") + after
+
+
+def splice(readme: pathlib.Path, record: Record, check: bool) -> int:
+    """Writes it, or says whether it is as it would be written."""
+    text = readme.read_text()
+    wanted = spliced(text, record)
+    if not check:
+        readme.write_text(wanted)
+        return 0
+    if text != wanted:
+        print(f"peers: {readme.name} differs from the record; run `benches/peers/run splice`", file=sys.stderr)
+        return 1
+    return 0
