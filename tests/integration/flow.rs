@@ -43,13 +43,11 @@ fn event(key: &str) -> Event {
 }
 
 fn policy() -> Policy {
-    Policy::new(
-        Bucket::new("b"),
-        "images/",
-        "thumbnails/",
-        Recipe::standard(),
-    )
-    .unwrap()
+    policy_with(Recipe::standard())
+}
+
+fn policy_with(recipe: Recipe) -> Policy {
+    Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap()
 }
 
 fn over(store: &Arc<Hooked>) -> Thumbnailer {

@@ -12,7 +12,7 @@ use super::put;
 /// The memory store, with something happening right before its n-th call.
 #[derive(Debug, Default)]
 pub(super) struct Hooked {
-    inner: Memory,
+    pub(super) inner: Memory,
     script: Mutex<Script>,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Hook {
 }
 
 impl Hook {
-    async fn apply(&self, store: &Memory) {
+    pub(super) async fn apply(&self, store: &Memory) {
         match self {
             Self::Put(key, body) => drop(put(store, key, body.clone()).await),
             Self::Delete(key) => store.delete(&Key::new(*key)).await.unwrap(),

@@ -12,7 +12,7 @@ use cos_thumbnails::storage::Storage;
 use jpeg_encoder::{ColorType, Encoder};
 
 use super::hooked::{Hook, Hooked};
-use super::{event, over, over_with, picture, policy, put};
+use super::{event, over, over_with, picture, policy_with, put};
 
 /// A JPEG of noise, so that it is long.
 fn noise(seed: u32, progressive: bool) -> Bytes {
@@ -45,14 +45,17 @@ async fn sized_event(store: &dyn Storage, key: &str) -> Event {
 async fn of_a_progressive_jpeg_the_first_bytes_are_enough() {
     let store = Arc::new(Hooked::default());
     put(&*store, "images/a.jpg", noise(1, true)).await;
-    let made = over(&store)
+    // Of noise the low coefficients that larger thumbnails show are most of the file.
+    let small = Recipe::standard().with_sizes(&[16, 64]).unwrap();
+    let policy = || policy_with(small.clone());
+    let made = over_with(&store, policy())
         .handle(&sized_event(&*store, "images/a.jpg").await)
         .await
         .unwrap();
     assert_eq!(made.verdict, Verdict::Made);
-    let original = made.original.unwrap();
+    let bytes = made.original.as_ref().unwrap().bytes;
     assert_eq!(made.traffic.gets, 1);
-    assert!(made.traffic.bytes_read < original.bytes / 2, "{made:?}");
+    assert!(made.traffic.bytes_read < bytes / 2, "{made:?}");
 
     let whole = over_with(&store, policy().with_first_read_percent(100));
     put(&*store, "images/b.jpg", noise(1, true)).await;
@@ -61,7 +64,7 @@ async fn of_a_progressive_jpeg_the_first_bytes_are_enough() {
         .await
         .unwrap();
     assert_eq!(same.traffic.bytes_read, same.original.unwrap().bytes);
-    for size in Recipe::SIZES {
+    for size in [16, 64] {
         let of = |name| Key::new(format!("thumbnails/{name}.jpg/{size}.jpg"));
         assert_eq!(
             store.head(&of("a")).await.unwrap().etag,
