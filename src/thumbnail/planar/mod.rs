@@ -14,6 +14,7 @@ use super::planes::Plane;
 
 mod coarse;
 mod encode;
+mod from_raster;
 mod lanczos;
 mod raster;
 mod resample;
