@@ -25,10 +25,16 @@ mod error;
 mod format;
 mod geometry;
 mod inspect;
+#[allow(dead_code, reason = "its user comes after it")]
+mod jpeg;
+#[allow(dead_code, reason = "its user comes after it")]
+mod kernels;
 mod limits;
 mod markers;
 mod orient;
 mod picture;
+#[allow(dead_code, reason = "its reader and its user come one after the other")]
+mod planes;
 mod raster;
 mod resize;
 mod stop;

@@ -1,0 +1,364 @@
+//! From the file's segments to planes.
+
+use super::super::colour::MAX_PROFILE_BYTES;
+use super::super::kernels::{Dequantiser, row_of_blocks};
+use super::super::planes::{Colour, Plane, Planes};
+use super::super::{Error, Format, Limits, Orientation, Stop};
+use super::frame::{Frame, Scan, lines, lines_after_scan, malformed, scan_begins};
+use super::markers::{self, Found};
+use super::metadata::Metadata;
+use super::progressive::Coefficients;
+use super::sequential::{Sequential, put_rows};
+use super::tables::{Quantisation, Tables};
+use super::zigzag::Places;
+use super::{MAX_SCANS, Progress, Want, choice, scan};
+
+/// Reads one JPEG, whose bytes may come in pieces.
+pub(crate) struct Reader {
+    want: Want,
+    limits: Limits,
+    stop: Stop,
+    tables: Tables,
+    metadata: Metadata,
+    frame: Option<Frame>,
+    parts: Vec<Part>,
+    /// Where the next segment begins.
+    at: usize,
+    /// No scan ends before this place.
+    searched: usize,
+    scans: u64,
+    enough: bool,
+    /// Rows of pixels that no scan has found damaged.
+    intact_rows: u32,
+}
+
+/// What has been read of one component.
+pub(super) struct Part {
+    /// Coefficients kept of each block, each way; also samples made of it.
+    pub(super) n: usize,
+    pub(super) progress: choice::Progress,
+    /// Its quantisation table as it was when its first scan began.
+    pub(super) quantisation: Option<Quantisation>,
+    pub(super) held: Held,
+}
+
+/// What is held of a component.
+pub(super) enum Held {
+    Nothing,
+    Coefficients(Coefficients),
+    Samples(Plane),
+}
+
+impl Held {
+    pub(super) fn coefficients(&mut self) -> Option<&mut Coefficients> {
+        match self {
+            Self::Coefficients(kept) => Some(kept),
+            Self::Nothing | Self::Samples(_) => None,
+        }
+    }
+}
+
+/// What is known of a picture from its header: all segments before its first scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Width in pixels as stored.
+    pub(crate) width: u32,
+    /// Height in pixels as stored.
+    pub(crate) height: u32,
+    /// How the stored picture is to be turned.
+    pub(crate) orientation: Orientation,
+    /// What the components mean.
+    pub(crate) colour: Colour,
+    /// Whether a prefix may be enough. Sequential files are read whole.
+    pub(crate) progressive: bool,
+    /// The most bytes that the reader holds at one time, the planes included, the file not.
+    pub(crate) peak_bytes: u64,
+}
+
+impl Reader {
+    /// A reader that has read nothing.
+    pub(crate) fn new(want: Want, limits: Limits, stop: Stop) -> Self {
+        Self {
+            want,
+            limits,
+            stop,
+            tables: Tables::default(),
+            metadata: Metadata::default(),
+            frame: None,
+            parts: Vec::new(),
+            at: 0,
+            searched: 0,
+            scans: 0,
+            enough: false,
+            intact_rows: u32::MAX,
+        }
+    }
+
+    /// What is known from the header; `None` if `advance` has not seen the first scan's header.
+    pub(crate) fn state(&self) -> Option<State> {
+        let frame = self.frame.as_ref()?;
+        if self.parts.is_empty() {
+            return None;
+        }
+        Some(State {
+            width: frame.width,
+            height: frame.height,
+            orientation: self.metadata.orientation(),
+            colour: self.metadata.colour(&frame.components),
+            progressive: frame.progressive,
+            peak_bytes: self.predicted_bytes(frame),
+        })
+    }
+
+    /// How many bytes of the file have been read: after [`Progress::Enough`], all that are needed.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on as far as `so_far`, the file's bytes from its start, allows. To be called again with
+    /// a longer prefix after [`Progress::NeedMore`]; nothing is decoded twice.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], [`Error::TooLarge`] and [`Error::Malformed`], as soon as the segments
+    /// show it; [`Error::Stopped`]. After an error the reader is of no more use.
+    pub(crate) fn advance(&mut self, so_far: &[u8]) -> Result<Progress, Error> {
+        self.go_on(so_far, false)
+    }
+
+    /// The planes of what was read. `whole_or_cut` is all there is of the file, or what was
+    /// [enough](Progress::Enough); where it ends too early, there is as much of the picture as has
+    /// come, and `intact_rows` says how much.
+    ///
+    /// # Errors
+    /// Those of [`advance`](Self::advance), and [`Error::Truncated`] if no scan has begun.
+    pub(crate) fn finish(mut self, whole_or_cut: &[u8]) -> Result<Planes, Error> {
+        let cut = self.go_on(whole_or_cut, true)? == Progress::NeedMore;
+        let missing_scan = Error::Truncated {
+            format: Format::Jpeg,
+            missing: "the first scan",
+        };
+        let Some(frame) = self.frame.take().filter(|_| self.scans > 0) else {
+            return Err(missing_scan);
+        };
+        let mut intact_rows = self.intact_rows.min(frame.height);
+        let mut planes = Vec::new();
+        for (index, part) in self.parts.iter_mut().enumerate() {
+            if !part.progress.has_dc() || (cut && !part.is_enough()) {
+                intact_rows = 0;
+            }
+            let quantisation = part.quantisation.as_ref();
+            let plane = match std::mem::replace(&mut part.held, Held::Nothing) {
+                Held::Samples(plane) => plane,
+                Held::Nothing => grey_plane(&frame, index, part.n),
+                Held::Coefficients(kept) => {
+                    let missing_bits = part.progress.missing_dc_bits();
+                    let dequantiser = dequantiser(part.n, quantisation, missing_bits);
+                    let mut plane = grey_plane(&frame, index, part.n);
+                    fill_plane(&mut plane, &kept, &dequantiser, &self.stop)?;
+                    plane
+                }
+            };
+            planes.push(plane);
+        }
+        Ok(Planes {
+            width: frame.width,
+            height: frame.height,
+            colour: self.metadata.colour(&frame.components),
+            planes,
+            orientation: self.metadata.orientation(),
+            icc: self.metadata.into_profile(),
+            intact_rows,
+        })
+    }
+
+    fn go_on(&mut self, bytes: &[u8], is_all: bool) -> Result<Progress, Error> {
+        while !self.enough {
+            if self.stop.is_stopped() {
+                return Err(Error::Stopped);
+            }
+            let segment = match markers::next_segment(bytes, self.at) {
+                Found::Segment(segment) => segment,
+                Found::Cut => return Ok(Progress::NeedMore),
+                Found::Impossible => return Err(malformed("impossible segment length")),
+            };
+            match segment.code {
+                markers::DQT => self.tables.define_quantisation(segment.body)?,
+                markers::DHT => self.tables.define_huffman(segment.body)?,
+                markers::DRI => self.tables.define_restart_interval(segment.body)?,
+                markers::EOI => self.enough = self.frame.is_some(),
+                markers::DNL => self.check_lines(lines(segment.body)?)?,
+                markers::SOS => {
+                    let Some(end) = self.scan(bytes, segment.end, segment.body, is_all)? else {
+                        return Ok(Progress::NeedMore);
+                    };
+                    self.at = end;
+                    continue;
+                }
+                code @ 0xe0..=0xef => self.metadata.read(code, segment.body),
+                code if markers::starts_frame(code) => {
+                    if self.frame.is_some() {
+                        return Err(malformed("second frame"));
+                    }
+                    let frame = Frame::read(code, segment.body)?;
+                    self.limits.check_size(frame.width, frame.height)?;
+                    self.frame = Some(frame);
+                }
+                _ => {}
+            }
+            self.at = segment.end;
+        }
+        Ok(Progress::Enough)
+    }
+
+    /// A DNL segment after the first scan must not change what the frame header says.
+    fn check_lines(&self, lines: u16) -> Result<(), Error> {
+        match &self.frame {
+            Some(frame) if frame.height == u32::from(lines) => Ok(()),
+            _ => Err(malformed("contradicting numbers of lines")),
+        }
+    }
+
+    /// Reads a scan, whose entropy-coded data begins at `begin`. Says where it ends; `None` if it
+    /// cannot be read without more of the file.
+    fn scan(
+        &mut self,
+        bytes: &[u8],
+        begin: usize,
+        header: &[u8],
+        is_all: bool,
+    ) -> Result<Option<usize>, Error> {
+        let frame = scan_begins(self.frame.as_ref())?;
+        let end = match markers::end_of_scan(bytes, self.searched.max(begin)) {
+            Ok(end) => Some(end),
+            Err(searched) => {
+                self.searched = searched;
+                None
+            }
+        };
+        if frame.height == 0 {
+            let lines = match end {
+                Some(end) => lines_after_scan(bytes, end)?,
+                None => None,
+            };
+            let Some(lines) = lines else { return Ok(None) };
+            let frame = self.frame.as_mut().ok_or_else(|| malformed("no frame"))?;
+            frame.set_height(lines);
+            self.limits.check_size(frame.width, frame.height)?;
+        }
+        self.prepare()?;
+        let frame = scan_begins(self.frame.as_ref())?;
+        let scan = Scan::read(header, frame)?;
+        if end.is_none() && !is_all {
+            return Ok(None);
+        }
+        self.scans += 1;
+        if self.scans > MAX_SCANS {
+            return Err(Error::TooLarge {
+                what: "number of scans",
+                value: self.scans,
+                limit: MAX_SCANS,
+            });
+        }
+        let data = &bytes[begin..end.unwrap_or(bytes.len())];
+        let (tables, parts) = (&self.tables, &mut self.parts);
+        let intact_rows = scan::decode(&scan, frame, tables, parts, data, &self.stop)?;
+        self.intact_rows = self.intact_rows.min(intact_rows);
+        self.enough = self.parts.iter().all(Part::is_enough);
+        Ok(end.or(Some(bytes.len())))
+    }
+
+    /// Chooses, before the first scan, what is kept, and checks that it may be.
+    fn prepare(&mut self) -> Result<(), Error> {
+        let Some(frame) = self.frame.as_ref().filter(|_| self.parts.is_empty()) else {
+            return Ok(());
+        };
+        let colour = self.metadata.colour(&frame.components);
+        let parts = choice::sizes(frame, colour, self.want)
+            .into_iter()
+            .map(|n| Part {
+                n,
+                progress: choice::Progress::new(n, self.want.effort),
+                quantisation: None,
+                held: Held::Nothing,
+            })
+            .collect();
+        self.parts = parts;
+        self.limits.check_peak(self.predicted_bytes(frame))
+    }
+
+    fn predicted_bytes(&self, frame: &Frame) -> u64 {
+        /// Windows, tables and headers, generously.
+        const SMALL_BUFFERS: u64 = 256 << 10;
+        let of_part = |(component, part): (&super::frame::Component, &Part)| {
+            let history = part.progress.refines_ac();
+            Coefficients::predicted_bytes(component, part.n, false) / 2
+                + if frame.progressive {
+                    Coefficients::predicted_bytes(component, part.n, history)
+                } else {
+                    Sequential::predicted_bytes(component, part.n)
+                }
+        };
+        let parts: u64 = frame.components.iter().zip(&self.parts).map(of_part).sum();
+        parts + SMALL_BUFFERS + 2 * MAX_PROFILE_BYTES as u64
+    }
+}
+
+impl Part {
+    fn is_enough(&self) -> bool {
+        self.progress.is_enough(self.dc_divisor())
+    }
+
+    pub(super) fn dc_divisor(&self) -> u16 {
+        self.quantisation.map_or(0, |table| table[0])
+    }
+}
+
+/// A dequantiser for the n * n kept coefficients.
+pub(super) fn dequantiser(
+    n: usize,
+    quantisation: Option<&Quantisation>,
+    missing_dc_bits: u32,
+) -> Dequantiser {
+    let mut kept = [1; 64];
+    for (&index, &divisor) in Places::of(n)
+        .index
+        .iter()
+        .zip(quantisation.unwrap_or(&[1; 64]))
+    {
+        if let Some(kept) = kept.get_mut(usize::from(index)) {
+            *kept = divisor;
+        }
+    }
+    Dequantiser::new(n, &kept[..n * n], missing_dc_bits)
+}
+
+/// A plane for n x n samples of each block, all of them in the middle.
+pub(super) fn grey_plane(frame: &Frame, component: usize, n: usize) -> Plane {
+    let (exact_width, exact_height) = frame.exact_size(component);
+    let span = (exact_width * n as f64 / 8.0, exact_height * n as f64 / 8.0);
+    let (width, height) = (span.0.ceil() as usize, span.1.ceil() as usize);
+    Plane {
+        width,
+        height,
+        samples: vec![128; width * height],
+        span,
+    }
+}
+
+fn fill_plane(
+    plane: &mut Plane,
+    kept: &Coefficients,
+    dequantiser: &Dequantiser,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let n = kept.n;
+    let mut samples = vec![0; kept.blocks_wide * n * n];
+    for (row, coefficients) in kept.values.chunks_exact(samples.len()).enumerate() {
+        if stop.is_stopped() {
+            return Err(Error::Stopped);
+        }
+        row_of_blocks(dequantiser, coefficients, &mut samples);
+        put_rows(plane, row * n, &samples, n);
+    }
+    Ok(())
+}

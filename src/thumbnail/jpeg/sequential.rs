@@ -1,0 +1,184 @@
+//! Sequential scans (T.81, Annex F): every MCU has all coefficients of its blocks, so that a row of
+//! MCUs becomes samples at once and nothing else is held.
+
+use std::ops::Range;
+
+use super::super::kernels::{Dequantiser, row_of_blocks};
+use super::super::planes::Plane;
+use super::bits::{Bits, Entropy, Window};
+use super::frame::{Component, Frame, Scan};
+use super::huffman::{Coded, Damaged};
+use super::walk::Units;
+use super::zigzag::{NOWHERE, Places};
+
+/// Of one component: its tables, and the row of MCUs that is being decoded.
+struct Part<'a> {
+    plane: &'a mut Plane,
+    n: usize,
+    /// Blocks of it in an MCU, across and down.
+    h: usize,
+    v: usize,
+    /// Blocks in a row of MCUs, padding included.
+    blocks_wide: usize,
+    dc: Coded,
+    ac: Coded,
+    dequantiser: Dequantiser,
+    prediction: i32,
+    /// n * n for each block of the row of MCUs, one row of blocks after the other.
+    coefficients: Vec<i16>,
+    samples: Vec<u8>,
+}
+
+/// What one component of a sequential scan is decoded with.
+pub(super) struct Decoding<'a> {
+    pub(super) plane: &'a mut Plane,
+    pub(super) n: usize,
+    pub(super) dequantiser: Dequantiser,
+    pub(super) dc: Coded,
+    pub(super) ac: Coded,
+}
+
+/// A sequential scan.
+pub(super) struct Sequential<'a> {
+    parts: Vec<Part<'a>>,
+}
+
+impl<'a> Sequential<'a> {
+    /// `decodings` are of the scan's components, in its order; `wide` is its number of MCUs across.
+    pub(super) fn new(
+        scan: &Scan,
+        frame: &Frame,
+        wide: usize,
+        decodings: Vec<Decoding<'a>>,
+    ) -> Self {
+        let part = |(decoding, component): (Decoding<'a>, &Component)| {
+            let (h, v) = if scan.interleaved() {
+                (component.h, component.v)
+            } else {
+                (1, 1)
+            };
+            let blocks_wide = wide * h;
+            let count = blocks_wide * decoding.n * decoding.n;
+            Part {
+                plane: decoding.plane,
+                n: decoding.n,
+                h,
+                v,
+                blocks_wide,
+                dc: decoding.dc,
+                ac: decoding.ac,
+                dequantiser: decoding.dequantiser,
+                prediction: 0,
+                coefficients: vec![0; count * v],
+                samples: vec![0; count],
+            }
+        };
+        let components = scan.components.iter().map(|c| &frame.components[c.index]);
+        Self {
+            parts: decodings.into_iter().zip(components).map(part).collect(),
+        }
+    }
+
+    /// What is held while decoding a row of MCUs: three bytes for each kept coefficient.
+    pub(super) fn predicted_bytes(component: &Component, n: usize) -> u64 {
+        3 * ((component.blocks_wide + 4) * component.v * n * n) as u64
+    }
+}
+
+impl Units for Sequential<'_> {
+    fn restart(&mut self) {
+        for part in &mut self.parts {
+            part.prediction = 0;
+        }
+    }
+
+    fn run(
+        &mut self,
+        entropy: &mut Entropy<'_>,
+        _row: usize,
+        columns: Range<usize>,
+    ) -> Result<(), Damaged> {
+        let (mut bits, mut window) = entropy.take();
+        for column in columns {
+            if entropy.runs_low(bits) {
+                entropy.put(bits);
+                entropy.fill();
+                (bits, window) = entropy.take();
+            }
+            for part in &mut self.parts {
+                for y in 0..part.v {
+                    for x in 0..part.h {
+                        let block = y * part.blocks_wide + column * part.h + x;
+                        part.block(&mut bits, window, block)?;
+                    }
+                }
+            }
+        }
+        entropy.put(bits);
+        Ok(())
+    }
+
+    fn end_of_row(&mut self, row: usize) {
+        for part in &mut self.parts {
+            part.end_of_row(row);
+        }
+    }
+}
+
+impl Part<'_> {
+    #[inline(always)]
+    fn block(&mut self, bits: &mut Bits, window: &Window, block: usize) -> Result<(), Damaged> {
+        let places = Places::of(self.n);
+        let size = self.n * self.n;
+        let values = &mut self.coefficients[block * size..][..size];
+        bits.refill(window);
+        let difference = self.dc.take(bits)?.value;
+        self.prediction = self.prediction.wrapping_add(difference);
+        values[0] = self.prediction as i16;
+        let mut k = 1;
+        while k < 64 {
+            bits.refill(window);
+            let symbol = self.ac.take(bits)?;
+            if symbol.size == 0 {
+                if symbol.run < 15 {
+                    break;
+                }
+                k += 16;
+                continue;
+            }
+            k += symbol.run as usize;
+            if k > 63 {
+                return Err(Damaged);
+            }
+            let index = places.index[k];
+            if index != NOWHERE {
+                values[usize::from(index)] = symbol.value as i16;
+            }
+            k += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes samples of the row of MCUs and clears it for the next.
+    fn end_of_row(&mut self, row: usize) {
+        let one_row = self.samples.len();
+        for (y, blocks) in self.coefficients.chunks_exact(one_row).enumerate() {
+            let from = (row * self.v + y) * self.n;
+            if from >= self.plane.height {
+                break;
+            }
+            row_of_blocks(&self.dequantiser, blocks, &mut self.samples);
+            put_rows(self.plane, from, &self.samples, self.n);
+        }
+        self.coefficients.fill(0);
+    }
+}
+
+/// Copies `n` rows into a plane, from its row `from` on, without what is outside of it.
+pub(super) fn put_rows(plane: &mut Plane, from: usize, rows: &[u8], n: usize) {
+    let width = plane.width;
+    let to = plane.samples[from * width..].chunks_exact_mut(width);
+    for (row, to) in rows.chunks_exact(rows.len() / n).zip(to) {
+        to.copy_from_slice(&row[..width]);
+    }
+}

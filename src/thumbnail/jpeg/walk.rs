@@ -1,0 +1,90 @@
+//! The way through the MCUs of a scan, restart interval by restart interval (T.81, E.2.3 and E.2.4).
+
+use std::ops::Range;
+
+use super::super::{Error, Stop};
+use super::bits::Entropy;
+use super::huffman::Damaged;
+
+/// What decodes the MCUs of one kind of scan.
+pub(super) trait Units {
+    /// Forgets what runs on from MCU to MCU: a restart interval begins.
+    fn restart(&mut self);
+
+    /// Decodes neighbouring MCUs of one row.
+    fn run(
+        &mut self,
+        entropy: &mut Entropy<'_>,
+        row: usize,
+        columns: Range<usize>,
+    ) -> Result<(), Damaged>;
+
+    /// The row will get no more MCUs, though it may not have got all.
+    fn end_of_row(&mut self, _row: usize) {}
+}
+
+/// The MCUs of a scan.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) wide: usize,
+    pub(super) high: usize,
+    /// MCUs from one restart marker to the next; 0 for no markers.
+    pub(super) restart_interval: usize,
+}
+
+/// Decodes a whole scan. Says how many rows of MCUs, from the top, are undamaged.
+///
+/// Damage is a code that does not exist, a coefficient past the last, missing data, or a missing
+/// restart marker. What lies between it and the next restart marker is lost. Data that is left over
+/// is no damage: there are encoders that write more lines than they announce.
+pub(super) fn walk(
+    units: &mut impl Units,
+    entropy: &mut Entropy<'_>,
+    shape: Shape,
+    stop: &Stop,
+) -> Result<usize, Error> {
+    let Shape { wide, high, .. } = shape;
+    let total = wide * high;
+    let interval = match shape.restart_interval {
+        0 => total,
+        interval => interval,
+    };
+    let mut intact = high;
+    let mut expected = 0;
+    let (mut at, mut end_of_interval) = (0, interval);
+    while at < total {
+        let row = at / wide;
+        if stop.is_stopped() {
+            return Err(Error::Stopped);
+        }
+        let next = if at == end_of_interval {
+            let lost = entropy.restart(expected);
+            if lost != Some(0) {
+                intact = intact.min(row);
+            }
+            let Some(lost) = lost else {
+                units.end_of_row(row);
+                break;
+            };
+            units.restart();
+            expected = (expected + 1 + (lost & 7) as u8) & 7;
+            let next = at + (lost as usize) * interval;
+            end_of_interval = next + interval;
+            next
+        } else {
+            let end = end_of_interval.min((row + 1) * wide);
+            let columns = at - row * wide..end - row * wide;
+            if units.run(entropy, row, columns).is_ok() && !entropy.overrun() {
+                end
+            } else {
+                intact = intact.min(row);
+                end_of_interval
+            }
+        };
+        if next >= (row + 1) * wide {
+            units.end_of_row(row);
+        }
+        at = next;
+    }
+    Ok(intact)
+}
