@@ -28,15 +28,15 @@ pub(super) struct Bits {
     next: u64,
     count: u32,
     /// Index into the window of the first byte that is not among the `count` bits.
-    at: usize,
+    at: u32,
 }
 
 impl Bits {
     /// Makes at least 56 bits available.
     #[inline(always)]
     pub(super) fn refill(&mut self, window: &Window) {
-        self.next |= window.eight_bytes(self.at) >> self.count;
-        self.at += ((63 - self.count) / 8) as usize;
+        self.next |= window.eight_bytes(self.at as usize) >> self.count;
+        self.at += (63 - self.count) / 8;
         self.count |= 56;
     }
 
@@ -63,7 +63,7 @@ impl Bits {
 
     /// The bits taken since the window's first byte.
     fn taken(self) -> usize {
-        (self.at * 8).saturating_sub(self.count as usize)
+        (self.at as usize * 8).saturating_sub(self.count as usize)
     }
 }
 
@@ -109,7 +109,7 @@ impl<'a> Entropy<'a> {
     /// Whether the longest MCU may reach past the window, while there is more to come.
     #[inline(always)]
     pub(super) fn runs_low(&self, bits: Bits) -> bool {
-        bits.at + MARGIN_BYTES > self.filled && !self.ended
+        bits.at as usize + MARGIN_BYTES > self.filled && !self.ended
     }
 
     /// Whether bits were taken that are not in the file.
@@ -125,10 +125,10 @@ impl<'a> Entropy<'a> {
     /// Moves on through the segment, so that another MCU can be decoded.
     #[inline(never)]
     pub(super) fn fill(&mut self) {
-        let from = self.bits.at.min(self.filled);
+        let from = (self.bits.at as usize).min(self.filled);
         self.window.0.copy_within(from..self.filled, 0);
         self.filled -= from;
-        self.bits.at -= from;
+        self.bits.at -= from as u32;
         while !self.ended && self.filled < WINDOW_BYTES {
             self.copy_to_next_ff();
             match self.source.get(self.read..).unwrap_or_default() {

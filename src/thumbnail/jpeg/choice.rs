@@ -34,7 +34,7 @@ fn largest_unrefined_step(effort: Effort) -> u32 {
 /// From which n on the refinements of AC coefficients are read too.
 fn least_refined_n(effort: Effort) -> usize {
     match effort {
-        Effort::Default => 4,
+        Effort::Default => 8,
         Effort::Fast => 8,
     }
 }

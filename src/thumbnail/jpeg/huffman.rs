@@ -87,7 +87,7 @@ pub(super) fn extend(bits: u32, size: u32) -> i32 {
 }
 
 /// Bits by which [`Coded`] looks up: a code and its additional bits together.
-const CODED_BITS: u32 = 11;
+pub(super) const CODED_BITS: u32 = 11;
 
 /// By the next bits: a whole symbol with its additional bits, if both are short enough.
 pub(super) struct Coded {
@@ -104,6 +104,18 @@ pub(super) struct RunValue {
     pub(super) size: u32,
     /// The value; 0 if size is.
     pub(super) value: i32,
+}
+
+impl RunValue {
+    /// Reads an entry of [`Coded`].
+    #[inline(always)]
+    fn of(entry: u32) -> Self {
+        Self {
+            run: entry >> 12 & 15,
+            size: entry >> 8 & 15,
+            value: entry.cast_signed() >> 16,
+        }
+    }
 }
 
 /// The bits are no code of the table.
@@ -131,11 +143,8 @@ impl Coded {
                 at += each;
             }
         }
-        let entries: Box<[u32]> = entries.into();
-        #[expect(clippy::unwrap_used, reason = "made with that length")]
-        let entries = entries.try_into().unwrap();
         Self {
-            entries,
+            entries: boxed(entries),
             huffman: huffman.clone(),
         }
     }
@@ -145,30 +154,43 @@ impl Coded {
     pub(super) fn take(&self, bits: &mut Bits) -> Result<RunValue, Damaged> {
         let entry = self.entries[(bits.next() >> (64 - CODED_BITS)) as usize];
         if entry == 0 {
-            return self.take_long(bits);
+            let (symbol, length) = self.long(bits.next())?;
+            bits.consume(length);
+            return Ok(symbol);
         }
         bits.consume(entry & 0xff);
-        Ok(RunValue {
-            run: entry >> 12 & 15,
-            size: entry >> 8 & 15,
-            value: entry.cast_signed() >> 16,
-        })
+        Ok(RunValue::of(entry))
     }
 
+    /// What a lookup of the low [`CODED_BITS`] bits of `next` finds, and its length in bits.
+    pub(super) fn peek(&self, next: usize) -> Option<(RunValue, u32)> {
+        let entry = self.entries[next % (1 << CODED_BITS)];
+        (entry != 0).then_some((RunValue::of(entry), entry & 0xff))
+    }
+
+    /// What is too long for one lookup, and its length in bits. It gets the bits by value, as all
+    /// that is rarely called does: what a loop lends out it cannot keep in registers.
     #[cold]
     #[inline(never)]
-    fn take_long(&self, bits: &mut Bits) -> Result<RunValue, Damaged> {
-        let (symbol, length) = self.huffman.symbol(bits.next());
+    fn long(&self, next: u64) -> Result<(RunValue, u32), Damaged> {
+        let (symbol, length) = self.huffman.symbol(next);
         if length == 0 {
             return Err(Damaged);
         }
-        bits.consume(length);
         let size = u32::from(symbol & 15);
-        let value = extend(bits.receive(size), size);
-        Ok(RunValue {
+        let additional = (next << length >> 1 >> (63 - size)) as u32;
+        let found = RunValue {
             run: u32::from(symbol >> 4),
             size,
-            value,
-        })
+            value: extend(additional, size),
+        };
+        Ok((found, length + size))
     }
+}
+
+/// The entries of a lookup table, whose length then needs no check at each lookup.
+pub(super) fn boxed<T, const N: usize>(entries: Vec<T>) -> Box<[T; N]> {
+    let entries: Box<[T]> = entries.into();
+    #[expect(clippy::expect_used, reason = "every caller makes N entries")]
+    entries.try_into().ok().expect("N entries")
 }

@@ -11,14 +11,19 @@
 //! shrunk to n x n samples. A sequential file must be parsed to its end for that. Of a progressive
 //! one, whose first scans bring the low coefficients of all blocks, the rest is not even looked at.
 
+mod ac;
 mod bits;
+mod block;
 mod choice;
+mod coefficients;
+mod dc;
 mod frame;
 mod huffman;
+mod lookup;
 mod markers;
 mod metadata;
-mod progressive;
 mod reader;
+mod refine;
 mod scan;
 mod sequential;
 mod tables;

@@ -7,7 +7,7 @@ use super::super::{Error, Format, Limits, Orientation, Stop};
 use super::frame::{Frame, Scan, lines, lines_after_scan, malformed, scan_begins};
 use super::markers::{self, Found};
 use super::metadata::Metadata;
-use super::progressive::Coefficients;
+use super::coefficients::Coefficients;
 use super::sequential::{Sequential, put_rows};
 use super::tables::{Quantisation, Tables};
 use super::zigzag::Places;
@@ -308,6 +308,13 @@ impl Part {
         self.progress.is_enough(self.dc_divisor())
     }
 
+    /// Whether no scan after this one is wanted.
+    pub(super) fn is_enough_after(&self, scan: &Scan) -> bool {
+        let mut after = self.progress.clone();
+        after.has_come(scan);
+        after.is_enough(self.dc_divisor())
+    }
+
     pub(super) fn dc_divisor(&self) -> u16 {
         self.quantisation.map_or(0, |table| table[0])
     }
@@ -353,11 +360,14 @@ fn fill_plane(
 ) -> Result<(), Error> {
     let n = kept.n;
     let mut samples = vec![0; kept.blocks_wide * n * n];
-    for (row, coefficients) in kept.values.chunks_exact(samples.len()).enumerate() {
+    let mut coefficients = vec![0; samples.len()];
+    for row in 0..kept.blocks_high {
         if stop.is_stopped() {
             return Err(Error::Stopped);
         }
-        row_of_blocks(dequantiser, coefficients, &mut samples);
+        kept.put_ac(row, &mut coefficients);
+        kept.put_dc(row, &mut coefficients);
+        row_of_blocks(dequantiser, &coefficients, &mut samples);
         put_rows(plane, row * n, &samples, n);
     }
     Ok(())

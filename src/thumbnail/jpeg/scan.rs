@@ -3,8 +3,11 @@
 use super::super::{Error, Stop};
 use super::bits::Entropy;
 use super::frame::{Frame, Scan, ScanComponent, malformed};
-use super::huffman::Coded;
-use super::progressive::{Ac, AcFirst, AcRefine, Coefficients, DcFirst, DcRefine};
+use super::ac::{AcKept, AcLast};
+use super::coefficients::Coefficients;
+use super::dc::{DcAlone, DcInterleaved, DcRefine, Output};
+use super::huffman::{Coded, Huffman};
+use super::refine::AcRefine;
 use super::reader::{Held, Part, dequantiser, grey_plane};
 use super::sequential::{Decoding, Sequential};
 use super::tables::{Tables, defined};
@@ -42,7 +45,14 @@ pub(super) fn decode(
         restart_interval: tables.restart_interval,
     };
     let intact = if frame.progressive {
-        progressive(scan, frame, tables, parts, &mut entropy, shape, stop)?
+        let progressive = Progressive {
+            scan,
+            frame,
+            tables,
+            shape,
+            stop,
+        };
+        progressive.decode(parts, &mut entropy)?
     } else {
         let decodings = decodings(scan, frame, tables, parts)?;
         let mut units = Sequential::new(scan, frame, wide, decodings);
@@ -77,7 +87,7 @@ fn pixels(scan: &Scan, frame: &Frame, rows: usize) -> u32 {
 fn decodings<'a>(
     scan: &Scan,
     frame: &Frame,
-    tables: &Tables,
+    tables: &'a Tables,
     parts: &'a mut [Part],
 ) -> Result<Vec<Decoding<'a>>, Error> {
     let mut parts: Vec<_> = parts.iter_mut().map(Some).collect();
@@ -98,56 +108,104 @@ fn decodings<'a>(
             plane,
             n: *n,
             dequantiser: dequantiser(*n, quantisation.as_ref(), 0),
-            dc: Coded::new(defined(&tables.dc, c.dc)?),
-            ac: Coded::new(defined(&tables.ac, c.ac)?),
+            dc: defined(&tables.dc, c.dc)?,
+            ac: defined(&tables.ac, c.ac)?,
         })
     };
     scan.components.iter().map(decoding).collect()
 }
 
-fn progressive(
-    scan: &Scan,
-    frame: &Frame,
-    tables: &Tables,
-    parts: &mut [Part],
-    entropy: &mut Entropy<'_>,
+/// What a scan of a progressive picture is decoded with.
+struct Progressive<'a> {
+    scan: &'a Scan,
+    frame: &'a Frame,
+    tables: &'a Tables,
     shape: Shape,
-    stop: &Stop,
-) -> Result<usize, Error> {
-    for c in &scan.components {
-        let part = &mut parts[c.index];
-        if matches!(part.held, Held::Nothing) {
-            let with_history = part.progress.refines_ac();
-            let component = &frame.components[c.index];
-            let kept = Coefficients::new(component, part.n, with_history);
-            part.held = Held::Coefficients(kept);
+    stop: &'a Stop,
+}
+
+impl Progressive<'_> {
+    fn decode(&self, parts: &mut [Part], entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+        let scan = self.scan;
+        for c in &scan.components {
+            let part = &mut parts[c.index];
+            if matches!(part.held, Held::Nothing) {
+                let component = &self.frame.components[c.index];
+                part.held = Held::Coefficients(Coefficients::new(component, part.n));
+            }
+        }
+        let alone = &mut parts[scan.components[0].index];
+        match (scan.first, scan.refines) {
+            (0, false) if !scan.interleaved() => self.dc_alone(alone, entropy),
+            (0, _) => self.dc(parts, entropy),
+            (_, _) => self.ac(alone, entropy),
         }
     }
-    let mut held: Vec<_> = parts
-        .iter_mut()
-        .map(|part| part.held.coefficients())
-        .collect();
-    if scan.first == 0 && scan.refines {
-        return walk(&mut DcRefine::new(scan, frame, held), entropy, shape, stop);
+
+    fn coded(&self, tables: &[Option<Box<Huffman>>; 4], number: usize) -> Result<Coded, Error> {
+        Ok(Coded::new(defined(tables, number)?))
     }
-    if scan.first == 0 {
-        let coded = |c: &ScanComponent| Ok(Coded::new(defined(&tables.dc, c.dc)?));
-        let coded = scan
-            .components
-            .iter()
-            .map(coded)
-            .collect::<Result<_, Error>>()?;
-        let mut units = DcFirst::new(scan, frame, held, coded);
-        return walk(&mut units, entropy, shape, stop);
+
+    fn dc_alone(&self, part: &mut Part, entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+        let c = self.scan.components[0];
+        let coded = self.coded(&self.tables.dc, c.dc)?;
+        let n = part.n;
+        if n == 1 && part.is_enough_after(self.scan) {
+            part.held = Held::Samples(grey_plane(self.frame, c.index, n));
+        }
+        let output = match &mut part.held {
+            Held::Samples(plane) => Output::Samples {
+                row: vec![0; plane.width],
+                dequantiser: dequantiser(n, part.quantisation.as_ref(), self.scan.missing_bits),
+                plane,
+            },
+            Held::Coefficients(kept) => Output::Kept(kept),
+            Held::Nothing => return Err(malformed("no coefficients")),
+        };
+        let mut units = DcAlone::new(self.scan, coded, output);
+        walk(&mut units, entropy, self.shape, self.stop)
     }
-    let c = &scan.components[0];
-    let coded = Coded::new(defined(&tables.ac, c.ac)?);
-    let kept = held[c.index].take();
-    let kept = kept.ok_or_else(|| malformed("component in scans of two kinds"))?;
-    let ac = Ac::new(scan, kept, coded);
-    if scan.refines {
-        walk(&mut AcRefine(ac), entropy, shape, stop)
-    } else {
-        walk(&mut AcFirst(ac), entropy, shape, stop)
+
+    fn dc(&self, parts: &mut [Part], entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+        let Self {
+            scan, frame, shape, ..
+        } = *self;
+        let kept = parts.iter_mut().map(|part| part.held.coefficients());
+        let kept = kept.collect();
+        if scan.refines {
+            let mut units = DcRefine::new(scan, frame, kept);
+            return walk(&mut units, entropy, shape, self.stop);
+        }
+        let coded = |c: &ScanComponent| self.coded(&self.tables.dc, c.dc);
+        let coded = scan.components.iter().map(coded).collect::<Result<_, _>>()?;
+        let mut units = DcInterleaved::new(scan, frame, kept, coded);
+        walk(&mut units, entropy, shape, self.stop)
+    }
+
+    fn ac(&self, part: &mut Part, entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+        let Self {
+            scan, shape, stop, ..
+        } = *self;
+        let c = scan.components[0];
+        let coded = self.coded(&self.tables.ac, c.ac)?;
+        let is_last = part.is_enough_after(scan);
+        let with_history = part.progress.refines_ac();
+        let kept = part.held.coefficients();
+        let kept = kept.ok_or_else(|| malformed("scan after the last"))?;
+        if scan.refines {
+            return walk(&mut AcRefine::new(scan, kept, coded), entropy, shape, stop);
+        }
+        if !is_last {
+            kept.keep_ac(with_history);
+            return walk(&mut AcKept::new(scan, kept, coded), entropy, shape, stop);
+        }
+        let missing_bits = part.progress.missing_dc_bits();
+        let dequantiser = dequantiser(part.n, part.quantisation.as_ref(), missing_bits);
+        let mut plane = grey_plane(self.frame, c.index, part.n);
+        let mut units = AcLast::new(scan, kept, coded, dequantiser, &mut plane);
+        let intact = walk(&mut units, entropy, shape, stop)?;
+        units.go_to(shape.high);
+        part.held = Held::Samples(plane);
+        Ok(intact)
     }
 }

@@ -7,9 +7,9 @@ use super::super::kernels::{Dequantiser, row_of_blocks};
 use super::super::planes::Plane;
 use super::bits::{Bits, Entropy, Window};
 use super::frame::{Component, Frame, Scan};
-use super::huffman::{Coded, Damaged};
+use super::block::BlockTables;
+use super::huffman::{Damaged, Huffman};
 use super::walk::Units;
-use super::zigzag::{NOWHERE, Places};
 
 /// Of one component: its tables, and the row of MCUs that is being decoded.
 struct Part<'a> {
@@ -20,10 +20,9 @@ struct Part<'a> {
     v: usize,
     /// Blocks in a row of MCUs, padding included.
     blocks_wide: usize,
-    dc: Coded,
-    ac: Coded,
+    tables: BlockTables,
     dequantiser: Dequantiser,
-    prediction: i32,
+    prediction: i16,
     /// n * n for each block of the row of MCUs, one row of blocks after the other.
     coefficients: Vec<i16>,
     samples: Vec<u8>,
@@ -34,8 +33,8 @@ pub(super) struct Decoding<'a> {
     pub(super) plane: &'a mut Plane,
     pub(super) n: usize,
     pub(super) dequantiser: Dequantiser,
-    pub(super) dc: Coded,
-    pub(super) ac: Coded,
+    pub(super) dc: &'a Huffman,
+    pub(super) ac: &'a Huffman,
 }
 
 /// A sequential scan.
@@ -65,8 +64,7 @@ impl<'a> Sequential<'a> {
                 h,
                 v,
                 blocks_wide,
-                dc: decoding.dc,
-                ac: decoding.ac,
+                tables: BlockTables::new(decoding.n, decoding.dc, decoding.ac),
                 dequantiser: decoding.dequantiser,
                 prediction: 0,
                 coefficients: vec![0; count * v],
@@ -106,11 +104,11 @@ impl Units for Sequential<'_> {
                 (bits, window) = entropy.take();
             }
             for part in &mut self.parts {
-                for y in 0..part.v {
-                    for x in 0..part.h {
-                        let block = y * part.blocks_wide + column * part.h + x;
-                        part.block(&mut bits, window, block)?;
-                    }
+                match part.n {
+                    1 => part.blocks::<1>(&mut bits, window, column)?,
+                    2 => part.blocks::<2>(&mut bits, window, column)?,
+                    4 => part.blocks::<4>(&mut bits, window, column)?,
+                    _ => part.blocks::<8>(&mut bits, window, column)?,
                 }
             }
         }
@@ -126,36 +124,32 @@ impl Units for Sequential<'_> {
 }
 
 impl Part<'_> {
-    #[inline(always)]
-    fn block(&mut self, bits: &mut Bits, window: &Window, block: usize) -> Result<(), Damaged> {
-        let places = Places::of(self.n);
-        let size = self.n * self.n;
-        let values = &mut self.coefficients[block * size..][..size];
-        bits.refill(window);
-        let difference = self.dc.take(bits)?.value;
-        self.prediction = self.prediction.wrapping_add(difference);
-        values[0] = self.prediction as i16;
-        let mut k = 1;
-        while k < 64 {
-            bits.refill(window);
-            let symbol = self.ac.take(bits)?;
-            if symbol.size == 0 {
-                if symbol.run < 15 {
-                    break;
-                }
-                k += 16;
-                continue;
+    /// Decodes the component's blocks of one MCU.
+    #[inline(never)]
+    fn blocks<const N: usize>(
+        &mut self,
+        lent: &mut Bits,
+        window: &Window,
+        column: usize,
+    ) -> Result<(), Damaged> {
+        // A copy stays in registers.
+        let mut bits = *lent;
+        let mut prediction = self.prediction;
+        for y in 0..self.v {
+            let first = y * self.blocks_wide + column * self.h;
+            let values = &mut self.coefficients[first * N * N..][..self.h * N * N];
+            for values in values.chunks_exact_mut(N * N) {
+                let difference = match N {
+                    1 => self.tables.mean(&mut bits, window)?,
+                    8 => self.tables.whole(&mut bits, window, values)?,
+                    _ => self.tables.lowest::<N>(&mut bits, window, values)?,
+                };
+                prediction = prediction.wrapping_add(difference);
+                values[0] = prediction;
             }
-            k += symbol.run as usize;
-            if k > 63 {
-                return Err(Damaged);
-            }
-            let index = places.index[k];
-            if index != NOWHERE {
-                values[usize::from(index)] = symbol.value as i16;
-            }
-            k += 1;
         }
+        self.prediction = prediction;
+        *lent = bits;
         Ok(())
     }
 
