@@ -273,6 +273,9 @@ fn module_of(path: &Path) -> Option<Vec<String>> {
         Some(&"local") => "local_cloud",
         Some(package) => package,
     };
+    if words[source..].contains(&"tests") {
+        return None;
+    }
     let file = words.last()?.strip_suffix(".rs")?;
     let inner = words[source + 1..words.len() - 1].iter().copied();
     let file = Some(file).filter(|file| !matches!(*file, "mod" | "lib" | "main"));

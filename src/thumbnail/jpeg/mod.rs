@@ -30,6 +30,10 @@ mod tables;
 mod walk;
 mod zigzag;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss, clippy::float_cmp)]
+mod tests;
+
 pub(crate) use markers::reach_the_end;
 pub(crate) use reader::{Reader, State};
 
