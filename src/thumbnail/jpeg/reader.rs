@@ -308,6 +308,12 @@ impl Part {
         self.progress.is_enough(self.dc_divisor())
     }
 
+    /// Whether a scan that is accepted brings something that is wanted. What may come when there is
+    /// enough is not: samples have been made by then.
+    pub(super) fn wants(&self, scan: &Scan) -> bool {
+        !self.is_enough() && self.progress.wants(scan, self.dc_divisor())
+    }
+
     /// Whether no scan after this one is wanted.
     pub(super) fn is_enough_after(&self, scan: &Scan) -> bool {
         let mut after = self.progress.clone();
