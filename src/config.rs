@@ -129,12 +129,18 @@ pub const SIZES: Variable = Variable::with_default(
 /// Quality.
 pub const QUALITY: Variable =
     Variable::with_default("QUALITY", "the recipe's", "JPEG quality, 1 to 100");
+/// How much of a JPEG is read.
+pub const EFFORT: Variable = Variable::with_default(
+    "EFFORT",
+    "default",
+    "default (as good as a full decode for every picture) or fast (in the mean of many, from less of each JPEG)",
+);
 /// Port.
 pub const PORT: Variable =
     Variable::with_default("PORT", "8080", "port to listen on; Code Engine sets it");
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 12] = [
+pub const VARIABLES: [Variable; 13] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -146,11 +152,12 @@ pub const VARIABLES: [Variable; 12] = [
     RECIPE,
     SIZES,
     QUALITY,
+    EFFORT,
     PORT,
 ];
 
 /// The settings of [`VARIABLES`] that say what to make of a picture, without any store.
-pub const RECIPE_VARIABLES: [Variable; 4] = [RECIPE, SIZES, QUALITY, OUTPUT_KEY];
+pub const RECIPE_VARIABLES: [Variable; 5] = [RECIPE, SIZES, QUALITY, EFFORT, OUTPUT_KEY];
 
 /// Everything that the flow needs.
 #[derive(Debug, Clone)]
@@ -370,6 +377,9 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             };
             recipe = self.noted(QUALITY, with).unwrap_or(recipe);
         }
+        if let Some(effort) = self.parsed(EFFORT) {
+            recipe = recipe.with_effort(effort);
+        }
         if let Some(text) = self.set(OUTPUT_KEY) {
             let key = text.parse::<OutputKey>();
             if let Some(key) = self.noted(OUTPUT_KEY, key) {
@@ -433,6 +443,7 @@ pub fn markdown(variables: &[Variable]) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::thumbnail::Effort;
 
     const COMPLETE: [(&str, &str); 5] = [
         ("COS_ENDPOINT", "http://127.0.0.1:9000"),
@@ -453,7 +464,14 @@ mod tests {
 
     #[test]
     fn a_complete_configuration_with_a_fallback() {
-        let config = read(&[("SIZES", "10, 20"), ("QUALITY", "90"), ("RECIPE", "paper")]).unwrap();
+        let config = read(&[
+            ("SIZES", "10, 20"),
+            ("QUALITY", "90"),
+            ("RECIPE", "paper"),
+            ("EFFORT", "fast"),
+        ])
+        .unwrap();
+        assert_eq!(config.policy.recipe().effort(), Effort::Fast);
         assert_eq!(config.store.credentials.access_key_id, "id");
         assert_eq!(config.policy.recipe().sizes(), [10, 20]);
         assert_eq!(config.policy.recipe().quality(), 90);
@@ -467,6 +485,7 @@ mod tests {
             "COS_SECRET_ACCESS_KEY" => Some("canary".into()),
             "SIZES" => Some("16,big".into()),
             "QUALITY" => Some("101".into()),
+            "EFFORT" => Some("none".into()),
             "PORT" => Some("web".into()),
             "OUTPUT_KEY" => Some("{path}".into()),
             _ => None,
@@ -480,6 +499,7 @@ mod tests {
             "COS_ACCESS_KEY_ID",
             "SIZES",
             "QUALITY",
+            "EFFORT",
             "OUTPUT_KEY",
             "PORT",
         ] {

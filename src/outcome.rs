@@ -34,6 +34,9 @@ pub struct Outcome {
     /// The thumbnails that were made, by ascending size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thumbnails: Vec<Thumbnail>,
+    /// How much of the original is right, where the thumbnails show a damaged one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degraded>,
     /// Calls to the store and their bytes.
     pub traffic: Traffic,
     /// How long each stage took.
@@ -102,6 +105,15 @@ pub struct Original {
     pub width: u32,
     /// Height in pixels, upright.
     pub height: u32,
+}
+
+/// How much of a damaged original is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Degraded {
+    /// Rows of pixels as stored, from the top, that are known to be right.
+    pub intact_rows: u32,
+    /// All rows of pixels as stored.
+    pub rows: u32,
 }
 
 /// What was made.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::outcome::{Original, Stage, Timings};
+use crate::outcome::{Degraded, Original, Stage, Timings};
 use crate::plan::Recipe;
-use crate::thumbnail::{self, Limits, OutputFormat, Stop};
+use crate::thumbnail::{self, Limits, OutputFormat, Picture, Stop};
 
 /// All thumbnails of one picture.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct Rendered {
     pub original: Original,
     /// One for each of the recipe's outputs, in their order.
     pub thumbnails: Vec<Encoded>,
+    /// How much of it is right, if not all.
+    pub degraded: Option<Degraded>,
     /// The time of decoding, resizing and encoding.
     pub timings: Timings,
 }
@@ -47,14 +49,19 @@ pub fn render(
 ) -> Result<Rendered, thumbnail::Error> {
     let mut watch = Watch::default();
     let largest = recipe.sizes().last().copied().unwrap_or_default();
-    let info = watch.time(Stage::Decode, || thumbnail::inspect(bytes, limits))?;
     let picture = watch.time(Stage::Decode, || {
-        thumbnail::decode(bytes, largest, limits, stop)
+        thumbnail::decode(bytes, largest, recipe.effort(), limits, stop)
     })?;
     let (width, height) = picture.original_size();
     let mut thumbnails = Vec::new();
-    for (size, format) in recipe.outputs() {
-        let small = watch.time(Stage::Resize, || picture.fit(size))?;
+    let mut made: Vec<Picture> = Vec::new();
+    // The largest first: the smaller ones are made from it, or from one another.
+    let outputs: Vec<_> = recipe.outputs().collect();
+    for (size, format) in outputs.into_iter().rev() {
+        // Each from the smallest that is at least twice as large, see `Picture::fit`.
+        let large = |made: &&Picture| made.width().max(made.height()) / 2 >= size;
+        let source = made.iter().rfind(large).unwrap_or(&picture);
+        let small = watch.time(Stage::Resize, || source.fit(size))?;
         let file = watch.time(Stage::Encode, || small.encode(format, recipe.quality()))?;
         thumbnails.push(Encoded {
             size,
@@ -63,16 +70,22 @@ pub fn render(
             height: small.height(),
             bytes: file.into(),
         });
+        made.push(small);
     }
+    thumbnails.reverse();
     let original = Original {
         bytes: bytes.len() as u64,
-        format: info.format.to_string(),
+        format: picture.format().to_string(),
         width,
         height,
     };
     Ok(Rendered {
         original,
         thumbnails,
+        degraded: picture.damage().map(|damage| Degraded {
+            intact_rows: damage.intact_rows,
+            rows: damage.rows,
+        }),
         timings: watch.0,
     })
 }

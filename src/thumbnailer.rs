@@ -101,6 +101,7 @@ impl Thumbnailer {
             recipe: self.policy.recipe().fingerprint(),
             original: None,
             thumbnails: Vec::new(),
+            degraded: None,
             traffic: Traffic::default(),
             timings: Timings::default(),
         };

@@ -263,6 +263,7 @@ mod tests {
             recipe: "recipe".into(),
             original: None,
             thumbnails: Vec::new(),
+            degraded: None,
             traffic: Traffic {
                 gets: 1,
                 puts: 6,

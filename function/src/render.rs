@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use cos_thumbnails::outcome::{Original, Timings};
+use cos_thumbnails::outcome::{Degraded, Original, Timings};
 use cos_thumbnails::plan::Recipe;
 use cos_thumbnails::render::render;
 use cos_thumbnails::thumbnail::{self, Limits, Stop};
@@ -40,6 +40,8 @@ enum Made {
     Thumbnails {
         original: Original,
         thumbnails: Vec<Thumbnail>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        degraded: Option<Degraded>,
         #[serde(rename = "timings_us")]
         timings: Timings,
     },
@@ -178,6 +180,7 @@ fn render_one(
     Ok(Made::Thumbnails {
         original: rendered.original,
         thumbnails,
+        degraded: rendered.degraded,
         timings: rendered.timings,
     })
 }
@@ -233,6 +236,7 @@ impl Line {
             Made::Thumbnails {
                 original,
                 thumbnails,
+                degraded,
                 timings,
             } => {
                 let Original {
@@ -243,6 +247,9 @@ impl Line {
                 } = original;
                 let count = thumbnails.len();
                 let _ = write!(text, "{format} {width}x{height}, {count} thumbnails");
+                if let Some(Degraded { intact_rows, rows }) = degraded {
+                    let _ = write!(text, ", damaged: {intact_rows} of {rows} rows are right");
+                }
                 for (stage, time) in timings.iter() {
                     let _ = write!(text, ", {stage} {:.1} ms", time.as_secs_f64() * 1e3);
                 }

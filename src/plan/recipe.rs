@@ -1,10 +1,10 @@
 use crate::plan::short_hash;
 use crate::plan::template::OutputKey;
-use crate::thumbnail::OutputFormat;
+use crate::thumbnail::{Effort, OutputFormat};
 
 /// Raised whenever the same input and recipe give other bytes, so that sets made by an older
 /// version are seen as another recipe's and made anew.
-const RENDERER: u32 = 1;
+const RENDERER: u32 = 2;
 
 /// The largest bounding box a recipe may ask for, in pixels. Thumbnails are small; the reader is
 /// built around this.
@@ -17,6 +17,7 @@ pub const MAX_SIZE: u32 = 4096;
 pub struct Recipe {
     sizes: Vec<u32>,
     quality: u8,
+    effort: Effort,
     /// Under which key below the output prefix each thumbnail goes.
     pub output_key: OutputKey,
 }
@@ -46,6 +47,7 @@ impl Recipe {
         Self {
             sizes: Self::SIZES.to_vec(),
             quality: 80,
+            effort: Effort::Default,
             output_key: OutputKey::standard(),
         }
     }
@@ -98,6 +100,12 @@ impl Recipe {
         Ok(Self { quality, ..self })
     }
 
+    /// The same with another effort at reading JPEGs.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
+    }
+
     /// The same with other keys.
     #[must_use]
     pub fn with_output_key(self, output_key: OutputKey) -> Self {
@@ -108,6 +116,12 @@ impl Recipe {
     #[must_use]
     pub fn quality(&self) -> u8 {
         self.quality
+    }
+
+    /// How much of a JPEG is read.
+    #[must_use]
+    pub fn effort(&self) -> Effort {
+        self.effort
     }
 
     /// The sides of the bounding boxes in pixels, ascending, at least one.
@@ -126,8 +140,8 @@ impl Recipe {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         short_hash(&format!(
-            "renderer={RENDERER};sizes={:?};quality={};key={}",
-            self.sizes, self.quality, self.output_key
+            "renderer={RENDERER};sizes={:?};quality={};effort={};key={}",
+            self.sizes, self.quality, self.effort, self.output_key
         ))
     }
 }

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::events::Operation;
 use crate::object::ObjectId;
+use crate::thumbnail::Effort;
 
 fn policy() -> Policy {
     Policy::new(
@@ -149,6 +150,7 @@ fn a_fingerprint_follows_everything_that_changes_the_output() {
         Recipe::paper(),
         standard.clone().with_quality(81).unwrap(),
         standard.clone().with_sizes(&[16]).unwrap(),
+        standard.clone().with_effort(Effort::Fast),
         standard.clone().with_output_key("flat".parse().unwrap()),
     ];
     assert_eq!(standard.fingerprint(), Recipe::standard().fingerprint());

@@ -1,6 +1,6 @@
 //! From the picture's own colours to sRGB.
 
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use moxcms::{ColorProfile, DataColorSpace, Layout, ToneReprCurve, TransformOptions};
 
 use super::Error;
 use super::raster::{Channels, Raster};
@@ -26,6 +26,79 @@ pub(super) fn to_srgb(raster: Raster, icc: Option<&[u8]>) -> Result<Raster, Erro
         _ => return Ok(expand_grey(raster)),
     };
     convert(raster, &profile)
+}
+
+/// Whether [`to_srgb`] would leave a picture of these channels, grey or RGB, as it is, as far as
+/// that can be told without making a transform: sRGB by its primaries and curves, under whatever
+/// name, and what is no usable profile.
+pub(super) fn keeps(icc: Option<&[u8]>, channels: DataColorSpace) -> bool {
+    let Some(profile) = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok()) else {
+        return true;
+    };
+    match profile.color_space {
+        DataColorSpace::Rgb => is_srgb(&profile),
+        DataColorSpace::Gray if channels == DataColorSpace::Gray => {
+            profile.gray_trc.as_ref().is_some_and(has_srgb_curve)
+        }
+        _ => true,
+    }
+}
+
+/// Whether a profile has nothing but the primaries and curves of sRGB.
+fn is_srgb(profile: &ColorProfile) -> bool {
+    // IEC 61966-2-1, adapted to the D50 of ICC profiles. Profiles in use differ by up to 0.001.
+    let primaries = [
+        (profile.red_colorant, [0.4361, 0.2225, 0.0139]),
+        (profile.green_colorant, [0.3851, 0.7169, 0.0971]),
+        (profile.blue_colorant, [0.1431, 0.0606, 0.7141]),
+    ];
+    let curves = [&profile.red_trc, &profile.green_trc, &profile.blue_trc];
+    profile.lut_a_to_b_perceptual.is_none()
+        && profile.lut_a_to_b_colorimetric.is_none()
+        && profile.lut_a_to_b_saturation.is_none()
+        && primaries.iter().all(|(colorant, expected)| {
+            let found = [colorant.x, colorant.y, colorant.z];
+            found
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 0.002)
+        })
+        && curves
+            .iter()
+            .all(|curve| curve.as_ref().is_some_and(has_srgb_curve))
+}
+
+/// Whether a curve is that of sRGB to half a level of 8 bits.
+fn has_srgb_curve(curve: &ToneReprCurve) -> bool {
+    match curve {
+        ToneReprCurve::Parametric(of) => {
+            let expected = [2.4, 1.0 / 1.055, 0.055 / 1.055, 1.0 / 12.92, 0.04045];
+            of.len() >= 5 && of.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3)
+        }
+        ToneReprCurve::Lut(table) => {
+            let last = table.len().saturating_sub(1);
+            last >= 255
+                && table
+                    .iter()
+                    .enumerate()
+                    .step_by(last / 64)
+                    .all(|(n, &value)| {
+                        let (at, light) = (n as f64 / last as f64, f64::from(value) / 65_535.0);
+                        let half_a_level = 0.5 / 255.0;
+                        let range = srgb_light(at - half_a_level)..=srgb_light(at + half_a_level);
+                        range.contains(&light)
+                    })
+        }
+    }
+}
+
+/// The light that a value of sRGB from 0 to 1 stands for.
+fn srgb_light(value: f64) -> f64 {
+    if value <= 0.04045 {
+        value / 12.92
+    } else {
+        ((value + 0.055) / 1.055).powf(2.4)
+    }
 }
 
 fn convert(mut raster: Raster, profile: &ColorProfile) -> Result<Raster, Error> {

@@ -3,37 +3,84 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::ColorType;
+use moxcms::DataColorSpace;
 
 use super::colour::{self, MAX_PROFILE_BYTES};
 use super::inspect::{Opened, decoder_error, open};
+use super::jpeg::{Reader, Want};
+use super::picture::{Damage, Form, Picture};
+use super::planar::Coarse;
+use super::planes::{Colour, Planes};
 use super::raster::{Channels, Raster, narrow_to_8_bits};
 use super::resize::{premultiply, resize};
-use super::{Error, Format, Limits, Picture, Stop, fit_size, whole};
+use super::{Effort, Error, Format, Limits, Stop, fit_size, whole};
 
 /// Decodes a picture for thumbnails that fit into a box of `largest` pixels a side.
 ///
-/// The picture is upright, 8-bit sRGB, and of at most four times `largest`: the full picture is
-/// shrunk and let go as soon as it is decoded, to twice `largest`, if that at least halves it. So
-/// every resampling that follows another at least halves, which leaves no trace of the first.
+/// The picture is upright and of 8-bit sRGB, and no larger than good thumbnails need. Of a JPEG no
+/// more is read than that, see [`Effort`]. Any other is decoded in full, then shrunk to twice
+/// `largest` and let go, if that at least halves it: so every resampling that follows another at
+/// least halves, which leaves no trace of the first.
+///
+/// Of a damaged JPEG there is as much as could be read, if `limits` allow it: see
+/// [`Picture::damage`].
 ///
 /// # Errors
 ///
 /// Those of [`inspect`](super::inspect) and, as the bytes turn out, [`Error::Malformed`],
 /// [`Error::Truncated`] or [`Error::Unsupported`]; a decoder's panic is [`Error::Malformed`].
 /// [`Error::Stopped`] soon after the flag is set, though a decoder may finish first.
-pub fn decode(bytes: &[u8], largest: u32, limits: &Limits, stop: &Stop) -> Result<Picture, Error> {
+pub fn decode(
+    bytes: &[u8],
+    largest: u32,
+    effort: Effort,
+    limits: &Limits,
+    stop: &Stop,
+) -> Result<Picture, Error> {
     let format = format_within(bytes, limits)?;
+    let largest = largest.max(1);
     let result = catch(format, || {
+        if format == Format::Jpeg {
+            let reader = Reader::new(Want { largest, effort }, *limits, stop.clone());
+            return of_planes(reader.finish(bytes)?, largest, limits);
+        }
         whole::check(format, bytes)?;
         let opened = open(format, bytes, limits, stop)?;
         go_on(stop)?;
-        finish(opened, largest.max(1), stop)
+        finish(opened, largest, stop)
     });
     // A decoder whose input ended by the flag calls it an error of the input.
     if stop.is_stopped() {
         return Err(Error::Stopped);
     }
     result
+}
+
+/// The picture that a JPEG's reader leaves: as planes, unless its colours must be converted.
+fn of_planes(read: Planes, largest: u32, limits: &Limits) -> Result<Picture, Error> {
+    let (intact_rows, rows) = (read.intact_rows, read.height);
+    if !limits.accept_damage(intact_rows, rows) {
+        return Err(Error::Truncated {
+            format: Format::Jpeg,
+            missing: "too much of the picture",
+        });
+    }
+    let damage = (intact_rows < rows).then_some(Damage { intact_rows, rows });
+    let original = read.orientation.upright_size(read.width, read.height);
+    let coarse = Coarse::upright(read.planes, read.orientation);
+    let icc = read.icc.as_deref();
+    let form = match read.colour {
+        Colour::Grey if colour::keeps(icc, DataColorSpace::Gray) => Form::Planar(coarse.into()),
+        Colour::YCbCr if colour::keeps(icc, DataColorSpace::Rgb) => Form::Planar(coarse.into()),
+        _ => {
+            // As large as it is, but for what more than twice the largest thumbnail would add.
+            let (width, height) = coarse.size();
+            let side = width.max(height).clamp(largest, largest.saturating_mul(2));
+            let raster = coarse.raster(read.colour, fit_size(original.0, original.1, side));
+            Form::Raster(colour::to_srgb(raster, icc)?)
+        }
+    };
+    Ok(Picture::new(Format::Jpeg, form, original, largest).damaged(damage))
 }
 
 pub(super) fn format_within(bytes: &[u8], limits: &Limits) -> Result<Format, Error> {
@@ -87,7 +134,12 @@ fn finish(mut opened: Opened<'_>, largest: u32, stop: &Stop) -> Result<Picture, 
     let raster = info.orientation.apply(raster);
     let raster = colour::to_srgb(raster, profile.as_deref())?;
     let original = info.orientation.upright_size(info.width, info.height);
-    Ok(Picture::new(raster, original, largest))
+    Ok(Picture::new(
+        info.format,
+        Form::Raster(raster),
+        original,
+        largest,
+    ))
 }
 
 /// All pixels, 8 bits a sample, alpha not yet multiplied.

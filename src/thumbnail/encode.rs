@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 
 use super::Error;
+use super::planar::Planar;
 use super::raster::{Channels, Raster};
 
 /// What a thumbnail is written as.
@@ -58,6 +59,16 @@ pub(super) fn jpeg(raster: &Raster, quality: u8) -> Result<Vec<u8>, Error> {
         .encode(&samples, width, height, color_type)
         .map_err(|e| Error::failed("encode", e))?;
     Ok(bytes)
+}
+
+/// The same from planes, which have no alpha.
+pub(super) fn planar_jpeg(planar: &Planar, quality: u8) -> Result<Vec<u8>, Error> {
+    let (width, height) = planar.size();
+    planar.encode(quality).ok_or(Error::TooLarge {
+        what: "side of a JPEG in pixels",
+        value: width.max(height).into(),
+        limit: u16::MAX.into(),
+    })
 }
 
 /// Puts white behind premultiplied colours, which is an addition. It saturates, because the

@@ -23,7 +23,8 @@ pub enum Error {
         /// What is wrong with them.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The bytes end too early. Such a picture is refused, never shown in part.
+    /// The bytes end too early, or too much among them is damaged. Only of a JPEG is a part made
+    /// into thumbnails, if [`Limits`](super::Limits) allow it, and never silently.
     #[error("truncated {format}: {missing} is missing")]
     Truncated {
         /// What the bytes claim to be.

@@ -2,11 +2,12 @@
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
-use image::codecs::{bmp, gif, jpeg, png, tiff, webp};
+use image::codecs::{bmp, gif, png, tiff, webp};
 use image::{ColorType, ExtendedColorType, ImageDecoder, ImageError};
 
 use super::colour::MAX_PROFILE_BYTES;
-use super::{Error, Format, Limits, Orientation, Stop, markers, whole};
+use super::jpeg::{Reader, State, Want};
+use super::{Effort, Error, Format, Limits, Orientation, Stop, fit_size, whole};
 
 /// What a picture is and what it demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +25,41 @@ pub struct Info {
     pub peak_bytes: u64,
 }
 
-/// Reads the header of a picture and checks every limit, before any pixel.
+/// Reads the header of a picture and checks every limit, before any pixel. `largest` and `effort`
+/// are those with which it is to be decoded: a JPEG needs memory for what is read of it alone.
 ///
 /// # Errors
 ///
 /// [`Error::NotAPicture`], [`Error::Unsupported`], [`Error::TooLarge`] by these limits, and
 /// [`Error::Malformed`] or [`Error::Truncated`] where already the header is.
-pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Info, Error> {
+pub fn inspect(bytes: &[u8], largest: u32, effort: Effort, limits: &Limits) -> Result<Info, Error> {
     let format = super::decode::format_within(bytes, limits)?;
+    let stop = Stop::default();
     super::decode::catch(format, || {
-        Ok(open(format, bytes, limits, &Stop::default())?.info)
+        if format == Format::Jpeg {
+            let mut reader = Reader::new(Want { largest, effort }, *limits, stop);
+            let state = reader.header(bytes)?;
+            return jpeg_info(&state, largest, limits);
+        }
+        Ok(open(format, bytes, limits, &stop)?.info)
+    })
+}
+
+/// What a JPEG demands, by its reader's account and by what is made of its planes.
+fn jpeg_info(state: &State, largest: u32, limits: &Limits) -> Result<Info, Error> {
+    let (width, height) = (state.width, state.height);
+    // Where colours have to be converted, at most twice the largest thumbnail: three planes of
+    // 16-bit samples, RGB before and after, and a little for the thumbnails themselves. All planes of
+    // all thumbnails, where they have not, are less.
+    let (w, h) = fit_size(width, height, largest.saturating_mul(2));
+    let peak_bytes = state.peak_bytes + 14 * u64::from(w) * u64::from(h);
+    limits.check_peak(peak_bytes)?;
+    Ok(Info {
+        format: Format::Jpeg,
+        width,
+        height,
+        orientation: state.orientation,
+        peak_bytes,
     })
 }
 
@@ -55,20 +81,8 @@ pub(super) fn open<'a>(
     let refused = |error| decoder_error(format, error);
     // What a decoder holds beside the samples that it fills.
     let mut beside = SMALL_BUFFERS;
-    let mut header = None;
     let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
-        Format::Jpeg => {
-            let jpeg = markers::header(bytes)?;
-            limits.check_size(jpeg.width, jpeg.height)?;
-            // Its copy of the file, rows of 16-bit samples of one row of units before and after
-            // upsampling, and the 16-bit coefficients of all scans.
-            beside += bytes.len() as u64
-                + u64::from(jpeg.width + 64) * u64::from(jpeg.components) * ROWS_OF_UNITS
-                + 2 * jpeg.held_coefficients;
-            limits.check_peak(beside)?;
-            header = Some(jpeg);
-            Box::new(jpeg::JpegDecoder::new(input).map_err(refused)?)
-        }
+        Format::Jpeg => unreachable!("JPEGs have a reader of their own"),
         Format::Png => {
             let chunks = whole::png(bytes);
             let (width, height) = chunks.size.ok_or(Error::Truncated {
@@ -129,14 +143,11 @@ pub(super) fn open<'a>(
         .saturating_add(SMALL_BUFFERS);
     let peak_bytes = decoder_bytes.max(shrinking);
     limits.check_peak(peak_bytes)?;
-    let orientation = match header {
-        Some(jpeg) => jpeg.orientation,
-        // Unreadable metadata does not spoil a readable picture.
-        None => decoder
-            .orientation()
-            .map(Orientation::from)
-            .unwrap_or_default(),
-    };
+    // Unreadable metadata does not spoil a readable picture.
+    let orientation = decoder
+        .orientation()
+        .map(Orientation::from)
+        .unwrap_or_default();
     Ok(Opened {
         info: Info {
             format,
@@ -152,10 +163,6 @@ pub(super) fn open<'a>(
 
 /// Tables, windows and palettes of any decoder, generously.
 const SMALL_BUFFERS: u64 = 1 << 20;
-
-/// Bytes per column and component of the JPEG decoder's row buffers: up to 32 rows, as 16-bit
-/// samples before and after upsampling and once more for the neighbouring row of units.
-const ROWS_OF_UNITS: u64 = 32 * 2 * 3;
 
 /// The first frame may be larger than the screen that the header announces.
 fn first_gif_frame(bytes: &[u8]) -> Result<(u32, u32), Error> {

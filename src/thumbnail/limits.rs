@@ -11,6 +11,9 @@ pub struct Limits {
     pub max_side: u32,
     /// Bytes that decoding may hold at its peak, as predicted from the header. Default 1 GiB.
     pub max_decoded_bytes: u64,
+    /// Of a damaged JPEG, the least share of rows that must be right for thumbnails to be made of
+    /// it, in per cent. Default 50; with 100 every damaged picture is refused.
+    pub min_intact_percent: u8,
 }
 
 impl Default for Limits {
@@ -20,6 +23,7 @@ impl Default for Limits {
             max_pixels: 100_000_000,
             max_side: 65_535,
             max_decoded_bytes: 1 << 30,
+            min_intact_percent: 50,
         }
     }
 }
@@ -34,6 +38,11 @@ impl Limits {
         at_most("width in pixels", width, self.max_side.into())?;
         at_most("height in pixels", height, self.max_side.into())?;
         at_most("number of pixels", width * height, self.max_pixels)
+    }
+
+    /// Whether enough of a damaged picture is right.
+    pub(super) fn accept_damage(&self, intact_rows: u32, rows: u32) -> bool {
+        u64::from(intact_rows) * 100 >= u64::from(rows) * u64::from(self.min_intact_percent)
     }
 
     pub(super) fn check_peak(&self, peak_bytes: u64) -> Result<(), Error> {

@@ -1,18 +1,22 @@
 //! Bytes of a picture in, bytes of thumbnails out. Pure: no network, no clock, no async.
 //!
 //! ```text
-//!            ┌── limits: before any pixel
-//! bytes ─► inspect ─► decode ─► shrink ─► orient ─► colour ─► Picture ─► fit ─► encode ─► bytes
-//!          header     pixels    to twice   upright   sRGB        └─ once for every size ─┘
-//!          alone      once      the largest thumbnail
+//!                            ┌ JPEG ─► jpeg: planes, shrunk as they are read ─► planar ┐
+//! bytes ─► limits: before ──►┤                        └ other profiles, inks ─┐        ├─► Picture
+//!          any pixel         └ others ─► decode ─► shrink ─► orient ─► colour ┴────────┘      │
+//!                                         once    to twice   upright   sRGB                   │
+//!                                                 the largest                                 │
+//!                                       bytes ◄─ encode ◄─ fit, the largest thumbnail first ◄─┘
 //! ```
 //!
 //! ```
-//! # use cos_thumbnails::thumbnail::{decode, Limits, OutputFormat, Stop};
+//! # use cos_thumbnails::thumbnail::{decode, Effort, Limits, OutputFormat, Stop};
 //! # fn thumbnails(original: &[u8]) -> Result<(), cos_thumbnails::thumbnail::Error> {
-//! let picture = decode(original, 512, &Limits::default(), &Stop::default())?;
+//! let (limits, stop) = (Limits::default(), Stop::default());
+//! let mut picture = decode(original, 512, Effort::Default, &limits, &stop)?;
 //! for size in [512, 256, 128] {
-//!     let jpeg: Vec<u8> = picture.fit(size)?.encode(OutputFormat::Jpeg, 80)?;
+//!     picture = picture.fit(size)?;
+//!     let jpeg: Vec<u8> = picture.encode(OutputFormat::Jpeg, 80)?;
 //! }
 //! # Ok(())
 //! # }
@@ -25,15 +29,12 @@ mod error;
 mod format;
 mod geometry;
 mod inspect;
-#[allow(dead_code, reason = "its user comes after it")]
 mod jpeg;
-#[allow(dead_code, reason = "its user comes after it")]
 mod kernels;
 mod limits;
-mod markers;
 mod orient;
 mod picture;
-#[allow(dead_code, reason = "its reader and its user come one after the other")]
+mod planar;
 mod planes;
 mod raster;
 mod resize;
@@ -48,5 +49,6 @@ pub use geometry::fit_size;
 pub use inspect::{Info, inspect};
 pub use limits::Limits;
 pub use orient::Orientation;
-pub use picture::Picture;
+pub use picture::{Damage, Picture};
+pub use planes::{Effort, NoEffort};
 pub use stop::Stop;

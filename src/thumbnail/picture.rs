@@ -1,35 +1,82 @@
+use super::planar::Planar;
 use super::raster::Raster;
 use super::resize::resize;
-use super::{Error, OutputFormat, encode, fit_size};
+use super::{Error, Format, OutputFormat, encode, fit_size};
 
-/// A decoded picture: upright, 8-bit sRGB, alpha premultiplied where there is any.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A decoded picture: upright, sRGB.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    raster: Raster,
+    format: Format,
+    form: Form,
     original: (u32, u32),
     largest: u32,
+    damage: Option<Damage>,
+}
+
+/// How a picture's samples are held.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Form {
+    /// Pixels, 8 bits a sample, alpha premultiplied where there is any.
+    Raster(Raster),
+    /// One plane for each component of a JPEG, which are resized and encoded as they are.
+    Planar(Planar),
+}
+
+/// How much of a damaged picture is right. The rest is grey, or what the damaged bytes gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Rows of the original as stored, from the top, that are known to be right.
+    pub intact_rows: u32,
+    /// All rows of the original as stored.
+    pub rows: u32,
 }
 
 impl Picture {
-    /// `raster` must not be smaller than `original` fitted into `largest`.
-    pub(super) fn new(raster: Raster, original: (u32, u32), largest: u32) -> Self {
+    /// `form` must not be smaller than `original` fitted into `largest`, but for planes, which are
+    /// resampled to any size.
+    pub(super) fn new(format: Format, form: Form, original: (u32, u32), largest: u32) -> Self {
         Self {
-            raster,
+            format,
+            form,
             original,
             largest,
+            damage: None,
         }
+    }
+
+    pub(super) fn damaged(self, damage: Option<Damage>) -> Self {
+        Self { damage, ..self }
+    }
+
+    /// The format that it was decoded from.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How much of the picture is right, if not all of it.
+    #[must_use]
+    pub fn damage(&self) -> Option<Damage> {
+        self.damage
     }
 
     /// Width in pixels, as it is held now.
     #[must_use]
     pub fn width(&self) -> u32 {
-        self.raster.width
+        self.size().0
     }
 
     /// Height in pixels, as it is held now.
     #[must_use]
     pub fn height(&self) -> u32 {
-        self.raster.height
+        self.size().1
+    }
+
+    fn size(&self) -> (u32, u32) {
+        match &self.form {
+            Form::Raster(raster) => (raster.width, raster.height),
+            Form::Planar(planar) => planar.size(),
+        }
     }
 
     /// Width and height of the original in pixels, upright.
@@ -52,12 +99,16 @@ impl Picture {
     pub fn fit(&self, max_side: u32) -> Result<Self, Error> {
         let largest = max_side.min(self.largest);
         let size = fit_size(self.original.0, self.original.1, largest);
-        let raster = if size == (self.raster.width, self.raster.height) {
-            self.raster.clone()
-        } else {
-            resize(&self.raster, size)?
+        let form = match &self.form {
+            Form::Planar(planar) => Form::Planar(planar.fit(size)),
+            Form::Raster(raster) if size == self.size() => Form::Raster(raster.clone()),
+            Form::Raster(raster) => Form::Raster(resize(raster, size)?),
         };
-        Ok(Self::new(raster, self.original, largest))
+        Ok(Self {
+            form,
+            largest,
+            ..*self
+        })
     }
 
     /// The picture as a file. What is transparent becomes white where the format knows no alpha.
@@ -70,7 +121,10 @@ impl Picture {
     /// [`Error::TooLarge`] if a side exceeds 65,535 pixels; [`Error::Failed`] is not expected.
     pub fn encode(&self, format: OutputFormat, quality: u8) -> Result<Vec<u8>, Error> {
         match format {
-            OutputFormat::Jpeg => encode::jpeg(&self.raster, quality),
+            OutputFormat::Jpeg => match &self.form {
+                Form::Raster(raster) => encode::jpeg(raster, quality),
+                Form::Planar(planar) => encode::planar_jpeg(planar, quality),
+            },
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What a JPEG's reader hands on: one plane of samples for each colour component, each as small as
 //! its thumbnails allow.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::Orientation;
 
 /// How much of a picture is read, where reading less would not be seen in most pictures.
@@ -11,6 +14,31 @@ pub enum Effort {
     Default,
     /// Holds it in the mean of many pictures, and reads and computes about half.
     Fast,
+}
+
+impl fmt::Display for Effort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Fast => "fast",
+        })
+    }
+}
+
+/// A word that is no [`Effort`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither default nor fast")]
+pub struct NoEffort;
+
+impl FromStr for Effort {
+    type Err = NoEffort;
+
+    fn from_str(word: &str) -> Result<Self, NoEffort> {
+        [Self::Default, Self::Fast]
+            .into_iter()
+            .find(|effort| effort.to_string() == word)
+            .ok_or(NoEffort)
+    }
 }
 
 /// One colour component of a picture, decoded as small as its use allows.

@@ -169,6 +169,7 @@ impl<'a> Flow<'a> {
         }
         self.outcome.traffic.deletes += u32::from(recorded);
         self.end(Verdict::Made, None);
+        self.outcome.degraded = rendered.degraded;
         for (output, made) in self.plan.outputs.iter().zip(rendered.thumbnails) {
             self.outcome.traffic.puts += 1;
             self.outcome.traffic.bytes_written += made.bytes.len() as u64;
@@ -306,6 +307,7 @@ impl<'a> Flow<'a> {
         self.outcome.verdict = verdict;
         self.outcome.reason = reason;
         self.outcome.thumbnails.clear();
+        self.outcome.degraded = None;
     }
 }
 

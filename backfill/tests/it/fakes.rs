@@ -36,6 +36,7 @@ pub(crate) fn made(event: &Event) -> Outcome {
         recipe: "r".into(),
         original: None,
         thumbnails: Vec::new(),
+        degraded: None,
         traffic: Traffic::default(),
         timings,
     }

@@ -94,7 +94,12 @@ impl<'a> AcLast<'a> {
         while self.row < row {
             self.kept.put_dc(self.row, &mut self.values);
             row_of_blocks(&self.dequantiser, &self.values, &mut self.samples);
-            put_rows(self.plane, self.row * self.kept.n, &self.samples, self.kept.n);
+            put_rows(
+                self.plane,
+                self.row * self.kept.n,
+                &self.samples,
+                self.kept.n,
+            );
             self.row += 1;
             if self.row < self.kept.blocks_high {
                 self.kept.put_ac(self.row, &mut self.values);

@@ -190,7 +190,10 @@ impl<'a> DcInterleaved<'a> {
         coded: Vec<Coded>,
     ) -> Self {
         Self {
-            parts: Part::all(scan, frame, kept).into_iter().zip(coded).collect(),
+            parts: Part::all(scan, frame, kept)
+                .into_iter()
+                .zip(coded)
+                .collect(),
             missing_bits: scan.missing_bits,
         }
     }
@@ -243,11 +246,7 @@ pub(super) struct DcRefine<'a> {
 
 impl<'a> DcRefine<'a> {
     /// `kept` has the coefficients of all components.
-    pub(super) fn new(
-        scan: &Scan,
-        frame: &Frame,
-        kept: Vec<Option<&'a mut Coefficients>>,
-    ) -> Self {
+    pub(super) fn new(scan: &Scan, frame: &Frame, kept: Vec<Option<&'a mut Coefficients>>) -> Self {
         Self {
             parts: Part::all(scan, frame, kept),
             missing_bits: scan.missing_bits,

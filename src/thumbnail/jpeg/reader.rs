@@ -4,10 +4,10 @@ use super::super::colour::MAX_PROFILE_BYTES;
 use super::super::kernels::{Dequantiser, row_of_blocks};
 use super::super::planes::{Colour, Plane, Planes};
 use super::super::{Error, Format, Limits, Orientation, Stop};
+use super::coefficients::Coefficients;
 use super::frame::{Frame, Scan, lines, lines_after_scan, malformed, scan_begins};
 use super::markers::{self, Found};
 use super::metadata::Metadata;
-use super::coefficients::Coefficients;
 use super::sequential::{Sequential, put_rows};
 use super::tables::{Quantisation, Tables};
 use super::zigzag::Places;
@@ -107,6 +107,25 @@ impl Reader {
             colour: self.metadata.colour(&frame.components),
             progressive: frame.progressive,
             peak_bytes: self.predicted_bytes(frame),
+        })
+    }
+
+    /// Reads the header alone, of which all must be there.
+    ///
+    /// # Errors
+    /// Those of [`advance`](Self::advance), and [`Error::Truncated`] without a scan.
+    pub(crate) fn header(&mut self, so_far: &[u8]) -> Result<State, Error> {
+        let mut end = 0;
+        while let Found::Segment(segment) = markers::next_segment(so_far, end) {
+            end = segment.end;
+            if segment.code == markers::SOS {
+                break;
+            }
+        }
+        self.advance(&so_far[..end])?;
+        self.state().ok_or(Error::Truncated {
+            format: Format::Jpeg,
+            missing: "the first scan",
         })
     }
 

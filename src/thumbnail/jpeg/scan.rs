@@ -1,14 +1,14 @@
 //! One scan, decoded by what its frame and header make of it.
 
 use super::super::{Error, Stop};
-use super::bits::Entropy;
-use super::frame::{Frame, Scan, ScanComponent, malformed};
 use super::ac::{AcKept, AcLast};
+use super::bits::Entropy;
 use super::coefficients::Coefficients;
 use super::dc::{DcAlone, DcInterleaved, DcRefine, Output};
+use super::frame::{Frame, Scan, ScanComponent, malformed};
 use super::huffman::{Coded, Huffman};
-use super::refine::AcRefine;
 use super::reader::{Held, Part, dequantiser, grey_plane};
+use super::refine::AcRefine;
 use super::sequential::{Decoding, Sequential};
 use super::tables::{Tables, defined};
 use super::walk::{Shape, walk};
@@ -177,7 +177,11 @@ impl Progressive<'_> {
             return walk(&mut units, entropy, shape, self.stop);
         }
         let coded = |c: &ScanComponent| self.coded(&self.tables.dc, c.dc);
-        let coded = scan.components.iter().map(coded).collect::<Result<_, _>>()?;
+        let coded = scan
+            .components
+            .iter()
+            .map(coded)
+            .collect::<Result<_, _>>()?;
         let mut units = DcInterleaved::new(scan, frame, kept, coded);
         walk(&mut units, entropy, shape, self.stop)
     }

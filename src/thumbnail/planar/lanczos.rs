@@ -1,0 +1,137 @@
+//! Lanczos weights (a = 3) for one axis, between any two lengths.
+
+use super::super::kernels::resample::{Taps, WEIGHT_BITS};
+
+/// One axis of a plane, before and after.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Axis {
+    /// How many samples there are.
+    source: usize,
+    /// How many of them the picture takes up; the rest of the last one lies outside.
+    source_span: f64,
+    /// How many samples the picture is to take up; so many are made, rounded up.
+    target_span: f64,
+    /// Whether the first sample to be made is at the picture's end.
+    mirrored: bool,
+}
+
+/// Half the width of the filter, in target samples (in source samples when enlarging).
+const RADIUS: usize = 3;
+
+/// Entries of [`TABLE`] for one sample's width. Interpolated, they are right to 2e-6.
+const STEPS: usize = 512;
+
+/// Bits behind the point of positions within the table.
+const STEP_BITS: u32 = 16;
+
+/// Bits behind the point of the table's entries.
+const TABLE_BITS: u32 = 20;
+
+/// The right half of the filter, and a 0 behind it. Made by the compiler from additions and
+/// multiplications alone, so that it is the same on every machine.
+static TABLE: [i32; RADIUS * STEPS + 2] = table();
+
+impl Axis {
+    /// From `source.0` samples, of which the picture takes up `source.1`, to `target_span` samples.
+    pub(super) fn new(source: (usize, f64), target_span: f64, mirrored: bool) -> Self {
+        Self {
+            source: source.0,
+            source_span: source.1,
+            target_span,
+            mirrored,
+        }
+    }
+
+    /// The weights of each target sample. They add up to 1 exactly, so that areas of one colour
+    /// keep it; where the filter would reach over an edge, it is cut there.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "lengths are below 2^24, positions within them, and weights below 2^15"
+    )]
+    pub(super) fn taps(self) -> Taps {
+        let scale = self.source_span / self.target_span;
+        // Wider where there are more samples to be weighed: then nothing aliases.
+        let width = scale.max(1.0);
+        let radius = width * RADIUS as f64;
+        let steps_per_sample = (STEPS << STEP_BITS) as f64 / width;
+        let step = steps_per_sample as i32;
+        let mut list: Vec<i32> = Vec::new();
+        Taps::new(self.target_span.ceil() as usize, |target, weights| {
+            let centre = (target as f64 + 0.5) * scale;
+            let centre = if self.mirrored {
+                self.source_span - centre
+            } else {
+                centre
+            };
+            let first = (centre - radius + 0.5).max(0.0) as u32;
+            let end = ((centre + radius + 0.5) as u32).min(self.source as u32);
+            list.clear();
+            let mut sum = 0;
+            let mut at = ((f64::from(first) + 0.5 - centre) * steps_per_sample) as i32;
+            list.extend((first..end).map(|_| {
+                let weight = lookup(at);
+                at += step;
+                sum += weight;
+                weight
+            }));
+            // Rounding the running total, not each weight, makes them add up.
+            let factor = (1_i64 << (WEIGHT_BITS + FACTOR_BITS)) / i64::from(sum.max(1));
+            let (mut total, mut rounded) = (1_i64 << (FACTOR_BITS - 1), 0);
+            let mut start = first;
+            let begin = weights.len();
+            for &weight in &list {
+                total += i64::from(weight) * factor;
+                let weight = (total >> FACTOR_BITS) as i32 - rounded;
+                rounded += weight;
+                if weights.len() == begin && weight == 0 {
+                    start += 1;
+                } else {
+                    weights.push(weight as i16);
+                }
+            }
+            start
+        })
+    }
+}
+
+/// Bits behind the point of the factor by which weights are made to add up to 1.
+const FACTOR_BITS: u32 = 26;
+
+/// The filter at a position, to either side of its centre, in steps of the table.
+fn lookup(position: i32) -> i32 {
+    let position = position.unsigned_abs();
+    let step = ((position >> STEP_BITS) as usize).min(TABLE.len() - 2);
+    let part = (position & ((1 << STEP_BITS) - 1)).cast_signed();
+    TABLE[step] + (((TABLE[step + 1] - TABLE[step]) * part) >> STEP_BITS)
+}
+
+const fn table() -> [i32; RADIUS * STEPS + 2] {
+    let mut table = [0; RADIUS * STEPS + 2];
+    let mut n = 0;
+    while n < RADIUS * STEPS {
+        table[n] = (lanczos(n as f64 / STEPS as f64) * (1 << TABLE_BITS) as f64) as i32;
+        n += 1;
+    }
+    table
+}
+
+/// sinc(x) sinc(x / 3), for 0 <= x < 3.
+const fn lanczos(x: f64) -> f64 {
+    sinc(x) * sinc(x / 3.0)
+}
+
+/// sin(pi x) / (pi x), for 0 <= x < 3, by its product with the terms of x.
+const fn sinc(x: f64) -> f64 {
+    // The Taylor series of sin(y) / y. At 3 pi its largest term is about 600, so of 53 bits more than
+    // 40 are left.
+    let y2 = x * x * (std::f64::consts::PI * std::f64::consts::PI);
+    let (mut sum, mut term, mut n) = (1.0, 1.0, 2.0);
+    while n < 60.0 {
+        term *= -y2 / (n * (n + 1.0));
+        sum += term;
+        n += 2.0;
+    }
+    sum
+}

@@ -1,0 +1,101 @@
+//! From a JPEG's planes to its thumbnails, without a way through RGB where none is needed.
+//!
+//! ```text
+//!            ┌─► gamut ─► Planar ─► fit (lanczos, resample) ─► encode ─► bytes     no profile, sRGB
+//!  Planes ──►┤                       └── luma w x h, chroma half of it
+//!            └─► raster: RGB of at most twice the largest thumbnail ─► colour      all others
+//! ```
+//!
+//! The eye sees colour at half the resolution of brightness, so JPEG stores it so, and so do the
+//! thumbnails: shrinking and storing brightness and colour differences as they are saves both
+//! conversions, and half of the samples.
+
+use super::planes::Plane;
+
+mod coarse;
+mod encode;
+mod lanczos;
+mod raster;
+mod resample;
+
+pub(super) use coarse::Coarse;
+
+/// A plane of 16-bit samples as [`super::kernels::resample`] makes them: a level l as
+/// `(l - 128) * 64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FinePlane {
+    width: usize,
+    height: usize,
+    /// `width * height` samples, row by row without gaps.
+    samples: Vec<i16>,
+}
+
+impl FinePlane {
+    fn row(&self, y: usize) -> &[i16] {
+        &self.samples[y * self.width..][..self.width]
+    }
+}
+
+/// A picture of one plane, grey, or of three, YCbCr.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Planar {
+    /// As decoded, 8 bits a sample, at whatever resolutions.
+    Coarse(Coarse),
+    /// At the resolution of a thumbnail, the colour differences at half of it, rounded up. Rounded
+    /// to 8 bits only when it is encoded, so a chain of thumbnails loses nothing on its way.
+    Fitted {
+        /// Width and height of the first plane in samples, which the picture fills.
+        size: (u32, u32),
+        /// In the order of the components.
+        planes: Vec<FinePlane>,
+    },
+}
+
+impl From<Coarse> for Planar {
+    fn from(coarse: Coarse) -> Self {
+        Self::Coarse(coarse)
+    }
+}
+
+impl Planar {
+    /// Width and height in pixels, upright.
+    pub(super) fn size(&self) -> (u32, u32) {
+        match self {
+            Self::Coarse(coarse) => coarse.size(),
+            Self::Fitted { size, .. } => *size,
+        }
+    }
+
+    /// The same picture at `size`.
+    pub(super) fn fit(&self, size: (u32, u32)) -> Self {
+        let planes = match self {
+            Self::Coarse(coarse) => coarse.fit(|component| span(size, component)),
+            Self::Fitted {
+                size: before,
+                planes,
+            } => {
+                let sources = planes.iter().enumerate().map(|(component, plane)| {
+                    let dimensions = (plane.width, plane.height);
+                    (&plane.samples[..], dimensions, span(*before, component))
+                });
+                resample::all(sources, (false, false), |component| span(size, component))
+            }
+        };
+        Self::Fitted { size, planes }
+    }
+
+    /// Writes JPEG; `None` if a side exceeds 65,535 pixels.
+    pub(super) fn encode(&self, quality: u8) -> Option<Vec<u8>> {
+        match self {
+            Self::Coarse(coarse) => self.fit(coarse.size()).encode(quality),
+            Self::Fitted { planes, .. } => encode::jpeg(planes, quality),
+        }
+    }
+}
+
+/// How many samples wide and high a component of a thumbnail is at 4:2:0; the plane has these
+/// rounded up.
+fn span((width, height): (u32, u32), component: usize) -> (f64, f64) {
+    let share = if component == 0 { 1.0 } else { 0.5 };
+    (f64::from(width) * share, f64::from(height) * share)
+}

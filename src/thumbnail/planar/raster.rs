@@ -1,0 +1,92 @@
+//! Planes to RGB, for what has to be converted: other profiles than sRGB, and inks.
+
+use super::super::kernels::resample::FRACTION_BITS;
+use super::super::planes::Colour;
+use super::super::raster::{Channels, Raster};
+use super::{Coarse, FinePlane};
+
+impl Coarse {
+    /// The picture at `size` as grey or RGB.
+    ///
+    /// Inks are multiplied: what of the paper's white passes cyan, then passes black, and so on.
+    /// That is what most programs show where there is no profile of a press.
+    pub(in super::super) fn raster(&self, colour: Colour, size: (u32, u32)) -> Raster {
+        let planes = self.fit(|_| (f64::from(size.0), f64::from(size.1)));
+        let channels = match colour {
+            Colour::Grey => Channels::Grey,
+            _ => Channels::Rgb,
+        };
+        let mut samples = Vec::with_capacity(planes[0].samples.len() * channels.count());
+        match (colour, &planes[..]) {
+            (Colour::YCbCr, [y, cb, cr, ..]) => {
+                for ((&y, &cb), &cr) in y.samples.iter().zip(&cb.samples).zip(&cr.samples) {
+                    samples.extend(rgb([y, cb, cr]));
+                }
+            }
+            (Colour::Rgb, [r, g, b, ..]) => {
+                for ((&r, &g), &b) in r.samples.iter().zip(&g.samples).zip(&b.samples) {
+                    samples.extend([r, g, b].map(level));
+                }
+            }
+            (Colour::Cmyk { inverted } | Colour::Ycck { inverted }, [c, m, y, k]) => {
+                let as_ycc = matches!(colour, Colour::Ycck { .. });
+                for (n, &k) in k.samples.iter().enumerate() {
+                    let three = [c, m, y].map(|plane: &FinePlane| plane.samples[n]);
+                    // YCCK holds, as colours, what the inks leave; inks are the rest.
+                    let inks = if as_ycc {
+                        rgb(three).map(|v| 255 - v)
+                    } else {
+                        three.map(level)
+                    };
+                    let passes = |v: u8| u32::from(if inverted { v } else { 255 - v });
+                    let black = passes(level(k));
+                    samples.extend(inks.map(|ink| multiplied(passes(ink), black)));
+                }
+            }
+            _ => samples.extend(planes[0].samples.iter().map(|&v| level(v))),
+        }
+        Raster {
+            width: size.0,
+            height: size.1,
+            channels,
+            samples,
+        }
+    }
+}
+
+/// A sample as a level of 8 bits.
+fn level(fine: i16) -> u8 {
+    clamped(
+        (i32::from(fine) + (128 << FRACTION_BITS) + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS,
+    )
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is clamped"
+)]
+fn clamped(level: i32) -> u8 {
+    level.clamp(0, 255) as u8
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "255 x 255 / 255 is 255")]
+fn multiplied(a: u32, b: u32) -> u8 {
+    ((a * b + 127) / 255) as u8
+}
+
+/// RGB of full-range YCbCr by BT.601 (JFIF 1.02).
+fn rgb(ycc: [i16; 3]) -> [u8; 3] {
+    /// Bits behind the point of the factors.
+    const BITS: u32 = 14;
+    let [y, cb, cr] = ycc.map(i32::from);
+    let shift = BITS + FRACTION_BITS;
+    let y = (y << BITS) + (128 << shift) + (1 << (shift - 1));
+    // 1.402, 0.344136, 0.714136 and 1.772.
+    [
+        y + 22_970 * cr,
+        y - 5_638 * cb - 11_700 * cr,
+        y + 29_032 * cb,
+    ]
+    .map(|sum| clamped(sum >> shift))
+}
