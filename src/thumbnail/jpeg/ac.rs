@@ -49,7 +49,8 @@ impl Units for AcKept<'_> {
         if history.is_empty() {
             self.band.run(entropy, columns, values)
         } else {
-            self.band.run_with_history(entropy, columns, values, history)
+            self.band
+                .run_with_history(entropy, columns, values, history)
         }
     }
 }

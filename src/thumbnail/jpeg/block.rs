@@ -2,7 +2,7 @@
 
 use super::bits::{Bits, Window};
 use super::huffman::{Coded, Damaged, Huffman};
-use super::lookup::{EOB, NOTHING, Run, Runs, Skips, Starts};
+use super::lookup::{EOB, Run, Runs, Skips, Starts};
 use super::zigzag::{NOWHERE, Places};
 
 /// The tables for the blocks of one component.
@@ -134,7 +134,6 @@ impl BlockTables {
                     // Symbols of the next block were taken for some of this one, or there was none
                     // short enough.
                     (*bits, k) = before;
-                    debug_assert!(NOTHING > EOB + 64, "it is none of the ends");
                     *bits = self.singly(*bits, window, &mut [], k)?;
                     return Ok(());
                 }

@@ -140,7 +140,7 @@ impl Runs {
     }
 }
 
-/// Bits by which [`Skips`] looks up. Sixteen kilobytes: more would not stay in the first cache.
+/// Bits by which [`Skips`] looks up. Eight kilobytes: more would not stay in the first cache.
 const SKIP_BITS: u32 = 13;
 
 /// By the next bits: how far as many whole AC symbols as they hold lead through a block, and how
@@ -150,12 +150,13 @@ pub(super) struct Skips {
     entries: Box<[u16; 1 << SKIP_BITS]>,
 }
 
-/// What an EOB adds to the place in the zigzag sequence. A block whose end is told apart from an EOB
-/// by it has been left at 64, or past it by symbols of the next block.
+/// What an EOB adds to the place in the zigzag sequence: more than any number of other symbols, of
+/// which one lookup finds at most a block's worth. So a place of 64 is a block's end without EOB, and
+/// one between is past it, by symbols of the next block.
 pub(super) const EOB: usize = 128;
 
-/// What is added instead if the lookup finds no whole symbol.
-pub(super) const NOTHING: usize = 256;
+/// What is added instead if the lookup finds no whole symbol: more than any end of a block.
+const NOTHING: usize = 256;
 
 impl Skips {
     /// Lookups between two refills.
@@ -191,16 +192,18 @@ fn way(huffman: &Huffman, next: u64, count: u32) -> (usize, u32) {
         if length == 0 || taken + more > count {
             return (way, taken);
         }
-        taken += more;
         match (symbol >> 4, symbol & 15) {
-            (0..15, 0) => return (way + EOB, taken),
+            (0..15, 0) => return (way + EOB, taken + more),
+            // Past the block's end: not meant to be read like this.
+            (run, _) if way + usize::from(run) >= 63 => return (way, taken),
             (run, _) => way += usize::from(run) + 1,
         }
+        taken += more;
     }
 }
 
 /// Bits by which [`Starts`] looks up.
-const START_BITS: u32 = 12;
+const START_BITS: u32 = 11;
 
 /// By the next bits: the DC difference that a block of a sequential scan begins with, and what of
 /// the rest of the block need not be looked at.
@@ -218,9 +221,9 @@ impl Starts {
             let Some((first, length)) = dc.peek(known) else {
                 return 0;
             };
-            let next = u64::from(at) << (64 - START_BITS + length);
+            let next = u64::from(at) << (64 - START_BITS) << length;
             let (mut on, mut more) = way(ac, next, START_BITS - length);
-            if keeps_ac && (on, ac.symbol(next).1) != (EOB, more) || on % EOB > 62 {
+            if keeps_ac && (on, ac.symbol(next).1) != (EOB, more) {
                 (on, more) = (0, 0);
             }
             u32::from(first.value as u16) << 16 | (on as u32 + 1) << 8 | (length + more)

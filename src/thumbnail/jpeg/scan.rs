@@ -1,8 +1,11 @@
 //! One scan, decoded by what its frame and header make of it.
 
+use std::rc::Rc;
+
 use super::super::{Error, Stop};
 use super::ac::{AcKept, AcLast};
 use super::bits::Entropy;
+use super::block::BlockTables;
 use super::coefficients::Coefficients;
 use super::dc::{DcAlone, DcInterleaved, DcRefine, Output};
 use super::frame::{Frame, Scan, ScanComponent, malformed};
@@ -87,10 +90,11 @@ fn pixels(scan: &Scan, frame: &Frame, rows: usize) -> u32 {
 fn decodings<'a>(
     scan: &Scan,
     frame: &Frame,
-    tables: &'a Tables,
+    tables: &Tables,
     parts: &'a mut [Part],
 ) -> Result<Vec<Decoding<'a>>, Error> {
     let mut parts: Vec<_> = parts.iter_mut().map(Some).collect();
+    let mut made: Vec<((usize, usize, usize), Rc<BlockTables>)> = Vec::new();
     let decoding = |c: &ScanComponent| {
         let Part {
             n,
@@ -104,12 +108,23 @@ fn decodings<'a>(
         let Held::Samples(plane) = held else {
             return Err(malformed("component in scans of two kinds"));
         };
+        let wanted = (*n, c.dc, c.ac);
+        let same = made.iter().find(|(made, _)| *made == wanted);
+        let block_tables = match same {
+            Some((_, tables)) => Rc::clone(tables),
+            None => {
+                let dc = defined(&tables.dc, c.dc)?;
+                let ac = defined(&tables.ac, c.ac)?;
+                let new = Rc::new(BlockTables::new(*n, dc, ac));
+                made.push((wanted, Rc::clone(&new)));
+                new
+            }
+        };
         Ok(Decoding {
             plane,
             n: *n,
             dequantiser: dequantiser(*n, quantisation.as_ref(), 0),
-            dc: defined(&tables.dc, c.dc)?,
-            ac: defined(&tables.ac, c.ac)?,
+            tables: block_tables,
         })
     };
     scan.components.iter().map(decoding).collect()

@@ -2,13 +2,14 @@
 //! MCUs becomes samples at once and nothing else is held.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::super::kernels::{Dequantiser, row_of_blocks};
 use super::super::planes::Plane;
 use super::bits::{Bits, Entropy, Window};
-use super::frame::{Component, Frame, Scan};
 use super::block::BlockTables;
-use super::huffman::{Damaged, Huffman};
+use super::frame::{Component, Frame, Scan};
+use super::huffman::Damaged;
 use super::walk::Units;
 
 /// Of one component: its tables, and the row of MCUs that is being decoded.
@@ -20,7 +21,7 @@ struct Part<'a> {
     v: usize,
     /// Blocks in a row of MCUs, padding included.
     blocks_wide: usize,
-    tables: BlockTables,
+    tables: Rc<BlockTables>,
     dequantiser: Dequantiser,
     prediction: i16,
     /// n * n for each block of the row of MCUs, one row of blocks after the other.
@@ -33,8 +34,9 @@ pub(super) struct Decoding<'a> {
     pub(super) plane: &'a mut Plane,
     pub(super) n: usize,
     pub(super) dequantiser: Dequantiser,
-    pub(super) dc: &'a Huffman,
-    pub(super) ac: &'a Huffman,
+    /// Shared by the components that have the same, as Cb and Cr do: the fewer tables, the more of
+    /// them stay in the first cache.
+    pub(super) tables: Rc<BlockTables>,
 }
 
 /// A sequential scan.
@@ -64,7 +66,7 @@ impl<'a> Sequential<'a> {
                 h,
                 v,
                 blocks_wide,
-                tables: BlockTables::new(decoding.n, decoding.dc, decoding.ac),
+                tables: decoding.tables,
                 dequantiser: decoding.dequantiser,
                 prediction: 0,
                 coefficients: vec![0; count * v],
