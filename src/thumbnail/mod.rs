@@ -47,6 +47,8 @@ pub use error::Error;
 pub use format::Format;
 pub use geometry::fit_size;
 pub use inspect::{Info, inspect};
+#[cfg(fuzzing)]
+pub(crate) use jpeg::invariants::hold;
 pub use limits::Limits;
 pub use orient::Orientation;
 pub use picture::{Damage, Picture};

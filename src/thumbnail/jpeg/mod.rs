@@ -19,6 +19,8 @@ mod coefficients;
 mod dc;
 mod frame;
 mod huffman;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod invariants;
 mod lookup;
 mod markers;
 mod metadata;
@@ -31,7 +33,12 @@ mod walk;
 mod zigzag;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss, clippy::float_cmp)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    clippy::float_cmp
+)]
 mod tests;
 
 pub(crate) use markers::reach_the_end;
