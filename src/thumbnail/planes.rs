@@ -81,6 +81,10 @@ pub(crate) enum Colour {
 
 /// A JPEG as its reader leaves it.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`planes` is what the others describe"
+)]
 pub(crate) struct Planes {
     /// Width of the original in pixels, as stored.
     pub(crate) width: u32,

@@ -145,14 +145,14 @@ struct Band<'a> {
 
 impl<'a> Band<'a> {
     fn new(scan: &'a Scan, n: usize, coded: Coded) -> Self {
+        /// In shorter bands the last coefficient comes often.
+        const LONG: usize = 10;
         let mut places = [0; 128];
         for (place, &index) in places.iter_mut().zip(&Places::of(n).index) {
             if index != NOWHERE {
                 *place = index;
             }
         }
-        /// In shorter bands the last coefficient comes often.
-        const LONG: usize = 10;
         let and_eob = scan.last - scan.first >= LONG;
         Self {
             and_eob,

@@ -1,5 +1,7 @@
 //! The bits of an entropy-coded segment (T.81, B.1.1.5), without its stuffed bytes.
 
+use super::markers::{has_ff, next_marker};
+
 /// Bytes that are held without stuffing at one time. They and the tables fit into the first cache.
 const WINDOW_BYTES: usize = 1 << 14;
 
@@ -37,7 +39,7 @@ impl Bits {
     pub(super) fn refill(&mut self, window: &Window) {
         self.next |= window.eight_bytes(self.at as usize) >> self.count;
         self.at += (63 - self.count) / 8;
-        self.count |= 56;
+        self.count |= 0b11_1000;
     }
 
     /// The coming bits, from the top.
@@ -82,6 +84,7 @@ pub(super) struct Entropy<'a> {
 }
 
 impl<'a> Entropy<'a> {
+    #[expect(clippy::large_stack_arrays, reason = "it goes to the heap at once")]
     pub(super) fn new(source: &'a [u8]) -> Self {
         let mut this = Self {
             source,
@@ -160,7 +163,7 @@ impl<'a> Entropy<'a> {
             .zip(free.chunks_exact_mut(AT_ONCE))
         {
             to.copy_from_slice(from);
-            if from.iter().fold(false, |any, &byte| any | (byte == 0xff)) {
+            if has_ff(from) {
                 break;
             }
             copied += AT_ONCE;
@@ -176,13 +179,13 @@ impl<'a> Entropy<'a> {
         self.read += copied;
     }
 
-    /// Goes to the segment after the next restart marker, which should be RSTn with n = `expected`
+    /// Goes to the segment after the next restart marker, which should be the one with the number `expected`
     /// (T.81, E.2.4). Says how many restart intervals are lost in between; `None` if the scan ends.
     pub(super) fn restart(&mut self, expected: u8) -> Option<u32> {
         /// A marker that is further ahead than this is taken for one that was passed already.
         const FARTHEST: u8 = 3;
         loop {
-            let (at, code) = super::markers::next_marker(self.source, self.read)?;
+            let (at, code) = next_marker(self.source, self.read)?;
             self.read = at;
             if !(0xd0..=0xd7).contains(&code) {
                 return None;

@@ -128,7 +128,7 @@ impl BlockTables {
                 let before = (*bits, k);
                 k += short_cuts.skips.take(bits);
                 if k >= 64 {
-                    if k == 64 || (k >= EOB && k < EOB + 64) {
+                    if k == 64 || (EOB..EOB + 64).contains(&k) {
                         return Ok(());
                     }
                     // Symbols of the next block were taken for some of this one, or there was none

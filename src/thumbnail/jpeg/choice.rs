@@ -32,11 +32,8 @@ fn largest_unrefined_step(effort: Effort) -> u32 {
 }
 
 /// From which n on the refinements of AC coefficients are read too.
-fn least_refined_n(effort: Effort) -> usize {
-    match effort {
-        Effort::Default => 8,
-        Effort::Fast => 8,
-    }
+fn least_refined_n(_effort: Effort) -> usize {
+    MAX_N
 }
 
 /// How many coefficients each way are kept of each component.

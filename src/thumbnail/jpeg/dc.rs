@@ -18,7 +18,7 @@ pub(super) enum Output<'a> {
     /// They are all that is wanted, one sample each.
     Samples {
         plane: &'a mut Plane,
-        dequantiser: Dequantiser,
+        dequantiser: Box<Dequantiser>,
         /// A row of coefficients.
         row: Vec<i16>,
     },

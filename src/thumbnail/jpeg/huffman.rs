@@ -100,7 +100,7 @@ pub(super) struct Coded {
 pub(super) struct RunValue {
     /// Zeros before the value; of a DC symbol always 0.
     pub(super) run: u32,
-    /// Number of additional bits: 0 marks EOB, EOBn and ZRL.
+    /// Number of additional bits: 0 marks EOB, EOB runs and ZRL.
     pub(super) size: u32,
     /// The value; 0 if size is.
     pub(super) value: i32,

@@ -27,13 +27,23 @@ pub(super) fn starts_frame(code: u8) -> bool {
     matches!(code, SOF0..=0xcf) && !matches!(code, DHT | 0xc8 | 0xcc)
 }
 
+/// Whether there is a 0xff. Looks at all bytes, side by side, which is faster than one by one up to
+/// the first.
+#[inline(always)]
+pub(super) fn has_ff(bytes: &[u8]) -> bool {
+    bytes
+        .iter()
+        .fold(0, |any, &byte| any | u8::from(byte == 0xff))
+        != 0
+}
+
 /// Where the next 0xff is, from `from` on.
 pub(super) fn next_ff(bytes: &[u8], from: usize) -> Option<usize> {
     const AT_ONCE: usize = 64;
     let rest = bytes.get(from..)?;
     let clean = rest
         .chunks_exact(AT_ONCE)
-        .take_while(|chunk| !chunk.iter().fold(false, |any, &byte| any | (byte == 0xff)))
+        .take_while(|chunk| !has_ff(chunk))
         .count()
         * AT_ONCE;
     let at = rest[clean..].iter().position(|&byte| byte == 0xff)?;
@@ -113,17 +123,33 @@ pub(super) fn next_segment(bytes: &[u8], from: usize) -> Found<'_> {
     }
 }
 
-/// Whether the end-of-image marker comes. Every cut before it is seen: thumbnails embedded in
-/// segments have end markers of their own, but segments are passed over as a whole.
-///
-/// That a scan is shorter than the frame demands, and yet an end marker follows, is not seen.
-pub(crate) fn reach_the_end(bytes: &[u8]) -> bool {
-    let mut at = 0;
-    while let Found::Segment(segment) = next_segment(bytes, at) {
-        if segment.code == EOI {
-            return true;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_ends_at_a_marker_that_is_no_restart() {
+        let data = b"ab\xff\0c\xff\xd3d\xff\xff\xc4";
+        assert_eq!(end_of_scan(data, 0), Ok(9));
+        // However it is cut, searching on from where the cut was finds it.
+        for cut in 0..11 {
+            let searched = end_of_scan(&data[..cut], 0).unwrap_err();
+            assert_eq!(end_of_scan(data, searched), Ok(9), "{cut}");
         }
-        at = segment.end;
     }
-    false
+
+    #[test]
+    fn segments_are_found_behind_garbage_and_fill_bytes() {
+        let bytes = b"?\xff\xff\xfe\0\x05abc\xff\xd9";
+        let Found::Segment(comment) = next_segment(bytes, 0) else {
+            panic!("no segment");
+        };
+        assert_eq!(
+            (comment.code, comment.body, comment.end),
+            (0xfe, &b"abc"[..], 9)
+        );
+        assert_eq!(next_segment(&bytes[..8], 0), Found::Cut);
+        assert_eq!(next_segment(b"\xff\xfe\0\x01", 0), Found::Impossible);
+    }
 }

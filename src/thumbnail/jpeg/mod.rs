@@ -11,6 +11,18 @@
 //! shrunk to n x n samples. A sequential file must be parsed to its end for that. Of a progressive
 //! one, whose first scans bring the low coefficients of all blocks, the rest is not even looked at.
 
+#![allow(
+    clippy::inline_always,
+    reason = "the state of the bits stays in registers only where all that touches it is inlined"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "fields are cut out of table entries, coefficients wrap around at 16 bits whatever a \
+              damaged file says, and sides are below 65,536"
+)]
+
 mod ac;
 mod bits;
 mod block;
@@ -41,7 +53,6 @@ mod zigzag;
 )]
 mod tests;
 
-pub(crate) use markers::reach_the_end;
 pub(crate) use reader::{Reader, State};
 
 use super::planes::Effort;

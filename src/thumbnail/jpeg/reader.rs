@@ -32,6 +32,17 @@ pub(crate) struct Reader {
     intact_rows: u32,
 }
 
+/// How far to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Up to the first scan.
+    Scan,
+    /// As long as scans are there whole.
+    CutShort,
+    /// To the end, a scan without its end included.
+    End,
+}
+
 /// What has been read of one component.
 pub(super) struct Part {
     /// Coefficients kept of each block, each way; also samples made of it.
@@ -71,7 +82,7 @@ pub(crate) struct State {
     pub(crate) colour: Colour,
     /// Whether a prefix may be enough. Sequential files are read whole.
     pub(crate) progressive: bool,
-    /// The most bytes that the reader holds at one time, the planes included, the file not.
+    /// The most bytes that the reader holds at one time, planes and profile included, the file not.
     pub(crate) peak_bytes: u64,
 }
 
@@ -94,7 +105,7 @@ impl Reader {
         }
     }
 
-    /// What is known from the header; `None` if `advance` has not seen the first scan's header.
+    /// What is known from the header; `None` before the first scan's own header was seen.
     pub(crate) fn state(&self) -> Option<State> {
         let frame = self.frame.as_ref()?;
         if self.parts.is_empty() {
@@ -134,6 +145,16 @@ impl Reader {
         self.at
     }
 
+    /// Reads up to the first scan: what there is to know before any pixel. `None` if the bytes end
+    /// before.
+    ///
+    /// # Errors
+    /// Those of [`advance`](Self::advance).
+    pub(crate) fn header(&mut self, so_far: &[u8]) -> Result<Option<State>, Error> {
+        self.go_on(so_far, Until::Scan)?;
+        Ok(self.state())
+    }
+
     /// Goes on as far as `so_far`, the file's bytes from its start, allows. To be called again with
     /// a longer prefix after [`Progress::NeedMore`]; nothing is decoded twice.
     ///
@@ -141,7 +162,7 @@ impl Reader {
     /// [`Error::Unsupported`], [`Error::TooLarge`] and [`Error::Malformed`], as soon as the segments
     /// show it; [`Error::Stopped`]. After an error the reader is of no more use.
     pub(crate) fn advance(&mut self, so_far: &[u8]) -> Result<Progress, Error> {
-        self.go_on(so_far, false)
+        self.go_on(so_far, Until::CutShort)
     }
 
     /// The planes of what was read. `whole_or_cut` is all there is of the file, or what was
@@ -151,7 +172,7 @@ impl Reader {
     /// # Errors
     /// Those of [`advance`](Self::advance), and [`Error::Truncated`] if no scan has begun.
     pub(crate) fn finish(mut self, whole_or_cut: &[u8]) -> Result<Planes, Error> {
-        let cut = self.go_on(whole_or_cut, true)? == Progress::NeedMore;
+        let cut = self.go_on(whole_or_cut, Until::End)? == Progress::NeedMore;
         let missing_scan = Error::Truncated {
             format: Format::Jpeg,
             missing: "the first scan",
@@ -190,7 +211,7 @@ impl Reader {
         })
     }
 
-    fn go_on(&mut self, bytes: &[u8], is_all: bool) -> Result<Progress, Error> {
+    fn go_on(&mut self, bytes: &[u8], until: Until) -> Result<Progress, Error> {
         while !self.enough {
             if self.stop.is_stopped() {
                 return Err(Error::Stopped);
@@ -207,7 +228,7 @@ impl Reader {
                 markers::EOI => self.enough = self.frame.is_some(),
                 markers::DNL => self.check_lines(lines(segment.body)?)?,
                 markers::SOS => {
-                    let Some(end) = self.scan(bytes, segment.end, segment.body, is_all)? else {
+                    let Some(end) = self.scan(bytes, segment.end, segment.body, until)? else {
                         return Ok(Progress::NeedMore);
                     };
                     self.at = end;
@@ -244,7 +265,7 @@ impl Reader {
         bytes: &[u8],
         begin: usize,
         header: &[u8],
-        is_all: bool,
+        until: Until,
     ) -> Result<Option<usize>, Error> {
         let frame = scan_begins(self.frame.as_ref())?;
         let end = match markers::end_of_scan(bytes, self.searched.max(begin)) {
@@ -267,7 +288,7 @@ impl Reader {
         self.prepare()?;
         let frame = scan_begins(self.frame.as_ref())?;
         let scan = Scan::read(header, frame)?;
-        if end.is_none() && !is_all {
+        if until == Until::Scan || (until == Until::CutShort && end.is_none()) {
             return Ok(None);
         }
         self.scans += 1;

@@ -110,15 +110,14 @@ fn decodings<'a>(
         };
         let wanted = (*n, c.dc, c.ac);
         let same = made.iter().find(|(made, _)| *made == wanted);
-        let block_tables = match same {
-            Some((_, tables)) => Rc::clone(tables),
-            None => {
-                let dc = defined(&tables.dc, c.dc)?;
-                let ac = defined(&tables.ac, c.ac)?;
-                let new = Rc::new(BlockTables::new(*n, dc, ac));
-                made.push((wanted, Rc::clone(&new)));
-                new
-            }
+        let block_tables = if let Some((_, same)) = same {
+            Rc::clone(same)
+        } else {
+            let dc = defined(&tables.dc, c.dc)?;
+            let ac = defined(&tables.ac, c.ac)?;
+            let new = Rc::new(BlockTables::new(*n, dc, ac));
+            made.push((wanted, Rc::clone(&new)));
+            new
         };
         Ok(Decoding {
             plane,
@@ -128,6 +127,10 @@ fn decodings<'a>(
         })
     };
     scan.components.iter().map(decoding).collect()
+}
+
+fn coded(tables: &[Option<Box<Huffman>>; 4], number: usize) -> Result<Coded, Error> {
+    Ok(Coded::new(defined(tables, number)?))
 }
 
 /// What a scan of a progressive picture is decoded with.
@@ -157,13 +160,9 @@ impl Progressive<'_> {
         }
     }
 
-    fn coded(&self, tables: &[Option<Box<Huffman>>; 4], number: usize) -> Result<Coded, Error> {
-        Ok(Coded::new(defined(tables, number)?))
-    }
-
     fn dc_alone(&self, part: &mut Part, entropy: &mut Entropy<'_>) -> Result<usize, Error> {
         let c = self.scan.components[0];
-        let coded = self.coded(&self.tables.dc, c.dc)?;
+        let coded = coded(&self.tables.dc, c.dc)?;
         let n = part.n;
         if n == 1 && part.is_enough_after(self.scan) {
             part.held = Held::Samples(grey_plane(self.frame, c.index, n));
@@ -171,7 +170,11 @@ impl Progressive<'_> {
         let output = match &mut part.held {
             Held::Samples(plane) => Output::Samples {
                 row: vec![0; plane.width],
-                dequantiser: dequantiser(n, part.quantisation.as_ref(), self.scan.missing_bits),
+                dequantiser: Box::new(dequantiser(
+                    n,
+                    part.quantisation.as_ref(),
+                    self.scan.missing_bits,
+                )),
                 plane,
             },
             Held::Coefficients(kept) => Output::Kept(kept),
@@ -191,7 +194,7 @@ impl Progressive<'_> {
             let mut units = DcRefine::new(scan, frame, kept);
             return walk(&mut units, entropy, shape, self.stop);
         }
-        let coded = |c: &ScanComponent| self.coded(&self.tables.dc, c.dc);
+        let coded = |c: &ScanComponent| coded(&self.tables.dc, c.dc);
         let coded = scan
             .components
             .iter()
@@ -206,7 +209,7 @@ impl Progressive<'_> {
             scan, shape, stop, ..
         } = *self;
         let c = scan.components[0];
-        let coded = self.coded(&self.tables.ac, c.ac)?;
+        let coded = coded(&self.tables.ac, c.ac)?;
         let is_last = part.is_enough_after(scan);
         let with_history = part.progress.refines_ac();
         let kept = part.held.coefficients();

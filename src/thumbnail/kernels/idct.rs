@@ -4,6 +4,16 @@
 //! gives. With orthonormal transforms its scale is n/8. For n = 8 it is the integer transform of
 //! Loeffler, Ligtenberg and Moschytz as every libjpeg has it, to the bit.
 
+#![allow(
+    clippy::inline_always,
+    reason = "a body becomes AVX2 code only inside of a function that is compiled for it"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "samples are kept within 0 to 255 before"
+)]
+
 use std::num::Wrapping;
 
 /// What turns the kept coefficients of a component into samples.
@@ -79,13 +89,7 @@ fn row(dequantiser: &Dequantiser, coefficients: &[i16], samples: &mut [u8]) {
 /// Adds the level shift (T.81, A.3.1) and keeps within 0 to 255.
 #[inline(always)]
 fn level(centred: i32) -> u8 {
-    #[expect(
-        clippy::cast_sign_loss,
-        clippy::cast_possible_truncation,
-        reason = "0..=255"
-    )]
-    let sample = (centred.wrapping_add(128)).clamp(0, 255) as u8;
-    sample
+    centred.wrapping_add(128).clamp(0, 255) as u8
 }
 
 #[inline(always)]
@@ -223,20 +227,16 @@ fn row_4(d: &Dequantiser, coefficients: &[i16], samples: &mut [u8]) {
     let bias = Wrapping(d.dc_bias << 2);
     let width = samples.len() / 4;
     for (block, c) in coefficients.as_chunks::<16>().0.iter().enumerate() {
-        let mut f = [[Wrapping(0); 4]; 4];
-        for (i, &c) in c.iter().enumerate() {
-            f[i / 4][i % 4] = Wrapping(i32::from(c)) * q[i];
-        }
+        let f: [_; 16] = std::array::from_fn(|i| Wrapping(i32::from(c[i])) * q[i]);
         // Down the columns; three bits of the fraction are kept.
-        for x in 0..4 {
-            let column = four_points([f[0][x], f[1][x], f[2][x], f[3][x]]);
-            for y in 0..4 {
-                f[y][x] = (column[y] + Wrapping(1 << 9)) >> 10;
-            }
-        }
-        for (y, line) in f.iter_mut().enumerate() {
+        let columns: [_; 4] = std::array::from_fn(|x| {
+            four_points([f[x], f[4 + x], f[8 + x], f[12 + x]])
+                .map(|value| (value + Wrapping(1 << 9)) >> 10)
+        });
+        for y in 0..4 {
+            let mut line = columns.map(|column| column[y]);
             line[0] += bias;
-            let values = four_points(*line);
+            let values = four_points(line);
             let at = y * width + block * 4;
             for (sample, value) in samples[at..at + 4].iter_mut().zip(values) {
                 *sample = level(((value + Wrapping(1 << 18)) >> 19).0);
@@ -248,12 +248,9 @@ fn row_4(d: &Dequantiser, coefficients: &[i16], samples: &mut [u8]) {
 /// The eight-point transform times sqrt(8), as 13-bit fractions.
 #[inline(always)]
 fn eight_points(x: [Wrapping<i32>; 8]) -> [Wrapping<i32>; 8] {
-    const fn fraction(value: i32) -> Wrapping<i32> {
-        Wrapping(value)
-    }
-    let z1 = (x[2] + x[6]) * fraction(4_433);
-    let even2 = z1 - x[6] * fraction(15_137);
-    let even3 = z1 + x[2] * fraction(6_270);
+    let z1 = (x[2] + x[6]) * Wrapping(4_433);
+    let even2 = z1 - x[6] * Wrapping(15_137);
+    let even3 = z1 + x[2] * Wrapping(6_270);
     let (sum, difference) = ((x[0] + x[4]) << 13, (x[0] - x[4]) << 13);
     let even = [
         sum + even3,
@@ -262,17 +259,16 @@ fn eight_points(x: [Wrapping<i32>; 8]) -> [Wrapping<i32>; 8] {
         sum - even3,
     ];
 
-    let (a, b, c, d) = (x[7], x[5], x[3], x[1]);
-    let z5 = (a + c + b + d) * fraction(9_633);
-    let z1 = -(a + d) * fraction(7_373);
-    let z2 = -(b + c) * fraction(20_995);
-    let z3 = -(a + c) * fraction(16_069) + z5;
-    let z4 = -(b + d) * fraction(3_196) + z5;
+    let z5 = (x[7] + x[3] + x[5] + x[1]) * Wrapping(9_633);
+    let z1 = -(x[7] + x[1]) * Wrapping(7_373);
+    let z2 = -(x[5] + x[3]) * Wrapping(20_995);
+    let z3 = -(x[7] + x[3]) * Wrapping(16_069) + z5;
+    let z4 = -(x[5] + x[1]) * Wrapping(3_196) + z5;
     let odd = [
-        d * fraction(12_299) + z1 + z4,
-        c * fraction(25_172) + z2 + z3,
-        b * fraction(16_819) + z2 + z4,
-        a * fraction(2_446) + z1 + z3,
+        x[1] * Wrapping(12_299) + z1 + z4,
+        x[3] * Wrapping(25_172) + z2 + z3,
+        x[5] * Wrapping(16_819) + z2 + z4,
+        x[7] * Wrapping(2_446) + z1 + z3,
     ];
     std::array::from_fn(|i| {
         if i < 4 {
@@ -308,109 +304,11 @@ fn row_8(d: &Dequantiser, coefficients: &[i16], samples: &mut [u8]) {
             }
         }
         for y in 0..8 {
-            let at = y * width + block * 8;
-            for (x, sample) in samples[at..at + 8].iter_mut().enumerate() {
-                *sample = level(turned[x][y]);
-            }
+            let line = turned.map(|column| level(column[y]));
+            samples[y * width + block * 8..][..8].copy_from_slice(&line);
         }
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-
-    /// Values that repeat from run to run.
-    fn pseudorandom(mut state: u32) -> impl FnMut() -> u32 {
-        move || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            state >> 8
-        }
-    }
-
-    #[test]
-    #[cfg(target_arch = "x86_64")]
-    fn avx2_gives_the_same_bytes() {
-        if !is_x86_feature_detected!("avx2") {
-            return;
-        }
-        let mut random = pseudorandom(1);
-        for round in 0..200 {
-            for n in [1, 2, 4, 8] {
-                let blocks = 1 + round % 23;
-                let hostile = round % 4 == 0;
-                let divisors: Vec<u16> = (0..n * n)
-                    .map(|_| {
-                        if hostile {
-                            random() as u16
-                        } else {
-                            1 + random() as u16 % 99
-                        }
-                    })
-                    .collect();
-                let coefficients: Vec<i16> = (0..blocks * n * n)
-                    .map(|_| random() as i16 >> if hostile { 0 } else { 9 })
-                    .collect();
-                let dequantiser = Dequantiser::new(n, &divisors, round as u32 % 3);
-                let mut portable = vec![0; coefficients.len()];
-                row_portable(&dequantiser, &coefficients, &mut portable);
-                let mut wide = vec![0; coefficients.len()];
-                // SAFETY: asked for above.
-                unsafe { row_avx2(&dequantiser, &coefficients, &mut wide) };
-                assert_eq!(portable, wide, "n = {n}, {blocks} blocks");
-            }
-        }
-    }
-
-    /// The n-point transform in doubles, straight from its definition.
-    fn exact(n: usize, coefficients: &[f64]) -> Vec<f64> {
-        let basis = |k: usize, x: usize| {
-            let scale = if k == 0 { 1.0 } else { 2.0 } / n as f64;
-            let angle = (2 * x + 1) as f64 * k as f64 * std::f64::consts::PI / (2 * n) as f64;
-            scale.sqrt() * angle.cos()
-        };
-        let sample = |y: usize, x: usize| -> f64 {
-            (0..n * n)
-                .map(|i| coefficients[i] * basis(i / n, y) * basis(i % n, x))
-                .sum()
-        };
-        (0..n * n)
-            .map(|i| 128.0 + sample(i / n, i % n) * n as f64 / 8.0)
-            .collect()
-    }
-
-    #[test]
-    fn samples_are_those_of_the_definition_within_rounding() {
-        let mut random = pseudorandom(2);
-        for n in [1, 2, 4, 8] {
-            for _ in 0..500 {
-                let coefficients: Vec<i16> = (0..n * n)
-                    .map(|i| (random() as i16 >> 8) / (1 + i as i16 / 4))
-                    .collect();
-                let divisors: Vec<u16> = (0..n * n).map(|i| 1 + i as u16 % 3).collect();
-                let dequantiser = Dequantiser::new(n, &divisors, 0);
-                let mut samples = vec![0; n * n];
-                row_portable(&dequantiser, &coefficients, &mut samples);
-                let dequantised: Vec<f64> = coefficients
-                    .iter()
-                    .zip(&divisors)
-                    .map(|(&c, &q)| f64::from(c) * f64::from(q))
-                    .collect();
-                for (&sample, exact) in samples.iter().zip(exact(n, &dequantised)) {
-                    let error = (f64::from(sample) - exact.clamp(0.0, 255.0)).abs();
-                    assert!(error < 0.56, "n = {n}: {sample} for {exact}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_middle_is_taken_of_what_missing_bits_can_be() {
-        // DC is 3 or 2 with one bit missing: 2.5 times 16, an eighth of it above the middle.
-        let dequantiser = Dequantiser::new(1, &[16], 1);
-        let mut sample = [0];
-        row_of_blocks(&dequantiser, &[2], &mut sample);
-        assert_eq!(sample, [133]);
-    }
-}
+mod tests;

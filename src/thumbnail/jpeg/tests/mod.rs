@@ -1,6 +1,7 @@
 //! The reader against pictures whose coefficients are known: what it gives must be what they stand
 //! for, however they are laid out in the file, at every scale; and damage must never pass unseen.
 
+mod another_encoder;
 mod corpus;
 mod damage;
 mod djpeg;
