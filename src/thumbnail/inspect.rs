@@ -38,7 +38,10 @@ pub fn inspect(bytes: &[u8], largest: u32, effort: Effort, limits: &Limits) -> R
     super::decode::catch(format, || {
         if format == Format::Jpeg {
             let mut reader = Reader::new(Want { largest, effort }, *limits, stop);
-            let state = reader.header(bytes)?;
+            let state = reader.header(bytes)?.ok_or(Error::Truncated {
+                format,
+                missing: "the first scan",
+            })?;
             return jpeg_info(&state, largest, limits);
         }
         Ok(open(format, bytes, limits, &stop)?.info)

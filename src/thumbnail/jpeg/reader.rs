@@ -121,25 +121,6 @@ impl Reader {
         })
     }
 
-    /// Reads the header alone, of which all must be there.
-    ///
-    /// # Errors
-    /// Those of [`advance`](Self::advance), and [`Error::Truncated`] without a scan.
-    pub(crate) fn header(&mut self, so_far: &[u8]) -> Result<State, Error> {
-        let mut end = 0;
-        while let Found::Segment(segment) = markers::next_segment(so_far, end) {
-            end = segment.end;
-            if segment.code == markers::SOS {
-                break;
-            }
-        }
-        self.advance(&so_far[..end])?;
-        self.state().ok_or(Error::Truncated {
-            format: Format::Jpeg,
-            missing: "the first scan",
-        })
-    }
-
     /// How many bytes of the file have been read: after [`Progress::Enough`], all that are needed.
     pub(crate) fn position(&self) -> usize {
         self.at
@@ -232,6 +213,13 @@ impl Reader {
                         return Ok(Progress::NeedMore);
                     };
                     self.at = end;
+                    // The number of lines, which has been looked at, belongs to what is needed.
+                    if let Found::Segment(next) = markers::next_segment(bytes, end)
+                        && next.code == markers::DNL
+                        && self.enough
+                    {
+                        self.at = next.end;
+                    }
                     continue;
                 }
                 code @ 0xe0..=0xef => self.metadata.read(code, segment.body),
