@@ -245,6 +245,38 @@ mod tests {
     }
 
     #[test]
+    fn srgb_is_known_by_its_primaries_and_curves() {
+        let keeps = |profile: &ColorProfile, channels| {
+            super::keeps(Some(&profile.encode().unwrap()), channels)
+        };
+        let (grey, rgb) = (DataColorSpace::Gray, DataColorSpace::Rgb);
+        let mut tabled = ColorProfile::new_srgb();
+        let table =
+            (0..1024).map(|n| (srgb_light(f64::from(n) / 1023.0) * 65_535.0).round() as u16);
+        let table = Some(ToneReprCurve::Lut(table.collect()));
+        tabled.red_trc.clone_from(&table);
+        tabled.green_trc.clone_from(&table);
+        tabled.blue_trc = table;
+        for profile in [ColorProfile::new_srgb(), tabled] {
+            assert!(keeps(&profile, rgb));
+            assert!(keeps(&profile, grey));
+        }
+        for profile in [
+            ColorProfile::new_display_p3(),
+            ColorProfile::new_adobe_rgb(),
+        ] {
+            assert!(!keeps(&profile, rgb));
+        }
+        let linear = ColorProfile::new_gray_with_gamma(1.0);
+        assert!(!keeps(&linear, grey));
+        assert!(
+            keeps(&linear, rgb),
+            "a profile of grey says nothing about colour"
+        );
+        assert!(super::keeps(None, rgb) && super::keeps(Some(b"garbage"), grey));
+    }
+
+    #[test]
     fn useless_profiles_are_ignored() {
         let picture = raster(Channels::Rgb, &[200, 100, 50]);
         let garbage = to_srgb(picture.clone(), Some(b"garbage")).unwrap();

@@ -29,6 +29,7 @@ mod error;
 mod format;
 mod geometry;
 mod inspect;
+#[allow(dead_code, reason = "reading by ranges comes after it")]
 mod jpeg;
 mod kernels;
 mod limits;

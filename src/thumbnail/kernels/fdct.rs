@@ -12,7 +12,7 @@
 /// Samples of a block.
 pub(in super::super) const SAMPLES: usize = 64;
 
-/// Two blocks side by side: 8 rows of 16 samples, from -128 to 127.
+/// Two blocks side by side: 8 rows of 16 samples, as [`resample`](super::resample) leaves them.
 pub(in super::super) type Pair = [[i16; 16]; 8];
 
 /// The coefficients of a block, column by column.
@@ -64,8 +64,8 @@ impl Divisors {
     }
 }
 
-/// Transforms and quantises two blocks, rounding to the nearest, halves away from 0. Returns for
-/// each which coefficients are not 0: bit `8 * u + v`.
+/// Rounds the samples of two blocks to 8 bits, transforms and quantises them, rounding to the
+/// nearest, halves away from 0. Returns for each which coefficients are not 0: bit `8 * u + v`.
 pub(in super::super) fn transform(
     samples: &Pair,
     divisors: &Divisors,
@@ -80,6 +80,7 @@ pub(in super::super) fn transform(
 }
 
 mod portable {
+    use super::super::resample::FRACTION_BITS;
     use super::{COSINE_BITS, COSINES, Coefficients, Divisors, PASS_BITS, Pair, SAMPLES};
 
     pub(super) fn transform(
@@ -91,7 +92,7 @@ mod portable {
         for (half, block) in blocks.iter_mut().enumerate() {
             let mut between = [[0; 8]; 8];
             for (x, column) in between.iter_mut().enumerate() {
-                let inputs = std::array::from_fn(|y| i32::from(samples[y][8 * half + x]));
+                let inputs = std::array::from_fn(|y| rounded(samples[y][8 * half + x]).into());
                 *column = pass::<{ COSINE_BITS - PASS_BITS }>(inputs);
             }
             for v in 0..8 {
@@ -104,6 +105,12 @@ mod portable {
             nonzero[half] = (0..SAMPLES).fold(0, |mask, n| mask | u64::from(block[n] != 0) << n);
         }
         nonzero
+    }
+
+    /// A sample without its fraction, from -128 to 127.
+    fn rounded(fine: i16) -> i16 {
+        let sample = fine.saturating_add(1 << (FRACTION_BITS - 1)) >> FRACTION_BITS;
+        sample.clamp(-128, 127)
     }
 
     /// One pass over eight inputs.
@@ -143,14 +150,16 @@ mod portable {
 mod avx2 {
     use std::arch::x86_64::{
         __m128i, __m256i, _mm_loadu_si128, _mm_storeu_si128, _mm256_abs_epi16, _mm256_add_epi16,
-        _mm256_add_epi32, _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8,
-        _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movemask_epi8,
-        _mm256_mulhi_epu16, _mm256_packs_epi16, _mm256_packs_epi32, _mm256_set1_epi32,
-        _mm256_setzero_si256, _mm256_sign_epi16, _mm256_srai_epi32, _mm256_sub_epi16,
-        _mm256_unpackhi_epi16, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi16,
-        _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+        _mm256_add_epi32, _mm256_adds_epi16, _mm256_broadcastsi128_si256, _mm256_castsi256_si128,
+        _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_max_epi16, _mm256_min_epi16, _mm256_movemask_epi8, _mm256_mulhi_epu16,
+        _mm256_packs_epi16, _mm256_packs_epi32, _mm256_set1_epi16, _mm256_set1_epi32,
+        _mm256_setzero_si256, _mm256_sign_epi16, _mm256_srai_epi16, _mm256_srai_epi32,
+        _mm256_sub_epi16, _mm256_unpackhi_epi16, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64,
+        _mm256_unpacklo_epi16, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
     };
 
+    use super::super::resample::FRACTION_BITS;
     use super::{COSINE_BITS, COSINES, Coefficients, Divisors, PASS_BITS, Pair};
 
     /// The lower halves of the registers belong to the first block, the upper to the second.
@@ -160,8 +169,15 @@ mod avx2 {
         divisors: &Divisors,
         blocks: &mut [Coefficients; 2],
     ) -> [u64; 2] {
-        // SAFETY: a row is as long as a register.
-        let rows = samples.map(|row| unsafe { _mm256_loadu_si256(row.as_ptr().cast()) });
+        let rows = samples.each_ref().map(|row| {
+            // SAFETY: a row is as long as a register.
+            let fine = unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
+            let half = _mm256_set1_epi16(1 << (FRACTION_BITS - 1));
+            let fine = _mm256_adds_epi16(fine, half);
+            let sample = _mm256_srai_epi16::<{ FRACTION_BITS.cast_signed() }>(fine);
+            let sample = _mm256_max_epi16(sample, _mm256_set1_epi16(-128));
+            _mm256_min_epi16(sample, _mm256_set1_epi16(127))
+        });
         let columns = transpose(pass::<{ (COSINE_BITS - PASS_BITS).cast_signed() }>(rows));
         let coefficients = pass::<{ (COSINE_BITS + PASS_BITS).cast_signed() }>(columns);
         let mut quantised = [_mm256_setzero_si256(); 8];
@@ -296,5 +312,116 @@ mod avx2 {
             _mm256_unpacklo_epi64(b3, b7),
             _mm256_unpackhi_epi64(b3, b7),
         ]
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::array::from_fn;
+    use std::f64::consts::PI;
+
+    use proptest::prelude::*;
+
+    use super::super::resample::FRACTION_BITS;
+    use super::*;
+
+    fn fine(level: i16) -> i16 {
+        level << FRACTION_BITS
+    }
+
+    /// The definition (T.81, A.3.3) in doubles.
+    fn exact(samples: &Pair, half: usize, u: usize, v: usize) -> f64 {
+        let scale = |n| if n == 0 { 0.5_f64.sqrt() } else { 1.0 };
+        let cosine = |x: usize, n: usize| ((2 * x + 1) as f64 * n as f64 * PI / 16.0).cos();
+        let mut sum = 0.0;
+        for (y, row) in samples.iter().enumerate() {
+            for x in 0..8 {
+                let level = f64::from(row[8 * half + x] >> FRACTION_BITS);
+                sum += level * cosine(x, u) * cosine(y, v);
+            }
+        }
+        sum * scale(u) * scale(v) / 4.0
+    }
+
+    #[test]
+    fn a_block_of_one_level_is_its_dc_coefficient() {
+        let divisors = Divisors::new(&[3; SAMPLES]);
+        let mut blocks = [[1; SAMPLES]; 2];
+        let samples = [from_fn(|x| fine(if x < 8 { 127 } else { -128 })); 8];
+        let nonzero = transform(&samples, &divisors, &mut blocks);
+        // 8 times the level, by 3: 338.67 and 341.33.
+        assert_eq!((blocks[0][0], blocks[1][0]), (339, -341));
+        assert_eq!(nonzero, [1, 1]);
+        assert!(
+            blocks
+                .iter()
+                .all(|block| block[1..].iter().all(|&c| c == 0))
+        );
+    }
+
+    #[test]
+    fn samples_beyond_8_bits_count_as_the_nearest() {
+        let divisors = Divisors::new(&[1; SAMPLES]);
+        let mut blocks = [[0; SAMPLES]; 2];
+        let samples = [from_fn(|x| if x < 8 { i16::MAX } else { i16::MIN }); 8];
+        transform(&samples, &divisors, &mut blocks);
+        assert_eq!((blocks[0][0], blocks[1][0]), (127 * 8, -128 * 8));
+    }
+
+    #[test]
+    fn quotients_are_exact() {
+        // By a block of one level, every DC coefficient that is a multiple of 8 arises.
+        for divisor in 1..=255 {
+            let divisors = Divisors::new(&[divisor; SAMPLES]);
+            for level in -128..128 {
+                let mut blocks = [[0; SAMPLES]; 2];
+                transform(&[[fine(level); 16]; 8], &divisors, &mut blocks);
+                let (dc, divisor) = (i32::from(level) * 8, i32::from(divisor));
+                let expected = dc.signum() * ((dc.abs() + divisor / 2) / divisor);
+                assert_eq!(i32::from(blocks[0][0]), expected, "{dc} by {divisor}");
+            }
+        }
+    }
+
+    fn pairs() -> impl Strategy<Value = Pair> {
+        prop::collection::vec(any::<i16>(), 128)
+            .prop_map(|samples| from_fn(|y| from_fn(|x| samples[16 * y + x])))
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_dct_to_within_rounding(
+            levels in prop::collection::vec(-128_i16..128, 128),
+        ) {
+            let samples: Pair = from_fn(|y| from_fn(|x| fine(levels[16 * y + x])));
+            let mut blocks = [[0; SAMPLES]; 2];
+            transform(&samples, &Divisors::new(&[1; SAMPLES]), &mut blocks);
+            for half in 0..2 {
+                for n in 0..SAMPLES {
+                    let exact = exact(&samples, half, n / 8, n % 8);
+                    // Half a step of the quantisation, and what the passes round.
+                    prop_assert!((f64::from(blocks[half][n]) - exact).abs() < 0.75, "{n}: {exact}");
+                }
+            }
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[test]
+        fn both_ways_give_the_same(samples in pairs(), table in prop::array::uniform32(1_u8..)) {
+            prop_assume!(super::super::avx2());
+            let divisors = Divisors::new(&from_fn(|n| table[n % 32]));
+            let (mut a, mut b) = ([[0; SAMPLES]; 2], [[0; SAMPLES]; 2]);
+            let nonzero = portable::transform(&samples, &divisors, &mut a);
+            // SAFETY: AVX2 is there.
+            let same = unsafe { avx2::transform(&samples, &divisors, &mut b) };
+            prop_assert_eq!(a, b);
+            prop_assert_eq!(nonzero, same);
+            for (block, nonzero) in a.iter().zip(nonzero) {
+                for (n, &coefficient) in block.iter().enumerate() {
+                    prop_assert_eq!(coefficient != 0, nonzero >> n & 1 == 1);
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The loops over samples that are measurably worth instructions of their own: the only module with
-//! `unsafe`, which does nothing but call a function compiled for AVX2 after asking the processor.
+//! `unsafe`, which calls functions compiled for AVX2 after asking the processor, and in these reads
+//! and writes whole registers after comparing lengths.
 //!
 //! Every kernel has a portable twin and gives the same bytes as it.
 #![allow(unsafe_code, reason = "see above; every other module is without")]

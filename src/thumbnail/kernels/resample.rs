@@ -15,11 +15,8 @@ pub(in super::super) const WEIGHT_BITS: u32 = 14;
 /// Target samples that the horizontal pass computes at once.
 const GROUP: usize = 8;
 
-/// The fewest weights that each target sample of [`Taps`] has: half a register of AVX2.
-const FEW: usize = 8;
-
-/// If there are more, they come in whole registers.
-const CHUNK: usize = 16;
+/// The weights of each target sample of [`Taps`] are a multiple of these: half a register of AVX2.
+const CHUNK: usize = 8;
 
 /// The most that the magnitudes of a target sample's weights may add up to, so that no sum of
 /// weighted samples, at most `32,768 * MAX_WEIGHT_SUM + rounding`, exceeds 31 bits.
@@ -30,7 +27,7 @@ const MAX_WEIGHT_SUM: u32 = 3 << WEIGHT_BITS;
 pub(in super::super) struct Taps {
     /// First source sample of each target sample; [`GROUP`]s are filled up with the last one's.
     starts: Vec<u32>,
-    /// How many weights each has: [`FEW`], or a multiple of [`CHUNK`].
+    /// How many weights each has: a multiple of [`CHUNK`].
     per_target: usize,
     /// Those of all target samples, one after the other.
     weights: Vec<i16>,
@@ -42,17 +39,13 @@ pub(in super::super) struct Taps {
 
 impl Taps {
     /// Asks for the weights of each target sample, to be added to a list, and for the first source
-    /// sample that they belong to.
-    ///
-    /// # Panics
-    ///
-    /// If the magnitudes of a target sample's weights add up to more than [`MAX_WEIGHT_SUM`].
+    /// sample that they belong to. Their magnitudes must add up to [`MAX_WEIGHT_SUM`] at most.
     pub(in super::super) fn new(
         targets: usize,
         mut of: impl FnMut(usize, &mut Vec<i16>) -> u32,
     ) -> Self {
         let filled = targets.next_multiple_of(GROUP);
-        let mut list = Vec::with_capacity(targets * CHUNK);
+        let mut list = Vec::with_capacity(targets * 2 * CHUNK);
         let mut starts = Vec::with_capacity(filled);
         let mut ends = Vec::with_capacity(targets);
         let mut longest = 1;
@@ -60,15 +53,17 @@ impl Taps {
             let before = list.len();
             starts.push(of(target, &mut list));
             ends.push(list.len());
-            let magnitudes = list[before..].iter().map(|w| u32::from(w.unsigned_abs()));
-            assert!(magnitudes.sum::<u32>() <= MAX_WEIGHT_SUM, "too heavy");
+            debug_assert!(
+                list[before..]
+                    .iter()
+                    .map(|w| u32::from(w.unsigned_abs()))
+                    .sum::<u32>()
+                    <= MAX_WEIGHT_SUM,
+                "sums could exceed 31 bits"
+            );
             longest = longest.max(list.len() - before);
         }
-        let per_target = if longest <= FEW {
-            FEW
-        } else {
-            longest.next_multiple_of(CHUNK)
-        };
+        let per_target = longest.next_multiple_of(CHUNK);
         let mut weights = vec![0; filled * per_target];
         let mut begin = 0;
         for (slot, end) in weights.chunks_exact_mut(per_target).zip(ends) {
@@ -238,15 +233,15 @@ mod portable {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m128i, __m256i, _mm_loadu_si128, _mm_packs_epi32, _mm_storeu_si128, _mm256_add_epi32,
-        _mm256_castsi256_si128, _mm256_cvtepu8_epi16, _mm256_extracti128_si256, _mm256_hadd_epi32,
-        _mm256_loadu_si256, _mm256_loadu2_m128i, _mm256_madd_epi16, _mm256_packs_epi32,
-        _mm256_permute2x128_si256, _mm256_permutevar8x32_epi32, _mm256_set1_epi32,
-        _mm256_setr_epi32, _mm256_setzero_si256, _mm256_srai_epi32, _mm256_storeu_si256,
-        _mm256_unpackhi_epi16, _mm256_unpacklo_epi16,
+        __m128i, __m256i, _mm_loadu_si128, _mm_madd_epi16, _mm_packs_epi32, _mm_storeu_si128,
+        _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepu8_epi16, _mm256_extracti128_si256,
+        _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_loadu2_m128i, _mm256_madd_epi16,
+        _mm256_packs_epi32, _mm256_permute2x128_si256, _mm256_permutevar8x32_epi32,
+        _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_si256, _mm256_srai_epi32,
+        _mm256_storeu_si256, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm256_zextsi128_si256,
     };
 
-    use super::{CHUNK, FEW, GROUP, Sample, Taps};
+    use super::{CHUNK, GROUP, Sample, Taps};
 
     /// Samples in a register.
     pub(super) const WIDTH: usize = 16;
@@ -386,26 +381,25 @@ mod avx2 {
     pub(super) unsafe fn rows(source: &[i16], taps: &Taps, target: &mut [i16]) {
         // SAFETY: the caller says so.
         unsafe {
-            match taps.per_target {
-                FEW => rows_by::<0>(source, taps, target),
-                CHUNK => rows_by::<1>(source, taps, target),
-                _ => rows_by::<2>(source, taps, target),
+            match taps.per_target / CHUNK {
+                1 => rows_by::<1>(source, taps, target),
+                2 => rows_by::<2>(source, taps, target),
+                3 => rows_by::<3>(source, taps, target),
+                _ => rows_by::<0>(source, taps, target),
             }
         }
     }
 
-    /// With `CHUNKS` chunks of weights for each target sample. 0 stands for half a chunk, 2 for any
-    /// larger number.
+    /// With `CHUNKS` chunks of weights for each target sample, or, if that is 0, with any number.
     ///
     /// # Safety
     ///
-    /// `source` is at least as long as the reach of `taps`.
+    /// `source` is at least as long as the reach of `taps`, and `CHUNKS` is right.
     #[target_feature(enable = "avx2")]
     unsafe fn rows_by<const CHUNKS: usize>(source: &[i16], taps: &Taps, target: &mut [i16]) {
         let per_target = match CHUNKS {
-            0 => FEW,
-            1 => CHUNK,
-            _ => taps.per_target,
+            0 => taps.per_target,
+            _ => CHUNKS * CHUNK,
         };
         let bias = _mm256_set1_epi32(i16::BIAS);
         let groups = taps.starts.as_chunks::<GROUP>().0;
@@ -417,11 +411,11 @@ mod avx2 {
             let sums = unsafe {
                 let at = starts.map(|start| source.as_ptr().add(start as usize));
                 let weights = weights.as_ptr();
-                if CHUNKS == 0 {
+                if CHUNKS == 1 {
                     // The low halves belong to targets 0, 2, 4, 6, the high halves to 1, 3, 5, 7.
                     let two = |n: usize| {
                         let samples = _mm256_loadu2_m128i(at[n + 1].cast(), at[n].cast());
-                        let weights = _mm256_loadu_si256(weights.add(n * FEW).cast());
+                        let weights = _mm256_loadu_si256(weights.add(n * CHUNK).cast());
                         _mm256_madd_epi16(samples, weights)
                     };
                     let sums = [two(0), two(2), two(4), two(6)];
@@ -430,11 +424,20 @@ mod avx2 {
                 } else {
                     let one = |n: usize| {
                         let mut sum = _mm256_setzero_si256();
-                        for from in (0..per_target).step_by(CHUNK) {
+                        let weights = weights.add(n * per_target);
+                        let pairs_of_chunks = per_target / (2 * CHUNK);
+                        for pair in 0..pairs_of_chunks {
+                            let from = pair * 2 * CHUNK;
                             let samples = _mm256_loadu_si256(at[n].add(from).cast());
-                            let weights = weights.add(n * per_target + from);
-                            let weights = _mm256_loadu_si256(weights.cast());
+                            let weights = _mm256_loadu_si256(weights.add(from).cast());
                             sum = _mm256_add_epi32(sum, _mm256_madd_epi16(samples, weights));
+                        }
+                        if per_target % (2 * CHUNK) != 0 {
+                            let from = pairs_of_chunks * 2 * CHUNK;
+                            let samples = _mm_loadu_si128(at[n].add(from).cast());
+                            let weights = _mm_loadu_si128(weights.add(from).cast());
+                            let products = _mm_madd_epi16(samples, weights);
+                            sum = _mm256_add_epi32(sum, _mm256_zextsi128_si256(products));
                         }
                         sum
                     };
@@ -472,5 +475,112 @@ mod avx2 {
     #[inline]
     fn halves([a, b, c, d]: [__m256i; 4]) -> __m256i {
         _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Weights that fit one axis of `source` samples, of any sign, with a sum of magnitudes that is
+    /// allowed.
+    fn taps(source: usize, targets: usize, longest: usize, seed: u64) -> Taps {
+        let mut state = seed | 1;
+        let mut next = move |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        Taps::new(targets, |_, weights| {
+            let count = 1 + next(longest.min(source));
+            let most = (3 << WEIGHT_BITS) / count;
+            weights.extend((0..count).map(|_| {
+                let weight = i32::try_from(next(2 * most)).unwrap() - i32::try_from(most).unwrap();
+                i16::try_from(weight.clamp(-32_767, 32_767)).unwrap()
+            }));
+            u32::try_from(next(source - count + 1)).unwrap()
+        })
+    }
+
+    #[test]
+    fn taps_are_filled_up_with_zeros() {
+        let taps = Taps::new(3, |target, weights| {
+            weights.extend([5, 6, 7].iter().take(target + 1));
+            10
+        });
+        assert_eq!((taps.targets(), taps.reach()), (3, 18));
+        assert_eq!(taps.of(0), (10, &[5, 0][..]));
+        assert_eq!(taps.of(1), (10, &[5, 6][..]));
+        assert_eq!(taps.of(2), (10, &[5, 6, 7, 0][..]));
+    }
+
+    #[test]
+    fn sums_are_rounded_and_saturate() {
+        // One whole, one half and one and a half, of 8-bit samples.
+        let one = 1 << WEIGHT_BITS;
+        let mut target = [0; 2];
+        columns(&[0_u8, 255], 2, (0, &[one, 0]), &mut target);
+        assert_eq!(target, [-128 << FRACTION_BITS, 127 << FRACTION_BITS]);
+        let source = [20_000, 20_000, 3, 4, 0, 0, 0, 0, 0, 0];
+        let taps = Taps::new(2, |target, weights| {
+            weights.extend(if target == 0 {
+                [one, one]
+            } else {
+                [one / 2, one / 2]
+            });
+            if target == 0 { 0 } else { 2 }
+        });
+        rows(&source, &taps, &mut target);
+        assert_eq!(target, [i16::MAX, 4], "3.5 is rounded up");
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    proptest! {
+        #[test]
+        fn both_ways_give_the_same_columns(
+            width in 16_usize..150,
+            height in 1_usize..40,
+            beyond in 0_usize..5,
+            samples in prop::collection::vec(any::<i16>(), 155 * 40),
+            seed in any::<u64>(),
+        ) {
+            prop_assume!(super::super::avx2());
+            let stride = width + beyond;
+            let taps = taps(height, 4, 30, seed);
+            let fine = &samples[..stride * height];
+            let coarse: Vec<u8> = fine.iter().map(|v| v.to_le_bytes()[0]).collect();
+            for target in 0..4 {
+                let (mut a, mut b) = (vec![0; width], vec![0; width]);
+                portable::columns(fine, stride, taps.of(target), &mut a);
+                // SAFETY: AVX2 is there.
+                unsafe { avx2::columns(fine, stride, taps.of(target), &mut b) };
+                prop_assert_eq!(&a, &b);
+                portable::columns(&coarse, stride, taps.of(target), &mut a);
+                // SAFETY: AVX2 is there.
+                unsafe { avx2::columns(&coarse, stride, taps.of(target), &mut b) };
+                prop_assert_eq!(a, b);
+            }
+        }
+
+        #[test]
+        fn both_ways_give_the_same_rows(
+            source in 1_usize..200,
+            targets in 1_usize..100,
+            longest in prop::sample::select(vec![1_usize, 8, 9, 16, 20, 24, 25, 50]),
+            samples in prop::collection::vec(any::<i16>(), 300),
+            seed in any::<u64>(),
+        ) {
+            prop_assume!(super::super::avx2());
+            let taps = taps(source, targets, longest, seed);
+            let (mut a, mut b) = (vec![0; targets], vec![0; targets]);
+            portable::rows(&samples, &taps, &mut a);
+            // SAFETY: AVX2 is there, and 300 samples are more than 200 plus the longest taps.
+            unsafe { avx2::rows(&samples, &taps, &mut b) };
+            prop_assert_eq!(a, b);
+        }
     }
 }

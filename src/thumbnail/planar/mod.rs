@@ -17,6 +17,9 @@ mod encode;
 mod lanczos;
 mod raster;
 mod resample;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
 
 pub(super) use coarse::Coarse;
 

@@ -129,6 +129,7 @@ struct Bits<'a> {
 
 impl Bits<'_> {
     /// Appends at most 32 bits.
+    #[inline]
     fn put(&mut self, bits: u32, length: u32) {
         self.pending = self.pending << length | u64::from(bits);
         self.length += length;
@@ -149,6 +150,8 @@ impl Bits<'_> {
         }
     }
 
+    /// Rare: about one word in a hundred has such a byte.
+    #[cold]
     fn stuffed(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.bytes.push(byte);

@@ -1,7 +1,6 @@
 //! Baseline JPEG (T.81) from planes as they are: no colour conversion, no subsampling.
 
 use super::super::kernels::fdct::{Coefficients, Divisors, Pair, SAMPLES, transform};
-use super::super::kernels::resample::FRACTION_BITS;
 use super::FinePlane;
 
 mod entropy;
@@ -150,7 +149,7 @@ impl<'a> Component<'a> {
     }
 }
 
-/// Two blocks of a plane, rounded to 8 bits less 128. Behind the edges the last sample goes on.
+/// Two blocks of a plane. Behind the edges the last sample goes on.
 fn pair(plane: &FinePlane, left: usize, top: usize) -> Pair {
     let mut pair = [[0; 2 * SIDE]; SIDE];
     for (y, target) in pair.iter_mut().enumerate() {
@@ -161,10 +160,6 @@ fn pair(plane: &FinePlane, left: usize, top: usize) -> Pair {
             let (inside, outside) = target.split_at_mut(row.len());
             inside.copy_from_slice(row);
             outside.fill(row[row.len() - 1]);
-        }
-        for sample in target {
-            let rounded = sample.saturating_add(1 << (FRACTION_BITS - 1)) >> FRACTION_BITS;
-            *sample = rounded.clamp(-128, 127);
         }
     }
     pair
