@@ -11,7 +11,7 @@ use super::huffman::{Coded, Damaged};
 use super::lookup::{Run, Runs};
 use super::sequential::put_rows;
 use super::walk::Units;
-use super::zigzag::{NOWHERE, Places};
+use super::zigzag::Places;
 
 /// First scan of some AC coefficients, more of which are to come.
 pub(super) struct AcKept<'a> {
@@ -148,11 +148,7 @@ impl<'a> Band<'a> {
         /// In shorter bands the last coefficient comes often.
         const LONG: usize = 10;
         let mut places = [0; 128];
-        for (place, &index) in places.iter_mut().zip(&Places::of(n).index) {
-            if index != NOWHERE {
-                *place = index;
-            }
-        }
+        places[..64].copy_from_slice(&Places::of(n).or_dc);
         let and_eob = scan.last - scan.first >= LONG;
         Self {
             and_eob,

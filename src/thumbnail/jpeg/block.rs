@@ -2,7 +2,7 @@
 
 use super::bits::{Bits, Window};
 use super::huffman::{Coded, Damaged, Huffman};
-use super::lookup::{EOB, Run, Runs, Skips, Starts};
+use super::lookup::{EOB, Pair, Pairs, Skips, Starts};
 use super::zigzag::{NOWHERE, Places};
 
 /// The tables for the blocks of one component.
@@ -16,7 +16,7 @@ pub(super) struct BlockTables {
 /// Tables for where not all coefficients are kept.
 struct ShortCuts {
     starts: Starts,
-    runs: Runs,
+    pairs: Pairs,
     skips: Skips,
 }
 
@@ -26,7 +26,7 @@ impl BlockTables {
         let (dc, ac_coded) = (Coded::new(dc), Coded::new(ac));
         let short_cuts = (n < 8).then(|| ShortCuts {
             starts: Starts::new(&dc, ac, n > 1),
-            runs: Runs::new(&ac_coded, 0, true),
+            pairs: Pairs::new(&ac_coded),
             skips: Skips::new(ac),
         });
         Self {
@@ -79,17 +79,17 @@ impl BlockTables {
         let places = Places::of(N);
         while k <= places.last {
             bits.refill(window);
-            let run = short_cuts.runs.take(bits);
-            if run == Run::NONE {
+            let pair = short_cuts.pairs.take(bits);
+            if pair == Pair::NONE {
                 k = self.one(bits, values, k)?;
                 continue;
             }
-            // At most 24 + 15, so that no end of block was passed.
-            let place = places.index[(k + run.zeros()) % 64];
-            if let Some(value) = values.get_mut(usize::from(place)) {
-                *value = run.value();
+            // At most 24 + 15 + 16, so that no end of block was passed.
+            for (zeros, value) in [pair.second(), pair.first()] {
+                let place = places.or_dc[(k + zeros) % 64];
+                values[usize::from(place) % (N * N)] = value;
             }
-            k += run.advance();
+            k += pair.way();
         }
         if k < 64 {
             self.skip(short_cuts, bits, window, k)?;
@@ -134,8 +134,12 @@ impl BlockTables {
                     // Symbols of the next block were taken for some of this one, or there was none
                     // short enough.
                     (*bits, k) = before;
-                    *bits = self.singly(*bits, window, &mut [], k)?;
-                    return Ok(());
+                    bits.refill(window);
+                    k = self.one(bits, &mut [], k)?;
+                    if k >= 64 {
+                        return Ok(());
+                    }
+                    break;
                 }
             }
         }

@@ -243,3 +243,77 @@ impl Starts {
         (entry != 0).then_some(found)
     }
 }
+
+/// By the next bits: up to two values, with the zeros before them, and the EOB after them.
+pub(super) struct Pairs {
+    /// From the lowest byte: length, zeros before the first value, place of the second from where the
+    /// first is counted, the way through the block; then both values. All zero if the first symbol
+    /// is too long.
+    entries: Box<[u64; 1 << CODED_BITS]>,
+}
+
+/// An entry of [`Pairs`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pair(u64);
+
+impl Pair {
+    pub(super) const NONE: Self = Self(0);
+
+    #[inline(always)]
+    pub(super) fn first(self) -> (usize, i16) {
+        ((self.0 >> 8 & 0xff) as usize, (self.0 >> 32) as i16)
+    }
+
+    /// To be written before the first: without a second it is a zero at the place of that.
+    #[inline(always)]
+    pub(super) fn second(self) -> (usize, i16) {
+        ((self.0 >> 16 & 0xff) as usize, (self.0 >> 48) as i16)
+    }
+
+    #[inline(always)]
+    pub(super) fn way(self) -> usize {
+        (self.0 >> 24 & 0xff) as usize
+    }
+}
+
+impl Pairs {
+    pub(super) fn new(coded: &Coded) -> Self {
+        let entry = |at: usize| {
+            let (mut way, mut taken, mut count) = (0, 0, 0);
+            let (mut places, mut values) = ([0, 0], [0, 0]);
+            while let Some((symbol, length)) = coded.peek(at << taken) {
+                let is_end = symbol.size == 0 && symbol.run < 15;
+                if taken + length > CODED_BITS || (!is_end && count == 2) {
+                    break;
+                }
+                taken += length;
+                if is_end {
+                    way += EOB;
+                    break;
+                }
+                way += symbol.run as usize + 1;
+                places[count] = way - 1;
+                values[count] = symbol.value as u16;
+                count += 1;
+            }
+            if count == 1 {
+                places[1] = places[0];
+            }
+            let fields = [taken as usize, places[0], places[1], way];
+            let fields = fields.map(|field| field as u8);
+            u64::from(values[1]) << 48
+                | u64::from(values[0]) << 32
+                | u64::from(u32::from_le_bytes(fields))
+        };
+        Self {
+            entries: boxed((0..1 << CODED_BITS).map(entry).collect()),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn take(&self, bits: &mut Bits) -> Pair {
+        let entry = self.entries[(bits.next() >> (64 - CODED_BITS)) as usize];
+        bits.consume((entry & 0xff) as u32);
+        Pair(entry)
+    }
+}

@@ -51,6 +51,11 @@ impl Metadata {
         self.orientation.unwrap_or_default()
     }
 
+    /// The length of the profile's pieces.
+    pub(super) fn profile_bytes(&self) -> u64 {
+        self.profile.bytes as u64
+    }
+
     pub(super) fn into_profile(self) -> Option<Vec<u8>> {
         self.profile.assembled()
     }

@@ -1,6 +1,5 @@
 //! From the file's segments to planes.
 
-use super::super::colour::MAX_PROFILE_BYTES;
 use super::super::kernels::{Dequantiser, row_of_blocks};
 use super::super::planes::{Colour, Plane, Planes};
 use super::super::{Error, Format, Limits, Orientation, Stop};
@@ -222,7 +221,10 @@ impl Reader {
                     }
                     continue;
                 }
-                code @ 0xe0..=0xef => self.metadata.read(code, segment.body),
+                // What comes after the first scan is too late to be reckoned with.
+                code @ 0xe0..=0xef if self.parts.is_empty() => {
+                    self.metadata.read(code, segment.body);
+                }
                 code if markers::starts_frame(code) => {
                     if self.frame.is_some() {
                         return Err(malformed("second frame"));
@@ -327,7 +329,8 @@ impl Reader {
                 }
         };
         let parts: u64 = frame.components.iter().zip(&self.parts).map(of_part).sum();
-        parts + SMALL_BUFFERS + 2 * MAX_PROFILE_BYTES as u64
+        // The profile is put together of its pieces.
+        parts + SMALL_BUFFERS + 2 * self.metadata.profile_bytes()
     }
 }
 

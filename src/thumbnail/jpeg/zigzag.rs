@@ -40,6 +40,9 @@ pub(super) const NOWHERE: u8 = 64;
 pub(super) struct Places {
     /// By place in the zigzag sequence: row * n + column, or [`NOWHERE`].
     pub(super) index: [u8; 64],
+    /// The same with that of DC for what is not kept, where it is overwritten afterwards: writing
+    /// without a question is faster.
+    pub(super) or_dc: [u8; 64],
     /// The last place in the zigzag sequence that is kept.
     pub(super) last: usize,
 }
@@ -47,17 +50,19 @@ pub(super) struct Places {
 impl Places {
     const fn new(n: u8) -> Self {
         let mut index = [NOWHERE; 64];
+        let mut or_dc = [0; 64];
         let mut last = 0;
         let mut k = 0;
         while k < 64 {
             let (row, column) = (NATURAL[k] / 8, NATURAL[k] % 8);
             if row < n && column < n {
                 index[k] = row * n + column;
+                or_dc[k] = index[k];
                 last = k;
             }
             k += 1;
         }
-        Self { index, last }
+        Self { index, or_dc, last }
     }
 
     /// For n = 1, 2, 4 or 8.
