@@ -53,7 +53,7 @@ fn a_bomb_by_dnl_is_refused_too() {
 fn memory_for_decoding_is_limited_before_it_is_taken() {
     let frame = picture(400, 400, &[(1, 1), (1, 1), (1, 1)], 2);
     let limits = Limits {
-        max_decoded_bytes: 1 << 20,
+        max_decoded_bytes: 600 << 10,
         ..Limits::default()
     };
     for layout in two_layouts(&frame) {
