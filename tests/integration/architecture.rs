@@ -237,7 +237,8 @@ fn files() -> Vec<PathBuf> {
             let name = name.to_string_lossy();
             let hidden = name.starts_with('.') && name != ".ci";
             if entry.file_type().unwrap().is_dir() {
-                if !hidden && name != "target" && name != "corpus" {
+                let made = matches!(&*name, "target" | "corpus" | "artifacts");
+                if !hidden && !made {
                     walk(&entry.path(), found);
                 }
             } else if !hidden {

@@ -1,11 +1,9 @@
 //! Rules that hold for every file, whatever module it is in.
 
-use std::path::Path;
-
 use super::{files, names, read, root, with_extension};
 
 /// The one module that may hold `unsafe`, where measured kernels stand with their proofs.
-const UNSAFE_MODULE: &str = "src/thumbnail/jpeg/kernels.rs";
+const UNSAFE_MODULE: &str = "src/thumbnail/kernels";
 
 /// Beyond so many lines there are two ideas in a file.
 const MAX_LINES: usize = 500;
@@ -35,7 +33,7 @@ fn unsafe_stands_in_one_module_only() {
     let files = files();
     let found: Vec<_> = with_extension(&files, &["rs"])
         .into_iter()
-        .filter(|path| path.as_path() != Path::new(UNSAFE_MODULE))
+        .filter(|path| !path.starts_with(UNSAFE_MODULE))
         .filter(|path| names::has_unsafe(&read(path)))
         .collect();
     assert!(

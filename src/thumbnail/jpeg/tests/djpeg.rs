@@ -45,7 +45,7 @@ fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 
 /// Width, height and samples of a binary PGM or PPM.
 fn portable_map(bytes: &[u8]) -> (usize, usize, &[u8]) {
-    let mut fields = bytes.splitn(4, |byte| byte.is_ascii_whitespace());
+    let mut fields = bytes.splitn(4, u8::is_ascii_whitespace);
     fields.next();
     let number = |field: Option<&[u8]>| -> usize {
         std::str::from_utf8(field.unwrap())
