@@ -69,6 +69,10 @@ fn is_srgb(profile: &ColorProfile) -> bool {
 }
 
 /// Whether a curve is that of sRGB to half a level of 8 bits.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an ICC curve has at most 2^32 entries"
+)]
 fn has_srgb_curve(curve: &ToneReprCurve) -> bool {
     match curve {
         ToneReprCurve::Parametric(of) => {
@@ -245,6 +249,11 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "light is from 0 to 1"
+    )]
     fn srgb_is_known_by_its_primaries_and_curves() {
         let keeps = |profile: &ColorProfile, channels| {
             super::keeps(Some(&profile.encode().unwrap()), channels)

@@ -184,3 +184,7 @@ fn read(opened: Opened<'_>) -> Result<Raster, Error> {
         samples,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

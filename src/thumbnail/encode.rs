@@ -1,7 +1,5 @@
 use std::borrow::Cow;
 
-use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
-
 use super::Error;
 use super::planar::Planar;
 use super::raster::{Channels, Raster};
@@ -34,31 +32,15 @@ impl OutputFormat {
 /// Writes baseline JPEG. No metadata but the JFIF header, which says nothing about the original.
 ///
 /// 4:2:0 at every quality: the eye sees colour at half the resolution of brightness, it halves the
-/// samples to be coded, and it is what Pillow and libjpeg do unless told otherwise. Chroma is
-/// averaged, as libjpeg does, since taking every other sample would alias.
+/// samples to be coded, and it is what Pillow and libjpeg do unless told otherwise.
 pub(super) fn jpeg(raster: &Raster, quality: u8) -> Result<Vec<u8>, Error> {
-    let side = |side: u32| {
-        u16::try_from(side).map_err(|_| Error::TooLarge {
-            what: "side of a JPEG in pixels",
-            value: side.into(),
-            limit: u16::MAX.into(),
-        })
-    };
-    let (width, height) = (side(raster.width)?, side(raster.height)?);
-    let color_type = match raster.channels {
-        Channels::Grey | Channels::GreyAlpha => ColorType::Luma,
-        Channels::Rgb | Channels::Rgba => ColorType::Rgb,
-    };
+    let size = (raster.width, raster.height);
     let samples = flatten_on_white(raster);
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, quality.clamp(1, 100));
-    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    encoder.set_optimized_huffman_tables(true);
-    encoder
-        .encode(&samples, width, height, color_type)
-        .map_err(|e| Error::failed("encode", e))?;
-    Ok(bytes)
+    let planar = match raster.channels {
+        Channels::Grey | Channels::GreyAlpha => Planar::of_grey(size, &samples),
+        Channels::Rgb | Channels::Rgba => Planar::of_rgb(size, &samples),
+    };
+    planar_jpeg(&planar, quality)
 }
 
 /// The same from planes, which have no alpha.
@@ -119,7 +101,6 @@ mod tests {
                 .map(|i| u8::try_from(i * 7 % 251).unwrap())
                 .collect(),
         };
-        // Above 90 the encoder would choose 4:4:4 by itself.
         let bytes = jpeg(&raster, 95).unwrap();
         let frame = bytes.windows(2).position(|m| m == [0xff, 0xc0]).unwrap();
         assert_eq!(bytes[frame + 5..frame + 9], [0, 17, 0, 33]);

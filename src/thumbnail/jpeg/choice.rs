@@ -12,7 +12,7 @@ use super::{MAX_N, Want};
 fn least_ratio(effort: Effort) -> f64 {
     match effort {
         Effort::Default => 1.5,
-        Effort::Fast => 1.0,
+        Effort::Fast => 1.2,
     }
 }
 
@@ -31,7 +31,8 @@ fn largest_unrefined_step(effort: Effort) -> u32 {
     }
 }
 
-/// From which n on the refinements of AC coefficients are read too.
+/// From which n on the refinements of AC coefficients are read too. Where a picture is shrunk after
+/// decoding, their lack leaves the thumbnail within 40 dB and mostly 50 dB of that of all bits.
 fn least_refined_n(_effort: Effort) -> usize {
     MAX_N
 }

@@ -49,9 +49,9 @@ impl Taps {
         let mut starts = Vec::with_capacity(filled);
         let mut ends = Vec::with_capacity(targets);
         let mut longest = 1;
-        for target in 0..targets {
+        for n in 0..targets {
             let before = list.len();
-            starts.push(of(target, &mut list));
+            starts.push(of(n, &mut list));
             ends.push(list.len());
             debug_assert!(
                 list[before..]
@@ -71,13 +71,13 @@ impl Taps {
             begin = end;
         }
         starts.resize(filled, starts.last().copied().unwrap_or(0));
-        let last = starts.iter().max().copied().unwrap_or(0);
+        let furthest = starts.iter().max().copied().unwrap_or(0);
         Self {
             starts,
             per_target,
             weights,
             targets,
-            reach: last as usize + per_target,
+            reach: furthest as usize + per_target,
         }
     }
 

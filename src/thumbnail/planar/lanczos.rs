@@ -108,6 +108,11 @@ fn lookup(position: i32) -> i32 {
     TABLE[step] + (((TABLE[step + 1] - TABLE[step]) * part) >> STEP_BITS)
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the table has 1538 entries, none larger than 1 << TABLE_BITS"
+)]
 const fn table() -> [i32; RADIUS * STEPS + 2] {
     let mut table = [0; RADIUS * STEPS + 2];
     let mut n = 0;
@@ -138,7 +143,14 @@ const fn sinc(x: f64) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "tests may fail; lengths are small"
+)]
 mod tests {
     use std::f64::consts::PI;
 

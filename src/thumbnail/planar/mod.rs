@@ -14,11 +14,20 @@ use super::planes::Plane;
 
 mod coarse;
 mod encode;
+mod from_raster;
 mod lanczos;
 mod raster;
 mod resample;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "tests may fail; levels are exact and small"
+)]
 mod tests;
 
 pub(super) use coarse::Coarse;

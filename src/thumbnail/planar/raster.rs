@@ -61,11 +61,7 @@ fn level(fine: i16) -> u8 {
     )
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is clamped"
-)]
+#[expect(clippy::cast_sign_loss, reason = "it is clamped")]
 fn clamped(level: i32) -> u8 {
     level.clamp(0, 255) as u8
 }

@@ -55,6 +55,10 @@ fn levels(plane: &FinePlane) -> impl Iterator<Item = f64> {
         .map(|&fine| f64::from(fine) / 64.0 + 128.0)
 }
 
+fn levels_of(planar: &Planar) -> impl Iterator<Item = f64> {
+    fitted(planar).iter().flat_map(levels)
+}
+
 fn decoded(jpeg: &[u8]) -> image::DynamicImage {
     image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg).unwrap()
 }
@@ -198,6 +202,29 @@ fn inks_are_multiplied_whichever_way_they_are_stored() {
     // Y = 100 without colour is R = G = B = 100, of which the inks are the rest.
     let ycck = Colour::Ycck { inverted: true };
     assert_eq!(pixel(&four([100, 128, 128, 255]), ycck), [155, 155, 155]);
+}
+
+#[test]
+fn rgb_becomes_planes_and_rgb_again() {
+    for (width, height) in [(1, 1), (2, 3), (5, 4), (31, 17)] {
+        let stored = smooth((width.into(), height.into()));
+        let rgb = Coarse::upright(stored, Orientation::default());
+        let rgb = rgb.raster(Colour::YCbCr, (width, height));
+        let planar = Planar::of_rgb((width, height), &rgb.samples);
+        let shown = decoded(&planar.encode(100).unwrap()).to_rgb8();
+        for (a, b) in shown.iter().zip(&rgb.samples) {
+            assert!(a.abs_diff(*b) <= 8, "{width} x {height}: {a}, {b}");
+        }
+    }
+    let red = Planar::of_rgb((1, 1), &[255, 0, 0]);
+    let levels: Vec<f64> = levels_of(&red).map(f64::round).collect();
+    assert_eq!(
+        levels,
+        [76.0, 85.0, 256.0],
+        "255.5, which is rounded when it is encoded"
+    );
+    let grey = Planar::of_grey((2, 1), &[0, 255]);
+    assert!(levels_of(&grey).eq([0.0, 255.0]));
 }
 
 #[test]

@@ -44,6 +44,7 @@ impl Symbols {
 
     /// Adds a block: its coefficients, which of them are not 0, and the DC coefficient of the block
     /// before it in its component.
+    #[expect(clippy::cast_possible_truncation, reason = "SYMBOLS is 256")]
     pub(super) fn block(
         &mut self,
         tables: Tables,
