@@ -7,13 +7,14 @@
 //! assert!(first.bytes.starts_with(&[0xFF, 0xD8]));
 //! ```
 
+pub mod jpeg;
 mod manifest;
 mod noise;
 mod picture;
 mod scene;
 
 pub use manifest::{Photograph, photographs};
-pub use picture::{Coding, picture};
+pub use picture::{Coding, frame, picture};
 
 /// Every so manieth generated picture is baseline, as uploads of cameras and telephones are; the
 /// others are progressive, as all of the paper's photographs are.

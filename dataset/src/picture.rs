@@ -1,10 +1,14 @@
 //! A scene as a JPEG file.
 
-use std::cell::RefCell;
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the scene's samples are 0 to 255"
+)]
+
 use std::fmt;
 
-use jpeg_encoder::{Encoder, ImageBuffer, JpegColorType, SamplingFactor};
-
+use crate::jpeg::{self, Frame, Huffman, Layout, Process, Samples};
 use crate::scene::{Row, Scene};
 
 /// JPEG quality of every generated picture. With it, bytes per pixel lie where the paper's
@@ -15,9 +19,10 @@ const QUALITY: u8 = 80;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
     /// Several scans, coarse to fine (SOF2; T.81, annex G). All of the paper's photographs are so:
-    /// three full DC scans first, then the AC coefficients.
+    /// three full DC scans first, then the AC coefficients; which of them when differs between
+    /// photographs, and does so here ([`jpeg::photograph`], by the seed).
     Progressive,
-    /// One scan (SOF0; T.81, annex F), as cameras write it.
+    /// One scan (SOF0; T.81, annex F) with the Huffman tables of annex K, as cameras write it.
     Baseline,
 }
 
@@ -31,71 +36,71 @@ impl fmt::Display for Coding {
 }
 
 /// A photo-like JPEG, 4:2:0, of `width` x `height` pixels: always the same bytes for the same
-/// arguments on one machine.
-///
-/// What goes into the encoder is the same on every machine; its DCT for AVX2 rounds otherwise than
-/// its portable one, so files from a machine without AVX2 differ in single coefficients.
+/// arguments, on every machine.
 ///
 /// # Panics
 /// If a side is 0: JPEG has no such picture.
 #[must_use]
 pub fn picture(seed: u64, width: u16, height: u16, coding: Coding) -> Vec<u8> {
-    assert!(width > 0 && height > 0, "a picture has at least one pixel");
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, QUALITY);
-    encoder.set_sampling_factor(SamplingFactor::F_2_2);
-    if coding == Coding::Progressive {
-        encoder.set_progressive(true);
-        // Only for this one: with it, a baseline file would get a scan for each component.
-        encoder.set_optimized_huffman_tables(true);
-    }
-    let canvas = Canvas {
-        width,
-        height,
-        scene: Scene::new(seed, width, height),
-        row: RefCell::default(),
+    let layout = match coding {
+        Coding::Progressive => Layout {
+            process: Process::Progressive,
+            scans: jpeg::photograph(seed),
+            segments: vec![jpeg::jfif()],
+            ..Layout::default()
+        },
+        Coding::Baseline => Layout {
+            scans: jpeg::sequential(3),
+            huffman: Huffman::Example,
+            segments: vec![jpeg::jfif()],
+            ..Layout::default()
+        },
     };
-    #[expect(
-        clippy::expect_used,
-        reason = "a Vec takes every byte, and the sides were checked above"
-    )]
-    encoder
-        .encode_image(canvas)
-        .expect("encoding into memory cannot fail");
-    bytes
+    jpeg::write(&frame(seed, width, height), &layout)
 }
 
-/// Hands a scene to the encoder row by row.
-struct Canvas {
-    width: u16,
-    height: u16,
-    scene: Scene,
-    row: RefCell<Row>,
-}
-
-impl ImageBuffer for Canvas {
-    fn get_jpeg_color_type(&self) -> JpegColorType {
-        JpegColorType::Ycbcr
-    }
-
-    fn width(&self) -> u16 {
-        self.width
-    }
-
-    fn height(&self) -> u16 {
-        self.height
-    }
-
-    fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
-        let row = &mut *self.row.borrow_mut();
-        self.scene.row(y, row);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the scene's samples are 0..=255"
-        )]
-        #[expect(clippy::cast_sign_loss, reason = "the scene's samples are 0..=255")]
-        for (buffer, samples) in buffers.iter_mut().zip([&row.luma, &row.cb, &row.cr]) {
-            buffer.extend(samples.iter().map(|sample| *sample as u8));
+/// The coefficients of a photo-like picture, 4:2:0: what [`picture()`] writes into a file.
+///
+/// # Panics
+/// If a side is 0: JPEG has no such picture.
+#[must_use]
+pub fn frame(seed: u64, width: u16, height: u16) -> Frame {
+    assert!(width > 0 && height > 0, "a picture has at least one pixel");
+    let (luma_table, chroma_table) = jpeg::quantisation(QUALITY);
+    let samples = |sampling, table| Samples {
+        sampling,
+        table,
+        samples: Vec::new(),
+    };
+    let mut components = [
+        samples((2, 2), luma_table),
+        samples((1, 1), chroma_table),
+        samples((1, 1), chroma_table),
+    ];
+    let scene = Scene::new(seed, width, height);
+    let mut rows = [Row::default(), Row::default()];
+    for y in (0..height).step_by(2) {
+        // The row below the last is the last one again.
+        for (row, y) in rows.iter_mut().zip([y, (y + 1).min(height - 1)]) {
+            scene.row(y, row);
+        }
+        let [above, below] = &rows;
+        let [luma, cb, cr] = &mut components;
+        for row in [above, below] {
+            luma.samples
+                .extend(row.luma.iter().map(|level| *level as u8));
+        }
+        for (to, above, below) in [(cb, &above.cb, &below.cb), (cr, &above.cr, &below.cr)] {
+            let means = above.chunks(2).zip(below.chunks(2)).map(|(above, below)| {
+                // Two pixels wide, but for the last one of an odd row.
+                let (count, sum) = above
+                    .iter()
+                    .chain(below)
+                    .fold((0, 0), |(count, sum), level| (count + 1, sum + level));
+                ((sum + count / 2) / count) as u8
+            });
+            to.samples.extend(means);
         }
     }
+    Frame::of_samples(width, height, &components)
 }

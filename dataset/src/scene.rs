@@ -324,12 +324,13 @@ fn skyline(random: &mut Random, width: u16, base: i32, reach: i32) -> Vec<i32> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use std::fmt::Write;
+
     use sha2::{Digest, Sha256};
 
     use super::*;
 
-    /// Integers alone make the samples, so they are the same on every machine. (The files need not
-    /// be: the encoder's DCT for AVX2 rounds otherwise than its portable one.)
+    /// Integers alone make the samples, so they are the same on every machine.
     #[test]
     fn samples_are_the_same_on_every_machine() {
         let scene = Scene::new(7, 300, 200);

@@ -49,6 +49,8 @@ pub use format::Format;
 pub use geometry::fit_size;
 pub use inspect::{Info, inspect};
 pub use jpeg::Progress;
+#[cfg(fuzzing)]
+pub(crate) use jpeg::invariants::hold;
 pub use limits::Limits;
 pub use orient::Orientation;
 pub use picture::{Damage, Picture};

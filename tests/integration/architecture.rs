@@ -237,7 +237,8 @@ fn files() -> Vec<PathBuf> {
             let name = name.to_string_lossy();
             let hidden = name.starts_with('.') && name != ".ci";
             if entry.file_type().unwrap().is_dir() {
-                if !hidden && name != "target" && name != "corpus" {
+                let made = matches!(&*name, "target" | "corpus" | "artifacts");
+                if !hidden && !made {
                     walk(&entry.path(), found);
                 }
             } else if !hidden {
@@ -273,6 +274,9 @@ fn module_of(path: &Path) -> Option<Vec<String>> {
         Some(&"local") => "local_cloud",
         Some(package) => package,
     };
+    if words[source..].contains(&"tests") {
+        return None;
+    }
     let file = words.last()?.strip_suffix(".rs")?;
     let inner = words[source + 1..words.len() - 1].iter().copied();
     let file = Some(file).filter(|file| !matches!(*file, "mod" | "lib" | "main"));

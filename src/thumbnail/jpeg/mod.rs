@@ -31,6 +31,8 @@ mod coefficients;
 mod dc;
 mod frame;
 mod huffman;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod invariants;
 mod lookup;
 mod markers;
 mod metadata;
@@ -41,6 +43,15 @@ mod sequential;
 mod tables;
 mod walk;
 mod zigzag;
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    clippy::float_cmp
+)]
+mod tests;
 
 pub(crate) use reader::{Reader, State};
 
@@ -69,7 +80,3 @@ pub enum Progress {
     /// What follows would not be read.
     Enough,
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests;

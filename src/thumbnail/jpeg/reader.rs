@@ -212,6 +212,13 @@ impl Reader {
                         return Ok(Progress::NeedMore);
                     };
                     self.at = end;
+                    // The number of lines, which has been looked at, belongs to what is needed.
+                    if let Found::Segment(next) = markers::next_segment(bytes, end)
+                        && next.code == markers::DNL
+                        && self.enough
+                    {
+                        self.at = next.end;
+                    }
                     continue;
                 }
                 // What comes after the first scan is too late to be reckoned with.
@@ -330,6 +337,12 @@ impl Reader {
 impl Part {
     fn is_enough(&self) -> bool {
         self.progress.is_enough(self.dc_divisor())
+    }
+
+    /// Whether a scan that is accepted brings something that is wanted. What may come when there is
+    /// enough is not: samples have been made by then.
+    pub(super) fn wants(&self, scan: &Scan) -> bool {
+        !self.is_enough() && self.progress.wants(scan, self.dc_divisor())
     }
 
     /// Whether no scan after this one is wanted.

@@ -36,7 +36,7 @@ pub(super) fn decode(
     }
     let mut of_scan = scan.components.iter().map(|c| &parts[c.index]);
     if !of_scan.clone().all(|part| part.progress.accepts(scan))
-        || !of_scan.any(|part| part.progress.wants(scan, part.dc_divisor()))
+        || !of_scan.any(|part| part.wants(scan))
     {
         return Ok(frame.height);
     }

@@ -4,9 +4,9 @@ use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use super::super::planes::{Colour, Effort, Planes};
-use super::super::{Error, Limits, Stop};
-use super::{Progress, Reader, Want};
+use super::super::super::planes::{Colour, Effort, Planes};
+use super::super::super::{Error, Limits, Stop};
+use super::super::{Progress, Reader, Want};
 
 /// All there is.
 const ALL: u32 = u32::MAX;
@@ -291,7 +291,7 @@ fn the_number_of_lines_may_come_after_the_first_scan() {
             .position(|m| matches!(m, [0xff, 0xc0..=0xc2]))
             .unwrap();
         let scan = bytes.windows(2).position(|m| m == [0xff, 0xda]).unwrap();
-        let end = super::markers::end_of_scan(&bytes, scan + 2).unwrap();
+        let end = super::super::markers::end_of_scan(&bytes, scan + 2).unwrap();
         let mut late = bytes.clone();
         late.splice(end..end, [0xff, 0xdc, 0, 4, 0, 33]);
         late[frame + 5..frame + 7].fill(0);
@@ -343,7 +343,7 @@ fn thousands_of_scans_are_refused() {
     };
     let mut bytes = encode(&picture(16, 16, false), 16, 16, how);
     let scan = bytes.windows(2).rposition(|m| m == [0xff, 0xda]).unwrap();
-    let end = super::markers::end_of_scan(&bytes, scan + 2).unwrap();
+    let end = super::super::markers::end_of_scan(&bytes, scan + 2).unwrap();
     let again = bytes[scan..end].repeat(3000);
     // Before the last, so that it is still wanted.
     bytes.splice(scan..scan, again);
