@@ -324,7 +324,6 @@ fn skyline(random: &mut Random, width: u16, base: i32, reach: i32) -> Vec<i32> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use std::fmt::Write;
 
     use sha2::{Digest, Sha256};
 

@@ -74,6 +74,13 @@ impl Decoder {
         catch(Format::Jpeg, || self.reader.advance(so_far))
     }
 
+    /// How many bytes of the file have been read by [`advance`](Self::advance): once they were
+    /// enough, all that are needed.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.reader.position()
+    }
+
     /// The picture. `bytes` is the whole file, or what was [enough](Progress::Enough).
     ///
     /// # Errors

@@ -29,7 +29,6 @@ mod error;
 mod format;
 mod geometry;
 mod inspect;
-#[allow(dead_code, reason = "reading by ranges comes after it")]
 mod jpeg;
 mod kernels;
 mod limits;

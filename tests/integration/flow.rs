@@ -12,7 +12,7 @@ use cos_thumbnails::events::{BACKFILL_RUN, Change, Event, Operation};
 use cos_thumbnails::object::{Bucket, ETag, Key, ObjectId};
 use cos_thumbnails::outcome::{Outcome, Reason, Verdict};
 use cos_thumbnails::plan::{OnDelete, Policy, Recipe};
-use cos_thumbnails::storage::{GetOptions, Head, ListOptions, PutOptions, Storage};
+use cos_thumbnails::storage::{GetOptions, ListOptions, PutOptions, Storage};
 use cos_thumbnails::thumbnail::Limits;
 use cos_thumbnails::thumbnailer::{self, FailureRecord, Mark, Thumbnailer};
 use hooked::{Hook, Hooked};

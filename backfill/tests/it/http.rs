@@ -143,7 +143,7 @@ async fn answer(
             Response::new(BodyExt::boxed(StreamBody::new(stream::iter(frames))))
         }
         Answer::Endless => {
-            let frame = || Ok(Frame::data(Bytes::from_static(&[b' '; 64 * 1024])));
+            let frame = || Ok(Frame::data(Bytes::from(vec![b' '; 64 * 1024])));
             Response::new(BodyExt::boxed(StreamBody::new(stream::iter(
                 std::iter::repeat_with(frame),
             ))))

@@ -267,8 +267,8 @@ fn respond(status: StatusCode, retry_after: Option<Duration>, body: &Value) -> R
 mod tests {
     use super::*;
 
-    fn ok() -> Result<Reply, Failure> {
-        Ok(Reply(json!({ "outcome": "made" })))
+    fn made() -> Reply {
+        Reply(json!({ "outcome": "made" }))
     }
 
     fn status(results: impl IntoIterator<Item = Result<Reply, Failure>>) -> (u16, Option<u64>) {
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn each_failure_has_its_code() {
         let second = Duration::from_secs(1);
-        assert_eq!(status([ok()]), (200, None));
+        assert_eq!(status([Ok(made())]), (200, None));
         assert_eq!(status([Err(Failure::Malformed("x".into()))]), (400, None));
         assert_eq!(status([Err(Failure::Forbidden("x".into()))]), (403, None));
         assert_eq!(status([Err(Failure::Busy(second))]), (429, Some(1)));
@@ -301,9 +301,9 @@ mod tests {
         let busy = || Err(Failure::Busy(Duration::from_secs(7)));
         let unavailable = || Err(Failure::Unavailable(Duration::from_secs(2)));
         assert_eq!(status([]), (200, None));
-        assert_eq!(status([ok(), forbidden()]), (200, None));
+        assert_eq!(status([Ok(made()), forbidden()]), (200, None));
         assert_eq!(status([forbidden(), forbidden()]), (403, None));
-        assert_eq!(status([ok(), busy(), forbidden()]), (429, Some(7)));
+        assert_eq!(status([Ok(made()), busy(), forbidden()]), (429, Some(7)));
         assert_eq!(status([busy(), unavailable()]), (503, Some(7)));
     }
 }

@@ -148,7 +148,9 @@ fn render_does_not_overwrite_one_files_thumbnails_by_anothers() {
         fs::create_dir(folder.path().join(sub)).unwrap();
         folder.path().join(sub).join("cat.png")
     });
-    files.iter().for_each(|file| picture(file, 30, 20));
+    for file in &files {
+        picture(file, 30, 20);
+    }
     let mut command = function(&["render", "--json"]);
     command
         .arg("--out")

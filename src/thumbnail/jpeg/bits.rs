@@ -120,11 +120,6 @@ impl<'a> Entropy<'a> {
         self.bits.taken() > self.filled * 8
     }
 
-    /// How many bytes of the source have been passed, at most: the next marker is not before.
-    pub(super) fn passed(&self) -> usize {
-        self.read
-    }
-
     /// Moves on through the segment, so that another MCU can be decoded.
     #[inline(never)]
     pub(super) fn fill(&mut self) {
@@ -238,7 +233,7 @@ mod tests {
         let mut entropy = Entropy::new(&stuffed);
         assert_eq!(bytes_of(&mut entropy, data.len()), data);
         assert!(!entropy.overrun());
-        assert_eq!(entropy.passed(), stuffed.len() - 2);
+        assert_eq!(entropy.read, stuffed.len() - 2);
         bytes_of(&mut entropy, 1);
         assert!(entropy.overrun());
     }

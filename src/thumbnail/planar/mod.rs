@@ -1,7 +1,7 @@
 //! From a JPEG's planes to its thumbnails, without a way through RGB where none is needed.
 //!
 //! ```text
-//!            ┌─► gamut ─► Planar ─► fit (lanczos, resample) ─► encode ─► bytes     no profile, sRGB
+//!            ┌─► Planar ─► fit (lanczos, resample) ─► encode ─► bytes     no profile, sRGB
 //!  Planes ──►┤                       └── luma w x h, chroma half of it
 //!            └─► raster: RGB of at most twice the largest thumbnail ─► colour      all others
 //! ```
