@@ -93,3 +93,23 @@ fn a_progressive_file_is_read_as_far_as_it_is_needed() {
         }
     }
 }
+
+/// Also where the number of lines comes after the only scan.
+#[test]
+fn the_number_of_lines_is_among_what_is_needed() {
+    let frame = picture(40, 30, &[(1, 1)], 41);
+    for layout in two_layouts(&frame) {
+        let layout = Layout {
+            dnl: true,
+            ..layout
+        };
+        let file = write(&frame, &layout);
+        for largest in [1, ALL] {
+            let mut reader = reader(largest, Effort::Default);
+            assert_eq!(reader.advance(&file).unwrap(), Progress::Enough);
+            let needed = reader.position();
+            let cut = read(&file[..needed], largest, Effort::Default).unwrap();
+            assert!(cut == reader.finish(&file).unwrap());
+        }
+    }
+}
