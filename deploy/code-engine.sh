@@ -152,13 +152,15 @@ create_app() {
   ours_or_absent "app $APP" app "$APP"
   made "app $APP" && verb=update
   [[ -z ${REGISTRY_SECRET:-} ]] || pull=(--registry-secret "$REGISTRY_SECRET")
+  # The function gives an event up before Code Engine does, so that its sender learns to come again.
   # The listening socket answers /readyz as soon as the function can take an event.
   run ibmcloud ce app "$verb" --name "$APP" --image "$IMAGE" "${pull[@]}" --port 8080 \
     --cpu "$CPU" --memory "$MEMORY" --concurrency "$CONCURRENCY" --request-timeout "$REQUEST_TIMEOUT" \
     --min-scale 0 --max-scale "$MAX_SCALE" --visibility "$VISIBILITY" \
     --probe-ready type=http --probe-ready path=/readyz --probe-ready port=8080 \
     --env "COS_ENDPOINT=$ENDPOINT" --env "COS_REGION=$COS_REGION" --env "COS_BUCKET=$COS_BUCKET" \
-    --env "SOURCE_PREFIX=$SOURCE_PREFIX" --env "OUTPUT_PREFIX=$OUTPUT_PREFIX" --env-from-secret "$SECRET"
+    --env "SOURCE_PREFIX=$SOURCE_PREFIX" --env "OUTPUT_PREFIX=$OUTPUT_PREFIX" \
+    --env "DEADLINE_SECONDS=$((REQUEST_TIMEOUT * 8 / 10))" --env-from-secret "$SECRET"
   [[ $verb == update ]] || remember "app $APP"
 }
 

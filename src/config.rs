@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::object::Bucket;
 use crate::plan::{Policy, Recipe};
-use crate::storage::{Credentials, S3Config};
+use crate::storage::{ConfigError, Credentials, S3Config};
 
 mod reader;
 mod variables;
@@ -49,19 +49,12 @@ impl Config {
     /// All mistakes at once.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(lookup);
-        let endpoint = reader.checked(COS_ENDPOINT, |value| {
-            let url = value
-                .parse::<http::Uri>()
-                .map_err(|error| error.to_string())?;
-            match url.scheme_str() {
-                Some("http" | "https") => Ok(value.to_owned()),
-                _ => Err("is no http:// or https:// URL".to_owned()),
-            }
-        });
-        let region = reader.required(COS_REGION);
-        let bucket = reader.required(COS_BUCKET);
-        let access_key_id = reader.required(COS_ACCESS_KEY_ID);
-        let secret_access_key = reader.required(COS_SECRET_ACCESS_KEY);
+        let endpoint = reader.ruled(COS_ENDPOINT, ConfigError::of_endpoint);
+        let region = reader.ruled(COS_REGION, ConfigError::of_region);
+        let bucket = reader.ruled(COS_BUCKET, ConfigError::of_bucket);
+        let access_key_id = reader.ruled(COS_ACCESS_KEY_ID, ConfigError::of_access_key_id);
+        let secret_access_key =
+            reader.ruled(COS_SECRET_ACCESS_KEY, ConfigError::of_secret_access_key);
         let source_prefix = reader.required(SOURCE_PREFIX);
         let output_prefix = reader.required(OUTPUT_PREFIX);
         let recipe = reader.recipe();
@@ -221,6 +214,21 @@ mod tests {
         ] {
             assert!(named.contains(&name), "{name} in {named:?}");
         }
+        assert!(!format!("{mistakes} {mistakes:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_no_store_can_be_reached_by_is_told_at_once_and_not_repeated() {
+        let mistakes = Config::from_lookup(|name| match name {
+            "COS_ENDPOINT" => Some("ftp://user:canary@host".into()),
+            "COS_REGION" => Some("eu canary".into()),
+            "COS_BUCKET" => Some("a/canary".into()),
+            "COS_ACCESS_KEY_ID" => Some("a canary".into()),
+            "COS_SECRET_ACCESS_KEY" => Some("the canary".into()),
+            _ => None,
+        })
+        .unwrap_err();
+        assert_eq!(mistakes.as_slice().len(), 5, "{mistakes}");
         assert!(!format!("{mistakes} {mistakes:?}").contains("canary"));
     }
 

@@ -76,7 +76,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Foreign {
     /// The event names another bucket than the configured one.
-    #[error("the event is about bucket {0:?}, which this function does not serve")]
+    #[error("the event is about bucket {:?}, which this function does not serve", .0.as_str())]
     Bucket(Bucket),
     /// The event names an endpoint. Code Engine's is always empty; it is never connected to.
     #[error("the event names an endpoint of its own; the endpoint comes from configuration alone")]

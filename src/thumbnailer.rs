@@ -122,6 +122,7 @@ impl Thumbnailer {
                     plan: &plan,
                     run,
                     outcome: &mut outcome,
+                    recorded: false,
                 }
                 .settle()
                 .await?;
@@ -138,6 +139,8 @@ struct Flow<'a> {
     plan: &'a Plan,
     run: Option<String>,
     outcome: &'a mut Outcome,
+    /// Whether a failure record was written on the way here.
+    recorded: bool,
 }
 
 /// What step 2 found.
@@ -171,16 +174,19 @@ impl Flow<'_> {
                 Fetched::Unchanged(etag) => {
                     self.end(Verdict::Duplicate, None);
                     self.outcome.etag = Some(etag);
-                    return Ok(());
+                    return self.forget_own_record().await;
                 }
                 Fetched::Original(original) => {
                     let etag = original.head.etag.clone();
-                    match self.replace(original, mark.is_some()).await? {
+                    match self.replace(original).await? {
                         Replaced::Done => Some(etag),
                         Replaced::Changed => continue,
                     }
                 }
-                Fetched::TooLarge => self.reject_unread().await?,
+                Fetched::TooLarge => match self.reject_unread().await? {
+                    Replaced::Done => self.outcome.etag.clone(),
+                    Replaced::Changed => continue,
+                },
                 Fetched::Collision => self.collide().await?,
                 Fetched::Gone => {
                     self.remove(mark.as_ref()).await?;

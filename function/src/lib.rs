@@ -55,8 +55,10 @@ pub async fn serve(
     let thumbnailer = Arc::new(thumbnailer(&config)?);
     Runtime::new(handler::handler(thumbnailer, config.backfill_secret))
         .in_flight(config.in_flight)
+        .waiting(2 * config.in_flight)
         .deadline(config.deadline)
         .drain(config.drain)
+        .drain_at_most(config.deadline)
         .serve(listener, shutdown)
         .await?;
     Ok(())

@@ -70,6 +70,18 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         self.noted(variable, checked)
     }
 
+    /// The value or its default; a mistake where `rule` refuses it. The value is not repeated: what
+    /// was pasted into the wrong field may be a secret.
+    pub(super) fn ruled<E: fmt::Display>(
+        &mut self,
+        variable: Variable,
+        rule: impl FnOnce(&str) -> Result<(), E>,
+    ) -> Option<String> {
+        let value = self.required(variable)?;
+        let ruled = rule(&value);
+        self.noted(variable, ruled).map(|()| value)
+    }
+
     /// Notes a mistake.
     pub fn mistake(&mut self, variable: Variable, problem: impl Into<String>) {
         self.mistakes.push(Mistake {

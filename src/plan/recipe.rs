@@ -10,6 +10,10 @@ const RENDERER: u32 = 2;
 /// built around this.
 pub(super) const MAX_SIZE: u32 = 4096;
 
+/// The most sizes of a recipe. The mark names each by its tag of some 32 bytes, and stores take 2 kB of
+/// metadata in all.
+const MAX_SIZES: usize = 32;
+
 /// What to make of one picture.
 ///
 /// Two are known by name: [`Recipe::standard`] and [`Recipe::paper`].
@@ -31,6 +35,9 @@ pub enum RecipeError {
     /// A side of 0, or one too large for a thumbnail.
     #[error("size {0} is not from 1 to {MAX_SIZE}")]
     Size(u32),
+    /// The mark could not name so many siblings.
+    #[error("{0} sizes are more than {MAX_SIZES}")]
+    TooManySizes(usize),
     /// JPEG quality is a number from 1 to 100.
     #[error("quality {0} is not from 1 to 100")]
     Quality(u8),
@@ -86,6 +93,9 @@ impl Recipe {
         let mut sizes = sizes.to_vec();
         sizes.sort_unstable();
         sizes.dedup();
+        if sizes.len() > MAX_SIZES {
+            return Err(RecipeError::TooManySizes(sizes.len()));
+        }
         Ok(Self { sizes, ..self })
     }
 

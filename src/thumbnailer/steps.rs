@@ -13,7 +13,7 @@ use crate::object::ETag;
 use crate::outcome::{Reason, Stage, Thumbnail, Verdict};
 use crate::plan::{OnDelete, Output};
 use crate::render::{Encoded, Rendered, Rendering, Step};
-use crate::storage::{self, Metadata, Object, PutOptions, Storage};
+use crate::storage::{self, Head, Metadata, Object, PutOptions, Storage};
 use crate::thumbnail::{self, Stop};
 
 /// How long caches may keep a thumbnail: its key is stable while its content is not.
@@ -21,11 +21,7 @@ const CACHE_CONTROL: &str = "public, max-age=3600";
 
 impl<'a> Flow<'a> {
     /// Step 3: the set of this version of the original, or a record of why there is none.
-    pub(super) async fn replace(
-        &mut self,
-        original: Object,
-        marked: bool,
-    ) -> Result<Replaced, Error> {
+    pub(super) async fn replace(&mut self, original: Object) -> Result<Replaced, Error> {
         let policy = &self.thumbnailer.policy;
         let stop = StopOnDrop(Stop::default());
         let rendering = Rendering::new(policy.recipe(), policy.limits(), &stop.0);
@@ -51,7 +47,7 @@ impl<'a> Flow<'a> {
                 self.outcome.timings.merge(&rendered.timings);
                 self.outcome.original = Some(rendered.original.clone());
                 self.outcome.degraded = rendered.degraded;
-                self.store_all(etag, rendered, marked).await?;
+                self.store_all(etag, rendered).await?;
             }
             Err(_) if length == 0 => {
                 let message = "the object has no bytes".to_owned();
@@ -88,32 +84,19 @@ impl<'a> Flow<'a> {
     }
 
     /// All outputs at once, then the mark that says that they stand.
-    async fn store_all(
-        &mut self,
-        etag: &ETag,
-        rendered: Rendered,
-        marked: bool,
-    ) -> Result<(), Error> {
+    async fn store_all(&mut self, etag: &ETag, rendered: Rendered) -> Result<(), Error> {
         let (thumbnailer, plan) = (self.thumbnailer, self.plan);
         let (mark, siblings) = plan.mark_and_siblings();
-        // Only where no set stood can a record of an earlier failure stand.
-        let recorded = !(marked && self.removes());
         let metadata = Metadata::from([("original-etag".to_owned(), etag.to_string())]);
         let puts = siblings
             .iter()
             .zip(&rendered.thumbnails)
             .map(|(output, thumbnail)| thumbnailer.put(output, thumbnail, metadata.clone()));
         let store = self.store();
-        let forget = async {
-            if recorded {
-                store.delete(&plan.failure).await
-            } else {
-                Ok(())
-            }
-        };
         let (tags, ()) = self
             .timed(Stage::Store, async {
-                tokio::try_join!(try_join_all(puts), forget)
+                // A failure record of an earlier version is no longer true.
+                tokio::try_join!(try_join_all(puts), store.delete(&plan.failure))
             })
             .await?;
         let metadata = Mark {
@@ -128,7 +111,7 @@ impl<'a> Flow<'a> {
             self.timed(Stage::Commit, thumbnailer.put(mark, last, metadata))
                 .await?;
         }
-        self.outcome.traffic.deletes += u32::from(recorded);
+        self.outcome.traffic.deletes += 1;
         self.end(Verdict::Made, None);
         self.outcome.degraded = rendered.degraded;
         for (output, made) in self.plan.outputs.iter().zip(rendered.thumbnails) {
@@ -151,9 +134,7 @@ impl<'a> Flow<'a> {
         let ours = !mark.is_some_and(|mark| mark.is_foreign_to(self.plan));
         if ours && self.removes() {
             self.delete_outputs().await?;
-            self.timed(Stage::Remove, self.store().delete(&self.plan.failure))
-                .await?;
-            self.outcome.traffic.deletes += 1;
+            self.forget().await?;
         }
         let verdict = if mark.is_some() && ours && self.removes() {
             Verdict::Removed
@@ -165,15 +146,18 @@ impl<'a> Flow<'a> {
     }
 
     /// An original of too many bytes: its version is all that is asked for.
-    pub(super) async fn reject_unread(&mut self) -> Result<Option<ETag>, Error> {
-        let etag = self.version(Stage::Check).await?;
-        if etag.is_some() {
-            let limit = self.thumbnailer.policy.limits().max_bytes;
-            let message = format!("the object is longer than {limit} bytes");
-            self.reject(etag.as_ref(), Reason::TooLarge, message)
-                .await?;
+    pub(super) async fn reject_unread(&mut self) -> Result<Replaced, Error> {
+        let limit = self.thumbnailer.policy.limits().max_bytes;
+        match self.look(Stage::Check).await? {
+            Some(head) if head.length > limit => {
+                let message = format!("the object is longer than {limit} bytes");
+                self.reject(Some(&head.etag), Reason::TooLarge, message)
+                    .await?;
+                Ok(Replaced::Done)
+            }
+            // Another one by now, which may be good.
+            _ => Ok(Replaced::Changed),
         }
-        Ok(etag)
     }
 
     /// The planned keys hold another original's set, which is neither replaced nor removed.
@@ -186,8 +170,26 @@ impl<'a> Flow<'a> {
                 .await?;
         } else {
             self.end(Verdict::Skipped, Some(Reason::Gone));
+            if self.removes() {
+                self.forget().await?;
+            }
         }
         Ok(etag)
+    }
+
+    /// Removes the failure record that this flow wrote before it came to another end.
+    pub(super) async fn forget_own_record(&mut self) -> Result<(), Error> {
+        if self.recorded {
+            self.forget().await?;
+        }
+        Ok(())
+    }
+
+    async fn forget(&mut self) -> Result<(), Error> {
+        self.timed(Stage::Remove, self.store().delete(&self.plan.failure))
+            .await?;
+        self.outcome.traffic.deletes += 1;
+        Ok(())
     }
 
     /// The original can never succeed: a record says so, and no thumbnails of it are left.
@@ -225,6 +227,7 @@ impl<'a> Flow<'a> {
         )
         .await?;
         self.outcome.traffic.puts += 1;
+        self.recorded = true;
         Ok(())
     }
 
@@ -242,11 +245,16 @@ impl<'a> Flow<'a> {
 
     /// The original's version now.
     pub(super) async fn version(&mut self, stage: Stage) -> Result<Option<ETag>, Error> {
+        Ok(self.look(stage).await?.map(|head| head.etag))
+    }
+
+    /// What is known of the original now.
+    async fn look(&mut self, stage: Stage) -> Result<Option<Head>, Error> {
         let head = self
             .timed(stage, self.store().head(&self.plan.original))
             .await;
         self.outcome.traffic.heads += 1;
-        Ok(found(head)?.map(|head| head.etag))
+        Ok(found(head)?)
     }
 
     pub(super) fn store(&self) -> &'a dyn Storage {

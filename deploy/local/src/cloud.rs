@@ -162,6 +162,8 @@ impl Cloud {
             "COS_SECRET_ACCESS_KEY" => Some(store_config.credentials.secret_access_key.clone()),
             "BIND_ADDRESS" => Some(Ipv4Addr::LOCALHOST.to_string()),
             "PORT" => Some(address.port().to_string()),
+            // One instance for all that a fan-out sends at once; Code Engine would start several.
+            "IN_FLIGHT" => lookup(name).or_else(|| Some("32".to_owned())),
             // Nothing comes late here: the notifier is stopped first.
             "DRAIN_SECONDS" => lookup(name).or_else(|| Some("0".to_owned())),
             other => lookup(other),

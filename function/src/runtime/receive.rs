@@ -40,8 +40,8 @@ where
         head.headers,
     );
     let results = stream::iter(events)
-        .map(|event| handle(service.clone(), event, context.clone()))
-        .buffered(settings.in_flight)
+        // In turn: a request has one place, however many events it brings.
+        .then(|event| handle(service.clone(), event, context.clone()))
         .collect::<Vec<_>>()
         .await;
     Ok(reply::answer(&results))

@@ -68,29 +68,69 @@ impl S3Config {
     /// Checks everything that can be known without asking the store, and returns the endpoint as a
     /// URL with its scheme.
     pub(super) fn checked_endpoint(&self) -> Result<Endpoint, ConfigError> {
-        let named = |name: &str, also: &[char]| {
-            !name.is_empty()
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || also.contains(&c))
-        };
-        let graphic =
-            |value: &str| !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic());
-        if !named(&self.region, &['-']) {
-            return Err(ConfigError::Region);
-        }
-        // An ARN or a slash would make the SDK address something else than this endpoint's bucket.
-        if !named(self.bucket.as_str(), &['.', '_', '-']) {
-            return Err(ConfigError::Bucket);
-        }
-        if !graphic(&self.credentials.access_key_id) {
-            return Err(ConfigError::AccessKeyId);
-        }
-        if !graphic(&self.credentials.secret_access_key) {
-            return Err(ConfigError::SecretAccessKey);
-        }
+        ConfigError::of_region(&self.region)?;
+        ConfigError::of_bucket(self.bucket.as_str())?;
+        ConfigError::of_access_key_id(&self.credentials.access_key_id)?;
+        ConfigError::of_secret_access_key(&self.credentials.secret_access_key)?;
         Endpoint::parse(&self.endpoint)
     }
+}
+
+/// The rules field by field, so that a configuration can tell of every mistake at once.
+impl ConfigError {
+    /// Checks an endpoint.
+    ///
+    /// # Errors
+    /// [`ConfigError::Endpoint`].
+    pub fn of_endpoint(endpoint: &str) -> Result<(), Self> {
+        Endpoint::parse(endpoint).map(drop)
+    }
+
+    /// Checks a region.
+    ///
+    /// # Errors
+    /// [`ConfigError::Region`].
+    pub fn of_region(region: &str) -> Result<(), Self> {
+        holds(named(region, &['-']), Self::Region)
+    }
+
+    /// Checks a bucket's name. An ARN or a slash would make the SDK address something else than this
+    /// endpoint's bucket.
+    ///
+    /// # Errors
+    /// [`ConfigError::Bucket`].
+    pub fn of_bucket(name: &str) -> Result<(), Self> {
+        holds(named(name, &['.', '_', '-']), Self::Bucket)
+    }
+
+    /// Checks an access key ID.
+    ///
+    /// # Errors
+    /// [`ConfigError::AccessKeyId`].
+    pub fn of_access_key_id(id: &str) -> Result<(), Self> {
+        holds(graphic(id), Self::AccessKeyId)
+    }
+
+    /// Checks a secret access key.
+    ///
+    /// # Errors
+    /// [`ConfigError::SecretAccessKey`].
+    pub fn of_secret_access_key(secret: &str) -> Result<(), Self> {
+        holds(graphic(secret), Self::SecretAccessKey)
+    }
+}
+
+fn holds(rule: bool, otherwise: ConfigError) -> Result<(), ConfigError> {
+    if rule { Ok(()) } else { Err(otherwise) }
+}
+
+fn named(name: &str, also: &[char]) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || also.contains(&c);
+    !name.is_empty() && name.chars().all(allowed)
+}
+
+fn graphic(value: &str) -> bool {
+    !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic())
 }
 
 /// A store's URL: scheme and authority alone.
