@@ -59,7 +59,7 @@ impl BlockTables {
         };
         let (difference, k) = self.start(short_cuts, bits, window)?;
         if k < EOB {
-            self.skip(short_cuts, bits, window, k)?;
+            self.skip(short_cuts, bits, window, k, Starts::SKIPS_AFTER)?;
         }
         Ok(difference)
     }
@@ -92,13 +92,14 @@ impl BlockTables {
             k += pair.way();
         }
         if k < 64 {
-            self.skip(short_cuts, bits, window, k)?;
+            bits.refill(window);
+            self.skip(short_cuts, bits, window, k, Skips::LOOKUPS)?;
         }
         Ok(difference)
     }
 
     /// The DC difference, and the place in the zigzag sequence that comes next; at least [`EOB`] if
-    /// nothing does.
+    /// nothing does. Leaves the bits for [`Starts::SKIPS_AFTER`] lookups.
     #[inline(always)]
     fn start(
         &self,
@@ -109,11 +110,16 @@ impl BlockTables {
         bits.refill(window);
         match short_cuts.starts.take(bits) {
             Some(start) => Ok(start),
-            None => Ok((self.dc.take(bits)?.value as i16, 1)),
+            None => {
+                let difference = self.dc.take(bits)?.value as i16;
+                bits.refill(window);
+                Ok((difference, 1))
+            }
         }
     }
 
-    /// Passes over the rest of the block, from place `k` on.
+    /// Passes over the rest of the block, from place `k` on. There must be the bits for so many
+    /// `lookups`.
     #[inline(always)]
     fn skip(
         &self,
@@ -121,10 +127,10 @@ impl BlockTables {
         bits: &mut Bits,
         window: &Window,
         mut k: usize,
+        mut lookups: u32,
     ) -> Result<(), Damaged> {
         loop {
-            bits.refill(window);
-            for _ in 0..Skips::LOOKUPS {
+            for _ in 0..lookups {
                 let before = (*bits, k);
                 k += short_cuts.skips.take(bits);
                 if k >= 64 {
@@ -142,6 +148,8 @@ impl BlockTables {
                     break;
                 }
             }
+            bits.refill(window);
+            lookups = Skips::LOOKUPS;
         }
     }
 
