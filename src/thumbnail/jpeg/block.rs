@@ -78,10 +78,10 @@ impl BlockTables {
         let (difference, mut k) = self.start(short_cuts, bits, window)?;
         let places = Places::of(N);
         while k <= places.last {
-            bits.refill(window);
             let pair = short_cuts.pairs.take(bits);
             if pair == Pair::NONE {
                 k = self.one(bits, values, k)?;
+                bits.refill(window);
                 continue;
             }
             // At most 24 + 15 + 16, so that no end of block was passed.
@@ -90,16 +90,17 @@ impl BlockTables {
                 values[usize::from(place) % (N * N)] = value;
             }
             k += pair.way();
+            bits.refill(window);
         }
         if k < 64 {
-            bits.refill(window);
             self.skip(short_cuts, bits, window, k, Skips::LOOKUPS)?;
         }
         Ok(difference)
     }
 
     /// The DC difference, and the place in the zigzag sequence that comes next; at least [`EOB`] if
-    /// nothing does. Leaves the bits for [`Starts::SKIPS_AFTER`] lookups.
+    /// nothing does. Leaves the bits for [`Starts::SKIPS_AFTER`] lookups of
+    /// [`Skips`], or for one symbol.
     #[inline(always)]
     fn start(
         &self,

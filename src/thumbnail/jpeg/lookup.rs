@@ -140,8 +140,8 @@ impl Runs {
     }
 }
 
-/// Bits by which [`Skips`] looks up. Sixteen kilobytes: more would not stay in the first cache.
-const SKIP_BITS: u32 = 13;
+/// Bits by which [`Skips`] looks up. Eight kilobytes: more would not stay in the first cache.
+const SKIP_BITS: u32 = 12;
 
 /// By the next bits: how far as many AC symbols as they hold the codes of lead through a block, and how
 /// long they are. Their values are lost, so that the last one's additional bits need not be among
