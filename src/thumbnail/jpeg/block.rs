@@ -109,14 +109,12 @@ impl BlockTables {
         window: &Window,
     ) -> Result<(i16, usize), Damaged> {
         bits.refill(window);
-        match short_cuts.starts.take(bits) {
-            Some(start) => Ok(start),
-            None => {
-                let difference = self.dc.take(bits)?.value as i16;
-                bits.refill(window);
-                Ok((difference, 1))
-            }
+        if let Some(start) = short_cuts.starts.take(bits) {
+            return Ok(start);
         }
+        let difference = self.dc.take(bits)?.value as i16;
+        bits.refill(window);
+        Ok((difference, 1))
     }
 
     /// Passes over the rest of the block, from place `k` on. There must be the bits for so many
