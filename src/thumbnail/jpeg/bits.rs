@@ -48,7 +48,8 @@ impl Bits {
         self.next
     }
 
-    /// Passes over at most 63 bits, which must be available.
+    /// Passes over at most 63 bits, which must be available. Of `count` only the low six bits are
+    /// looked at: entries of lookup tables have other things above.
     #[inline(always)]
     pub(super) fn consume(&mut self, count: u32) {
         self.next <<= count % 64;

@@ -59,7 +59,7 @@ impl BlockTables {
         };
         let (difference, k) = self.start(short_cuts, bits, window)?;
         if k < EOB {
-            self.skip(short_cuts, bits, window, k)?;
+            self.skip(short_cuts, bits, window, k, Starts::SKIPS_AFTER)?;
         }
         Ok(difference)
     }
@@ -78,10 +78,10 @@ impl BlockTables {
         let (difference, mut k) = self.start(short_cuts, bits, window)?;
         let places = Places::of(N);
         while k <= places.last {
-            bits.refill(window);
             let pair = short_cuts.pairs.take(bits);
             if pair == Pair::NONE {
                 k = self.one(bits, values, k)?;
+                bits.refill(window);
                 continue;
             }
             // At most 24 + 15 + 16, so that no end of block was passed.
@@ -90,15 +90,17 @@ impl BlockTables {
                 values[usize::from(place) % (N * N)] = value;
             }
             k += pair.way();
+            bits.refill(window);
         }
         if k < 64 {
-            self.skip(short_cuts, bits, window, k)?;
+            self.skip(short_cuts, bits, window, k, Skips::LOOKUPS)?;
         }
         Ok(difference)
     }
 
     /// The DC difference, and the place in the zigzag sequence that comes next; at least [`EOB`] if
-    /// nothing does.
+    /// nothing does. Leaves the bits for [`Starts::SKIPS_AFTER`] lookups of
+    /// [`Skips`], or for one symbol.
     #[inline(always)]
     fn start(
         &self,
@@ -107,13 +109,16 @@ impl BlockTables {
         window: &Window,
     ) -> Result<(i16, usize), Damaged> {
         bits.refill(window);
-        match short_cuts.starts.take(bits) {
-            Some(start) => Ok(start),
-            None => Ok((self.dc.take(bits)?.value as i16, 1)),
+        if let Some(start) = short_cuts.starts.take(bits) {
+            return Ok(start);
         }
+        let difference = self.dc.take(bits)?.value as i16;
+        bits.refill(window);
+        Ok((difference, 1))
     }
 
-    /// Passes over the rest of the block, from place `k` on.
+    /// Passes over the rest of the block, from place `k` on. There must be the bits for so many
+    /// `lookups`.
     #[inline(always)]
     fn skip(
         &self,
@@ -121,10 +126,10 @@ impl BlockTables {
         bits: &mut Bits,
         window: &Window,
         mut k: usize,
+        mut lookups: u32,
     ) -> Result<(), Damaged> {
         loop {
-            bits.refill(window);
-            for _ in 0..Skips::LOOKUPS {
+            for _ in 0..lookups {
                 let before = (*bits, k);
                 k += short_cuts.skips.take(bits);
                 if k >= 64 {
@@ -142,6 +147,8 @@ impl BlockTables {
                     break;
                 }
             }
+            bits.refill(window);
+            lookups = Skips::LOOKUPS;
         }
     }
 

@@ -141,12 +141,13 @@ impl Runs {
 }
 
 /// Bits by which [`Skips`] looks up. Eight kilobytes: more would not stay in the first cache.
-const SKIP_BITS: u32 = 13;
+const SKIP_BITS: u32 = 12;
 
-/// By the next bits: how far as many whole AC symbols as they hold lead through a block, and how
-/// long they are. Their values are lost.
+/// By the next bits: how far as many AC symbols as they hold the codes of lead through a block, and how
+/// long they are. Their values are lost, so that the last one's additional bits need not be among
+/// those that are looked at.
 pub(super) struct Skips {
-    /// The length in the low four bits, the way above.
+    /// The length in the low six bits, the way above.
     entries: Box<[u16; 1 << SKIP_BITS]>,
 }
 
@@ -159,37 +160,42 @@ pub(super) const EOB: usize = 128;
 const NOTHING: usize = 256;
 
 impl Skips {
+    /// The most bits that one lookup passes over.
+    const LONGEST: u32 = 18;
+
     /// Lookups between two refills.
-    pub(super) const LOOKUPS: usize = 56 / SKIP_BITS as usize;
+    pub(super) const LOOKUPS: u32 = 56 / Self::LONGEST;
 
     pub(super) fn new(huffman: &Huffman) -> Self {
         let entry = |at: u64| {
-            let (way, length) = way(huffman, at << (64 - SKIP_BITS), SKIP_BITS);
+            let next = at << (64 - SKIP_BITS);
+            let (way, length) = way(huffman, next, SKIP_BITS, Self::LONGEST);
             let way = if length == 0 { NOTHING } else { way };
-            (way << 4) as u16 | length as u16
+            (way << 6) as u16 | length as u16
         };
         Self {
             entries: boxed((0..1 << SKIP_BITS).map(entry).collect()),
         }
     }
 
-    /// Takes what one lookup finds and says how far it leads. At least [`SKIP_BITS`] bits must be
-    /// there.
+    /// Takes what one lookup finds and says how far it leads. At least [`LONGEST`](Self::LONGEST)
+    /// bits must be there.
     #[inline(always)]
     pub(super) fn take(&self, bits: &mut Bits) -> usize {
         let entry = self.entries[(bits.next() >> (64 - SKIP_BITS)) as usize];
-        bits.consume((entry & 15).into());
-        usize::from(entry >> 4)
+        bits.consume(entry.into());
+        usize::from(entry >> 6)
     }
 }
 
-/// How far the whole AC symbols among the first `count` bits of `next` lead, and how long they are.
-fn way(huffman: &Huffman, next: u64, count: u32) -> (usize, u32) {
+/// How far the AC symbols whose codes are among the first `known` bits of `next` lead, and how long they
+/// are with their additional bits: `longest` at most.
+fn way(huffman: &Huffman, next: u64, known: u32, longest: u32) -> (usize, u32) {
     let (mut way, mut taken) = (0, 0);
     loop {
         let (symbol, length) = huffman.symbol(next << taken);
         let more = length + u32::from(symbol & 15);
-        if length == 0 || taken + more > count {
+        if length == 0 || taken + length > known || taken + more > longest {
             return (way, taken);
         }
         match (symbol >> 4, symbol & 15) {
@@ -214,6 +220,12 @@ pub(super) struct Starts {
 }
 
 impl Starts {
+    /// How many lookups of [`Skips`] may follow before a refill.
+    pub(super) const SKIPS_AFTER: u32 = 2;
+
+    /// The most bits that one lookup passes over.
+    const LONGEST: u32 = 56 - Self::SKIPS_AFTER * Skips::LONGEST;
+
     /// `keeps_ac` says that AC coefficients are wanted, so that no more than an EOB is passed over.
     pub(super) fn new(dc: &Coded, ac: &Huffman, keeps_ac: bool) -> Self {
         let entry = |at: u32| {
@@ -222,7 +234,8 @@ impl Starts {
                 return 0;
             };
             let next = u64::from(at) << (64 - START_BITS) << length;
-            let (mut on, mut more) = way(ac, next, START_BITS - length);
+            let known = START_BITS - length;
+            let (mut on, mut more) = way(ac, next, known, Self::LONGEST - length);
             if keeps_ac && (on, ac.symbol(next).1) != (EOB, more) {
                 (on, more) = (0, 0);
             }
@@ -234,11 +247,11 @@ impl Starts {
     }
 
     /// Takes what one lookup finds: the difference, and the way through the block. `None` if the
-    /// difference is too long. At least [`START_BITS`] bits must be there.
+    /// difference is too long. At least [`LONGEST`](Self::LONGEST) bits must be there.
     #[inline(always)]
     pub(super) fn take(&self, bits: &mut Bits) -> Option<(i16, usize)> {
         let entry = self.entries[(bits.next() >> (64 - START_BITS)) as usize];
-        bits.consume(entry & 0xff);
+        bits.consume(entry);
         let found = ((entry >> 16) as i16, (entry >> 8 & 0xff) as usize);
         (entry != 0).then_some(found)
     }

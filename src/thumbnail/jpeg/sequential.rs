@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::super::kernels::{Dequantiser, row_of_blocks};
 use super::super::planes::Plane;
-use super::bits::{Bits, Entropy, Window};
+use super::bits::Entropy;
 use super::block::BlockTables;
 use super::frame::{Component, Frame, Scan};
 use super::huffman::Damaged;
@@ -39,9 +39,36 @@ pub(super) struct Decoding<'a> {
     pub(super) tables: Rc<BlockTables>,
 }
 
+/// One block of every MCU.
+struct Block {
+    part: usize,
+    /// Where its values are among the coefficients of the part, in the row's first MCU.
+    first: usize,
+    /// How much further they are in the next MCU.
+    step: usize,
+}
+
+impl Block {
+    /// Those of one component, in the order of T.81, A.2.3.
+    fn of_part((index, part): (usize, &Part<'_>)) -> Vec<Self> {
+        let size = part.n * part.n;
+        let places = (0..part.v).flat_map(|y| (0..part.h).map(move |x| (y, x)));
+        places
+            .map(|(y, x)| Self {
+                part: index,
+                first: (y * part.blocks_wide + x) * size,
+                step: part.h * size,
+            })
+            .collect()
+    }
+}
+
 /// A sequential scan.
 pub(super) struct Sequential<'a> {
     parts: Vec<Part<'a>>,
+    /// The blocks of an MCU in one list, so that one loop goes through them: where a block has only a
+    /// few symbols, loops within loops took as long as these.
+    blocks: Vec<Block>,
 }
 
 impl<'a> Sequential<'a> {
@@ -74,9 +101,9 @@ impl<'a> Sequential<'a> {
             }
         };
         let components = scan.components.iter().map(|c| &frame.components[c.index]);
-        Self {
-            parts: decodings.into_iter().zip(components).map(part).collect(),
-        }
+        let parts: Vec<_> = decodings.into_iter().zip(components).map(part).collect();
+        let blocks = parts.iter().enumerate().flat_map(Block::of_part).collect();
+        Self { parts, blocks }
     }
 
     /// What is held while decoding a row of MCUs: three bytes for each kept coefficient.
@@ -105,13 +132,19 @@ impl Units for Sequential<'_> {
                 entropy.fill();
                 (bits, window) = entropy.take();
             }
-            for part in &mut self.parts {
-                match part.n {
-                    1 => part.blocks::<1>(&mut bits, window, column)?,
-                    2 => part.blocks::<2>(&mut bits, window, column)?,
-                    4 => part.blocks::<4>(&mut bits, window, column)?,
-                    _ => part.blocks::<8>(&mut bits, window, column)?,
-                }
+            for block in &self.blocks {
+                let part = &mut self.parts[block.part];
+                let values = &mut part.coefficients[block.first + column * block.step..];
+                let values = &mut values[..part.n * part.n];
+                let (bits, tables) = (&mut bits, &*part.tables);
+                let difference = match part.n {
+                    1 => tables.mean(bits, window)?,
+                    2 => tables.lowest::<2>(bits, window, values)?,
+                    4 => tables.lowest::<4>(bits, window, values)?,
+                    _ => tables.whole(bits, window, values)?,
+                };
+                part.prediction = part.prediction.wrapping_add(difference);
+                values[0] = part.prediction;
             }
         }
         entropy.put(bits);
@@ -126,35 +159,6 @@ impl Units for Sequential<'_> {
 }
 
 impl Part<'_> {
-    /// Decodes the component's blocks of one MCU.
-    #[inline(never)]
-    fn blocks<const N: usize>(
-        &mut self,
-        lent: &mut Bits,
-        window: &Window,
-        column: usize,
-    ) -> Result<(), Damaged> {
-        // A copy stays in registers.
-        let mut bits = *lent;
-        let mut prediction = self.prediction;
-        for y in 0..self.v {
-            let first = y * self.blocks_wide + column * self.h;
-            let values = &mut self.coefficients[first * N * N..][..self.h * N * N];
-            for values in values.chunks_exact_mut(N * N) {
-                let difference = match N {
-                    1 => self.tables.mean(&mut bits, window)?,
-                    8 => self.tables.whole(&mut bits, window, values)?,
-                    _ => self.tables.lowest::<N>(&mut bits, window, values)?,
-                };
-                prediction = prediction.wrapping_add(difference);
-                values[0] = prediction;
-            }
-        }
-        self.prediction = prediction;
-        *lent = bits;
-        Ok(())
-    }
-
     /// Makes samples of the row of MCUs and clears it for the next.
     fn end_of_row(&mut self, row: usize) {
         let one_row = self.samples.len();
