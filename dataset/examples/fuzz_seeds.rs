@@ -52,7 +52,7 @@ fn frame(samplings: &[(u8, u8)], seed: u8) -> Frame {
     for (i, component) in components.iter_mut().enumerate() {
         let (wide, high) = empty.size(i);
         component.samples = (0..wide * high)
-            .map(|at| (at / wide * 3 + at % 7 * at % 11) as u8)
+            .map(|at| (at / wide * 3 + at % 7 * at % 11).to_le_bytes()[0])
             .map(|level| level.wrapping_add(seed * 3))
             .collect();
     }
