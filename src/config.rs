@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn every_mistake_is_reported_at_once_by_name_and_no_secret_is_shown() {
         let mistakes = Config::from_lookup(|name| match name {
-            "COS_ENDPOINT" => Some("store.example".into()),
+            "COS_ENDPOINT" => Some("ftp://store.example".into()),
             "COS_SECRET_ACCESS_KEY" => Some("canary".into()),
             "SIZES" => Some("16,big".into()),
             "QUALITY" => Some("101".into()),

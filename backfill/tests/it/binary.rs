@@ -67,7 +67,7 @@ fn help_explains_flags_variables_and_exit_codes() {
 fn every_mistake_is_named_at_once() {
     let (code, text) = backfill(
         &["--mode", "fan-out", "--quality", "101"],
-        &[("COS_ENDPOINT", "store.example"), ("SIZES", "16,big")],
+        &[("COS_ENDPOINT", "ftp://store.example"), ("SIZES", "16,big")],
     );
     assert_eq!(code, Some(2));
     for name in [

@@ -20,6 +20,8 @@ pub(super) struct Hooked {
 struct Script {
     calls: usize,
     hook: Option<(usize, Hook)>,
+    /// This object is another one at each HEAD of it.
+    restless: Option<&'static str>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +42,10 @@ impl Hook {
 }
 
 impl Hooked {
+    pub(super) fn at_every_head_of(&self, key: &'static str) {
+        self.script.lock().unwrap().restless = Some(key);
+    }
+
     pub(super) fn at(&self, nth: usize, hook: Hook) {
         self.script.lock().unwrap().hook = Some((nth, hook));
     }
@@ -86,6 +92,11 @@ impl Storage for Hooked {
 
     async fn head(&self, key: &Key) -> Result<Head, Error> {
         self.before().await?;
+        let restless = self.script.lock().unwrap().restless;
+        if restless.is_some_and(|restless| key.as_str() == restless) {
+            let calls = self.calls().to_string();
+            put(&self.inner, key.as_str(), calls).await;
+        }
         self.inner.head(key).await
     }
 
