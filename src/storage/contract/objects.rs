@@ -13,6 +13,7 @@ pub(super) const CHECKS: &[Check] = checks! {
     an_object_of_no_bytes
     an_object_of_six_mebibytes
     metadata_and_content_type
+    metadata_in_one_long_value
     headers_that_cannot_be_carried
     the_time_of_writing
 };
@@ -115,7 +116,6 @@ async fn metadata_and_content_type(bench: &Bench<'_>) {
             "original-etag".to_owned(),
             "900150983cd24fb0d6963f7d28e17f72".to_owned(),
         ),
-        ("long".to_owned(), "0123456789".repeat(180)),
     ]);
     let options = PutOptions {
         content_type: Some("image/jpeg".to_owned()),
@@ -139,6 +139,21 @@ async fn metadata_and_content_type(bench: &Bench<'_>) {
         plain.content_type.as_deref(),
         Some("application/octet-stream")
     );
+}
+
+async fn metadata_in_one_long_value(bench: &Bench<'_>) {
+    let key = bench.key("a");
+    let metadata = Metadata::from([("long".to_owned(), "0123456789".repeat(180))]);
+    let options = PutOptions {
+        metadata: metadata.clone(),
+        ..PutOptions::default()
+    };
+    bench
+        .store
+        .put(&key, Bytes::from_static(b"x"), options)
+        .await
+        .unwrap();
+    assert_eq!(bench.store.head(&key).await.unwrap().metadata, metadata);
 }
 
 async fn headers_that_cannot_be_carried(bench: &Bench<'_>) {
