@@ -58,7 +58,8 @@ impl BlockTables {
             return self.whole(bits, window, &mut []);
         };
         let (difference, k) = self.start(short_cuts, bits, window)?;
-        if k < EOB {
+        // 64 where the last of all coefficients has come: no end of block follows it.
+        if k < 64 {
             self.skip(short_cuts, bits, window, k, Starts::SKIPS_AFTER)?;
         }
         Ok(difference)

@@ -225,6 +225,12 @@ impl Reader {
                 code @ 0xe0..=0xef if self.parts.is_empty() => {
                     self.metadata.read(code, segment.body);
                 }
+                // DHP and EXP: several frames make one picture (T.81, annex J).
+                0xde | 0xdf => {
+                    return Err(Error::Unsupported {
+                        what: "hierarchical JPEG".to_owned(),
+                    });
+                }
                 code if markers::starts_frame(code) => {
                     if self.frame.is_some() {
                         return Err(malformed("second frame"));
