@@ -55,6 +55,7 @@ pub fn render(
 pub struct Rendering {
     decoder: Decoder,
     recipe: Recipe,
+    stop: Stop,
     watch: Watch,
 }
 
@@ -75,6 +76,7 @@ impl Rendering {
         Self {
             decoder: Decoder::new(largest, recipe.effort(), limits, stop),
             recipe: recipe.clone(),
+            stop: stop.clone(),
             watch: Watch::default(),
         }
     }
@@ -99,10 +101,11 @@ impl Rendering {
         let Self {
             decoder,
             recipe,
+            stop,
             mut watch,
         } = self;
         let picture = watch.time(Stage::Decode, || decoder.finish(bytes))?;
-        thumbnails(&picture, &recipe, bytes.len() as u64, watch)
+        thumbnails(&picture, &recipe, bytes.len() as u64, &stop, watch)
     }
 }
 
@@ -110,6 +113,7 @@ fn thumbnails(
     picture: &Picture,
     recipe: &Recipe,
     length: u64,
+    stop: &Stop,
     mut watch: Watch,
 ) -> Result<Rendered, thumbnail::Error> {
     let (width, height) = picture.original_size();
@@ -118,9 +122,15 @@ fn thumbnails(
     // The largest first: the smaller ones are made from it, or from one another.
     let outputs: Vec<_> = recipe.outputs().collect();
     for (size, format) in outputs.into_iter().rev() {
+        if stop.is_stopped() {
+            return Err(thumbnail::Error::Stopped);
+        }
         // Each from the smallest that is at least twice as large, see `Picture::fit`.
-        let large = |made: &&Picture| made.width().max(made.height()) / 2 >= size;
-        let source = made.iter().rfind(large).unwrap_or(picture);
+        let large = |made: &Picture| made.width().max(made.height()) / 2 >= size;
+        let source = made.iter().rposition(large);
+        // The next will be made from it too, or from smaller ones.
+        made.drain(..source.unwrap_or_default());
+        let source = source.map_or(picture, |_| &made[0]);
         let small = watch.time(Stage::Resize, || source.fit(size))?;
         let file = watch.time(Stage::Encode, || small.encode(format, recipe.quality()))?;
         thumbnails.push(Encoded {

@@ -68,8 +68,15 @@ impl Decoder {
     ///
     /// As [`decode`]; the decoder is of no more use then.
     pub fn advance(&mut self, so_far: &[u8]) -> Result<Progress, Error> {
-        if format_within(so_far, &self.limits)? != Format::Jpeg {
-            return Ok(Progress::NeedMore);
+        self.limits.check_file(so_far)?;
+        match Format::of(so_far) {
+            Ok(Format::Jpeg) => {}
+            // A beginning that is shorter than what formats are known by.
+            Err(Error::NotAPicture) if so_far.len() < Format::KNOWN_BY => {
+                return Ok(Progress::NeedMore);
+            }
+            Ok(_) => return Ok(Progress::NeedMore),
+            Err(error) => return Err(error),
         }
         catch(Format::Jpeg, || self.reader.advance(so_far))
     }
@@ -91,7 +98,7 @@ impl Decoder {
         let (largest, limits, stop) = (self.largest, &self.limits, &self.stop);
         let result = catch(format, || {
             if format == Format::Jpeg {
-                return of_planes(self.reader.finish(bytes)?, largest, limits);
+                return of_planes(self.reader.finish(bytes)?, largest, limits, stop);
             }
             whole::check(format, bytes)?;
             let opened = open(format, bytes, limits, stop)?;
@@ -114,7 +121,7 @@ impl std::fmt::Debug for Decoder {
 }
 
 /// The picture that a JPEG's reader leaves: as planes, unless its colours must be converted.
-fn of_planes(read: Planes, largest: u32, limits: &Limits) -> Result<Picture, Error> {
+fn of_planes(read: Planes, largest: u32, limits: &Limits, stop: &Stop) -> Result<Picture, Error> {
     let (intact_rows, rows) = (read.intact_rows, read.height);
     if !limits.accept_damage(intact_rows, rows) {
         return Err(Error::Truncated {
@@ -124,6 +131,7 @@ fn of_planes(read: Planes, largest: u32, limits: &Limits) -> Result<Picture, Err
     }
     let damage = (intact_rows < rows).then_some(Damage { intact_rows, rows });
     let original = read.orientation.upright_size(read.width, read.height);
+    go_on(stop)?;
     let coarse = Coarse::upright(read.planes, read.orientation);
     let icc = read.icc.as_deref();
     let form = match read.colour {
@@ -133,6 +141,7 @@ fn of_planes(read: Planes, largest: u32, limits: &Limits) -> Result<Picture, Err
             // As large as it is, but for what more than twice the largest thumbnail would add.
             let (width, height) = coarse.size();
             let side = width.max(height).clamp(largest, largest.saturating_mul(2));
+            go_on(stop)?;
             let raster = coarse.raster(read.colour, fit_size(original.0, original.1, side));
             Form::Raster(colour::to_srgb(raster, icc)?)
         }

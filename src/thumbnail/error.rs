@@ -32,7 +32,8 @@ pub enum Error {
         /// What should have come.
         missing: &'static str,
     },
-    /// The picture exceeds one of the [`Limits`](super::Limits). Found before any pixel.
+    /// The picture exceeds one of the [`Limits`](super::Limits), which is found before any pixel; or
+    /// a JPEG has too many scans, which is found on the way.
     #[error("{what} is {value}, the limit is {limit}")]
     TooLarge {
         /// What is too large, with its unit.

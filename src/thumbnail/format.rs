@@ -33,6 +33,9 @@ impl fmt::Display for Format {
 }
 
 impl Format {
+    /// Bytes by which any format is known.
+    pub(super) const KNOWN_BY: usize = 12;
+
     /// Says what the bytes are, by their first bytes alone.
     ///
     /// # Errors

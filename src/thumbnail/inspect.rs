@@ -6,8 +6,8 @@ use image::codecs::{bmp, gif, png, tiff, webp};
 use image::{ColorType, ExtendedColorType, ImageDecoder, ImageError};
 
 use super::colour::MAX_PROFILE_BYTES;
-use super::jpeg::{Reader, State, Want};
-use super::{Effort, Error, Format, Limits, Orientation, Stop, fit_size, whole};
+use super::jpeg::{Reader, Want};
+use super::{Effort, Error, Format, Limits, Orientation, Stop, whole};
 
 /// What a picture is and what it demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub struct Info {
 pub fn inspect(bytes: &[u8], largest: u32, effort: Effort, limits: &Limits) -> Result<Info, Error> {
     let format = super::decode::format_within(bytes, limits)?;
     let stop = Stop::default();
+    let largest = largest.max(1);
     super::decode::catch(format, || {
         if format == Format::Jpeg {
             let mut reader = Reader::new(Want { largest, effort }, *limits, stop);
@@ -42,27 +43,15 @@ pub fn inspect(bytes: &[u8], largest: u32, effort: Effort, limits: &Limits) -> R
                 format,
                 missing: "the first scan",
             })?;
-            return jpeg_info(&state, largest, limits);
+            return Ok(Info {
+                format,
+                width: state.width,
+                height: state.height,
+                orientation: state.orientation,
+                peak_bytes: state.peak_bytes,
+            });
         }
         Ok(open(format, bytes, limits, &stop)?.info)
-    })
-}
-
-/// What a JPEG demands, by its reader's account and by what is made of its planes.
-fn jpeg_info(state: &State, largest: u32, limits: &Limits) -> Result<Info, Error> {
-    let (width, height) = (state.width, state.height);
-    // Where colours have to be converted, at most twice the largest thumbnail: three planes of
-    // 16-bit samples, RGB before and after, and a little for the thumbnails themselves. All planes of
-    // all thumbnails, where they have not, are less.
-    let (w, h) = fit_size(width, height, largest.saturating_mul(2));
-    let peak_bytes = state.peak_bytes + 14 * u64::from(w) * u64::from(h);
-    limits.check_peak(peak_bytes)?;
-    Ok(Info {
-        format: Format::Jpeg,
-        width,
-        height,
-        orientation: state.orientation,
-        peak_bytes,
     })
 }
 

@@ -199,3 +199,35 @@ fn the_header_says_what_decoding_will_hold() {
         Err(Error::TooLarge { .. })
     ));
 }
+
+/// One byte more each time: the first are fewer than a format is known by.
+#[test]
+fn the_first_bytes_are_no_error() {
+    let bytes = jpeg(64, 48, |_| {});
+    let (limits, stop) = (Limits::default(), Stop::default());
+    let mut decoder = Decoder::new(32, Effort::Default, &limits, &stop);
+    for end in 0..40 {
+        let progress = decoder.advance(&bytes[..end]).unwrap();
+        assert_eq!(progress, Progress::NeedMore, "{end}");
+    }
+    assert!(decoder.finish(&bytes).is_ok());
+    let mut decoder = Decoder::new(32, Effort::Default, &limits, &stop);
+    let text = decoder.advance(b"Hello, I am a text.");
+    assert!(matches!(text, Err(Error::NotAPicture)));
+}
+
+/// `inspect` and `decode` refuse the same pictures for their demand of memory.
+#[test]
+fn memory_is_limited_alike_with_and_without_inspection() {
+    use super::super::inspect;
+    let bytes = jpeg(2000, 1500, |_| {});
+    let limits = Limits::default();
+    let peak = inspect(&bytes, 512, Effort::Default, &limits).unwrap();
+    let with = |max_decoded_bytes| Limits {
+        max_decoded_bytes,
+        ..limits
+    };
+    assert!(read_within(&bytes, 512, &with(peak.peak_bytes)).is_ok());
+    let refused = read_within(&bytes, 512, &with(peak.peak_bytes - 1));
+    assert!(matches!(refused, Err(Error::TooLarge { .. })));
+}

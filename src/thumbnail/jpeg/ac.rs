@@ -33,6 +33,10 @@ impl Units for AcKept<'_> {
         self.band.eob_run = 0;
     }
 
+    fn runs_on(&self) -> bool {
+        self.band.eob_run > 0
+    }
+
     fn run(
         &mut self,
         entropy: &mut Entropy<'_>,
@@ -114,6 +118,10 @@ impl Units for AcLast<'_> {
         self.band.eob_run = 0;
     }
 
+    fn runs_on(&self) -> bool {
+        self.band.eob_run > 0
+    }
+
     fn run(
         &mut self,
         entropy: &mut Entropy<'_>,
@@ -137,7 +145,7 @@ struct Band<'a> {
     and_eob: bool,
     n: usize,
     /// Where in a block the coefficients are kept, by place in the zigzag sequence; for those that
-    /// are not, and up to the longest run past the last, where DC will be put.
+    /// are not, and for those outside of the band, to which damage may lead, where DC will be put.
     places: [u8; 128],
     /// Blocks to come that get no coefficient.
     eob_run: usize,
@@ -148,7 +156,8 @@ impl<'a> Band<'a> {
         /// In shorter bands the last coefficient comes often.
         const LONG: usize = 10;
         let mut places = [0; 128];
-        places[..64].copy_from_slice(&Places::of(n).or_dc);
+        let band = scan.first..=scan.last;
+        places[band.clone()].copy_from_slice(&Places::of(n).or_dc[band]);
         let and_eob = scan.last - scan.first >= LONG;
         Self {
             and_eob,
@@ -206,7 +215,10 @@ impl<'a> Band<'a> {
                 bits = before;
                 let symbol = self.coded.take(&mut bits)?;
                 match (symbol.size, symbol.run) {
-                    (0, 15) => k += 16,
+                    (0, 15) => {
+                        damaged |= k + 15 > last;
+                        k += 16;
+                    }
                     (0, run) => {
                         self.eob_run = (1 << run) + bits.receive(run) as usize;
                         block = self.pass_empty(block, end);
@@ -224,7 +236,8 @@ impl<'a> Band<'a> {
                 }
             } else {
                 let at = k + run.zeros();
-                damaged |= at > last && run.value() != 0;
+                // An EOB alone is at `k`, which is not past the band.
+                damaged |= at > last;
                 let place = usize::from(self.places[at % 128]);
                 values[block * size + place] = run.value();
                 k += run.advance();
@@ -283,6 +296,9 @@ impl<'a> Band<'a> {
             let symbol = self.coded.take(bits)?;
             if symbol.size == 0 {
                 if symbol.run == 15 {
+                    if k + 15 > self.scan.last {
+                        return Err(Damaged);
+                    }
                     k += 16;
                     continue;
                 }

@@ -121,6 +121,20 @@ impl<'a> Entropy<'a> {
         self.bits.taken() > self.filled * 8
     }
 
+    /// Whether more of the segment is left than the bits that fill up its last byte.
+    pub(super) fn left_over(&mut self) -> bool {
+        if !self.ended {
+            self.fill();
+        }
+        let Bits { count, at, .. } = self.bits;
+        self.filled * 8 + count as usize >= (at as usize + 1) * 8
+    }
+
+    /// Whether segments follow this one. A restart marker alone is none.
+    pub(super) fn goes_on(&self) -> bool {
+        self.ended && self.read + 2 < self.source.len()
+    }
+
     /// Moves on through the segment, so that another MCU can be decoded.
     #[inline(never)]
     pub(super) fn fill(&mut self) {

@@ -99,7 +99,7 @@ impl BlockTables {
         Ok(difference)
     }
 
-    /// The DC difference, and the place in the zigzag sequence that comes next; at least [`EOB`] if
+    /// The DC difference, and the place in the zigzag sequence that comes next; 64 or more if
     /// nothing does. Leaves the bits for [`Starts::SKIPS_AFTER`] lookups of
     /// [`Skips`], or for one symbol.
     #[inline(always)]
@@ -174,7 +174,11 @@ impl BlockTables {
     fn one(&self, bits: &mut Bits, values: &mut [i16], k: usize) -> Result<usize, Damaged> {
         let symbol = self.ac.take(bits)?;
         if symbol.size == 0 {
-            return Ok(if symbol.run < 15 { EOB } else { k + 16 });
+            return match symbol.run {
+                ..15 => Ok(EOB),
+                _ if k + 16 <= 64 => Ok(k + 16),
+                _ => Err(Damaged),
+            };
         }
         let k = k + symbol.run as usize;
         let &place = self.places.index.get(k).ok_or(Damaged)?;

@@ -18,9 +18,7 @@ fn least_ratio(effort: Effort) -> f64 {
 
 /// The same for colour differences, to the long edge of the thumbnail's own, which is half. They
 /// vary slowly, and a progressive file sends their AC coefficients late.
-fn least_chroma_ratio(_effort: Effort) -> f64 {
-    0.6
-}
+const LEAST_CHROMA_RATIO: f64 = 0.6;
 
 /// The largest step of the DC coefficient, in eighths of a level, whose last half may be left out: a
 /// step of 16 moves no sample by more than half a level.
@@ -33,9 +31,7 @@ fn largest_unrefined_step(effort: Effort) -> u32 {
 
 /// From which n on the refinements of AC coefficients are read too. Where a picture is shrunk after
 /// decoding, their lack leaves the thumbnail within 40 dB and mostly 50 dB of that of all bits.
-fn least_refined_n(_effort: Effort) -> usize {
-    MAX_N
-}
+const LEAST_REFINED_N: usize = MAX_N;
 
 /// How many coefficients each way are kept of each component.
 pub(super) fn sizes(frame: &Frame, colour: Colour, want: Want) -> Vec<usize> {
@@ -44,7 +40,7 @@ pub(super) fn sizes(frame: &Frame, colour: Colour, want: Want) -> Vec<usize> {
             let chroma =
                 matches!(colour, Colour::YCbCr | Colour::Ycck { .. }) && (1..3).contains(&i);
             let needed = if chroma {
-                least_chroma_ratio(want.effort) * f64::from(want.largest) / 2.0
+                LEAST_CHROMA_RATIO * f64::from(want.largest) / 2.0
             } else {
                 least_ratio(want.effort) * f64::from(want.largest)
             };
@@ -60,27 +56,41 @@ pub(super) fn sizes(frame: &Frame, colour: Colour, want: Want) -> Vec<usize> {
 
 /// Which bits of a component's coefficients are there, and which are wanted.
 #[derive(Debug, Clone)]
-pub(super) struct Progress {
+pub(super) struct Known {
     n: usize,
     effort: Effort,
-    /// By place in the zigzag sequence: bits still missing (Al of the last scan); `None` before the
-    /// first.
+    /// By place in the zigzag sequence: bits still missing (Al of the last scan that was decoded);
+    /// `None` before the first.
     missing_bits: [Option<u32>; 64],
+    /// The same by the headers of all scans, decoded or not.
+    announced: [Option<u32>; 64],
 }
 
-impl Progress {
+/// What a scan says of the coefficients that are kept of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// Nothing: it has others, or repeats one that was there.
+    Nothing,
+    /// What comes next.
+    Next,
+    /// What can only follow a scan that is missing.
+    Contradiction,
+}
+
+impl Known {
     pub(super) fn new(n: usize, effort: Effort) -> Self {
         Self {
             n,
             effort,
             missing_bits: [None; 64],
+            announced: [None; 64],
         }
     }
 
     /// Whether AC refinements are wanted, for which it must be remembered which coefficients, kept or
     /// not, are other than zero.
     pub(super) fn refines_ac(&self) -> bool {
-        self.n >= least_refined_n(self.effort)
+        self.n >= LEAST_REFINED_N
     }
 
     /// The bits of the DC coefficient that are missing.
@@ -96,12 +106,32 @@ impl Progress {
         scan.first..=scan.last
     }
 
-    /// Whether a scan says what is not known yet. No encoder sends a coefficient's bits twice or out
-    /// of order; a scan that does is not read.
+    /// What a scan says, by its header. No encoder sends a coefficient's bits out of order (T.81,
+    /// G.1.1.1.2): where they seem to be, a scan was lost.
+    pub(super) fn announce(&mut self, scan: &Scan) -> Says {
+        let (before, after) = (Self::before(scan), Some(scan.missing_bits));
+        let all_at = |bits| self.kept_of(scan).all(|k| self.announced[k] == bits);
+        let says = if all_at(after) {
+            Says::Nothing
+        } else if all_at(before) {
+            Says::Next
+        } else {
+            Says::Contradiction
+        };
+        self.announced[Self::band(scan)].fill(after);
+        says
+    }
+
+    /// Whether a scan continues what has been decoded of a component.
     pub(super) fn accepts(&self, scan: &Scan) -> bool {
-        let before = scan.refines.then_some(scan.missing_bits + 1);
-        let known = self.missing_bits[Self::band(scan)].iter();
-        known.copied().all(|bits| bits == before) && (scan.first == 0 || self.keeps_any(scan))
+        let before = Self::before(scan);
+        let mut kept = self.kept_of(scan).peekable();
+        kept.peek().is_some() && kept.all(|k| self.missing_bits[k] == before)
+    }
+
+    /// The bits that must be missing before a scan: Ah, which is Al + 1; `None` before the first.
+    fn before(scan: &Scan) -> Option<u32> {
+        scan.refines.then_some(scan.missing_bits + 1)
     }
 
     /// Whether a scan that is [accepted](Self::accepts) brings something that is wanted.
@@ -113,9 +143,10 @@ impl Progress {
         }
     }
 
-    fn keeps_any(&self, scan: &Scan) -> bool {
-        let places = Places::of(self.n);
-        places.index[Self::band(scan)].iter().any(|&i| i < NOWHERE)
+    /// The coefficients of a scan that are kept.
+    fn kept_of(&self, scan: &Scan) -> impl Iterator<Item = usize> + use<> {
+        let kept = &Places::of(self.n).index;
+        Self::band(scan).filter(|&k| kept[k] < NOWHERE)
     }
 
     fn wants_dc_refined(&self, divisor: u16) -> bool {

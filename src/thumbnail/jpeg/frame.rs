@@ -7,6 +7,12 @@ pub(super) fn malformed(what: &'static str) -> Error {
     Error::malformed(Format::Jpeg, what)
 }
 
+pub(super) fn unsupported<T>(what: &str) -> Result<T, Error> {
+    Err(Error::Unsupported {
+        what: format!("{what} JPEG"),
+    })
+}
+
 /// One component of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Component {
@@ -35,11 +41,6 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn read(marker: u8, segment: &[u8]) -> Result<Self, Error> {
-        let unsupported = |what: &str| {
-            Err(Error::Unsupported {
-                what: format!("{what} JPEG"),
-            })
-        };
         match marker {
             0xc0..=0xc2 => {}
             0xc3 => return unsupported("lossless"),
@@ -196,7 +197,7 @@ impl Scan {
     }
 }
 
-/// The header of a JPEG, as far as it must be known before its first scan.
+/// The frame's header, which must come before any scan.
 pub(super) fn scan_begins(frame: Option<&Frame>) -> Result<&Frame, Error> {
     frame.ok_or_else(|| malformed("scan before frame"))
 }

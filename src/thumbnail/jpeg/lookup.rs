@@ -199,7 +199,8 @@ fn way(huffman: &Huffman, next: u64, known: u32, longest: u32) -> (usize, u32) {
             return (way, taken);
         }
         match (symbol >> 4, symbol & 15) {
-            (0..15, 0) => return (way + EOB, taken + more),
+            // After the last coefficient there is none: what looks like it belongs to the next block.
+            (0..15, 0) if way < 63 => return (way + EOB, taken + more),
             // Past the block's end: not meant to be read like this.
             (run, _) if way + usize::from(run) >= 63 => return (way, taken),
             (run, _) => way += usize::from(run) + 1,

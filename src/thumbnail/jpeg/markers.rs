@@ -16,6 +16,10 @@ pub(super) const DQT: u8 = 0xdb;
 pub(super) const DNL: u8 = 0xdc;
 /// Define restart interval.
 pub(super) const DRI: u8 = 0xdd;
+/// Define hierarchical progression.
+pub(super) const DHP: u8 = 0xde;
+/// Expand reference components: of hierarchical pictures too.
+pub(super) const EXP: u8 = 0xdf;
 
 /// Whether a marker stands alone, without a segment.
 pub(super) fn stands_alone(code: u8) -> bool {
@@ -81,6 +85,8 @@ pub(super) fn end_of_scan(bytes: &[u8], mut from: usize) -> Result<usize, usize>
 /// A marker and what its segment holds, without the length.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Segment<'a> {
+    /// Where its marker is; between that and the segment before there may be garbage.
+    pub(super) begin: usize,
     pub(super) code: u8,
     pub(super) body: &'a [u8],
     /// Where the next segment begins, or the entropy-coded data.
@@ -105,6 +111,7 @@ pub(super) fn next_segment(bytes: &[u8], from: usize) -> Found<'_> {
     };
     if stands_alone(code) {
         return Found::Segment(Segment {
+            begin: at,
             code,
             body: &[],
             end: at + 2,
@@ -118,7 +125,12 @@ pub(super) fn next_segment(bytes: &[u8], from: usize) -> Found<'_> {
         return Found::Impossible;
     }
     match bytes.get(at + 4..end) {
-        Some(body) => Found::Segment(Segment { code, body, end }),
+        Some(body) => Found::Segment(Segment {
+            begin: at,
+            code,
+            body,
+            end,
+        }),
         None => Found::Cut,
     }
 }

@@ -3,8 +3,8 @@
 //! ```text
 //!  bytes ─► markers ─► frame, tables, metadata        choice: which n, which scans
 //!              │                                           │
-//!              └─► scan ─► bits ─► huffman ─► walk ─┬─► sequential ─► kernels::idct ─► Planes
-//!                         (unstuffed)    (MCU rows) └─► progressive ─► coefficients ─┘
+//!              └─► scan ─► bits ─► huffman ─► walk ─┬─► sequential ──► kernels::idct ─► Planes
+//!                         (unstuffed)    (MCU rows) └─► dc, ac, refine ─► coefficients ─┘
 //! ```
 //!
 //! Of each block of 8 x 8 samples only the n x n lowest coefficients are kept, which are the block
@@ -53,7 +53,7 @@ mod zigzag;
 )]
 mod tests;
 
-pub(crate) use reader::{Reader, State};
+pub(crate) use reader::Reader;
 
 use super::planes::Effort;
 

@@ -2,9 +2,11 @@
 
 use super::super::kernels::{Dequantiser, row_of_blocks};
 use super::super::planes::{Colour, Plane, Planes};
-use super::super::{Error, Format, Limits, Orientation, Stop};
+use super::super::{Error, Format, Limits, Orientation, Stop, planar};
 use super::coefficients::Coefficients;
-use super::frame::{Frame, Scan, lines, lines_after_scan, malformed, scan_begins};
+use super::frame::{
+    Component, Frame, Scan, lines, lines_after_scan, malformed, scan_begins, unsupported,
+};
 use super::markers::{self, Found};
 use super::metadata::Metadata;
 use super::sequential::{Sequential, put_rows};
@@ -46,7 +48,7 @@ enum Until {
 pub(super) struct Part {
     /// Coefficients kept of each block, each way; also samples made of it.
     pub(super) n: usize,
-    pub(super) progress: choice::Progress,
+    pub(super) known: choice::Known,
     /// Its quantisation table as it was when its first scan began.
     pub(super) quantisation: Option<Quantisation>,
     pub(super) held: Held,
@@ -81,7 +83,8 @@ pub(crate) struct State {
     pub(crate) colour: Colour,
     /// Whether a prefix may be enough. Sequential files are read whole.
     pub(crate) progressive: bool,
-    /// The most bytes that the reader holds at one time, planes and profile included, the file not.
+    /// The most bytes that are held at one time, of the reader and of what is made of its planes, the
+    /// file not counted.
     pub(crate) peak_bytes: u64,
 }
 
@@ -163,7 +166,9 @@ impl Reader {
         let mut intact_rows = self.intact_rows.min(frame.height);
         let mut planes = Vec::new();
         for (index, part) in self.parts.iter_mut().enumerate() {
-            if !part.progress.has_dc() || (cut && !part.is_enough()) {
+            // A progressive file need not send all AC coefficients: at its end, those that never came
+            // are zero. libjpeg understands the standard so too.
+            if !part.known.has_dc() || (cut && !part.is_enough()) {
                 intact_rows = 0;
             }
             let quantisation = part.quantisation.as_ref();
@@ -171,7 +176,7 @@ impl Reader {
                 Held::Samples(plane) => plane,
                 Held::Nothing => grey_plane(&frame, index, part.n),
                 Held::Coefficients(kept) => {
-                    let missing_bits = part.progress.missing_dc_bits();
+                    let missing_bits = part.known.missing_dc_bits();
                     let dequantiser = dequantiser(part.n, quantisation, missing_bits);
                     let mut plane = grey_plane(&frame, index, part.n);
                     fill_plane(&mut plane, &kept, &dequantiser, &self.stop)?;
@@ -201,11 +206,15 @@ impl Reader {
                 Found::Cut => return Ok(Progress::NeedMore),
                 Found::Impossible => return Err(malformed("impossible segment length")),
             };
+            if self.loses_data(&bytes[self.at..segment.begin]) {
+                self.intact_rows = 0;
+            }
             match segment.code {
                 markers::DQT => self.tables.define_quantisation(segment.body)?,
                 markers::DHT => self.tables.define_huffman(segment.body)?,
                 markers::DRI => self.tables.define_restart_interval(segment.body)?,
                 markers::EOI => self.enough = self.frame.is_some(),
+                markers::DHP | markers::EXP => return unsupported("hierarchical"),
                 markers::DNL => self.check_lines(lines(segment.body)?)?,
                 markers::SOS => {
                     let Some(end) = self.scan(bytes, segment.end, segment.body, until)? else {
@@ -225,12 +234,6 @@ impl Reader {
                 code @ 0xe0..=0xef if self.parts.is_empty() => {
                     self.metadata.read(code, segment.body);
                 }
-                // DHP and EXP: several frames make one picture (T.81, annex J).
-                0xde | 0xdf => {
-                    return Err(Error::Unsupported {
-                        what: "hierarchical JPEG".to_owned(),
-                    });
-                }
                 code if markers::starts_frame(code) => {
                     if self.frame.is_some() {
                         return Err(malformed("second frame"));
@@ -244,6 +247,13 @@ impl Reader {
             self.at = segment.end;
         }
         Ok(Progress::Enough)
+    }
+
+    /// Whether bytes between segments may be those of a scan whose header was lost. The only ones that
+    /// belong there are fill bytes (T.81, B.1.1.2).
+    fn loses_data(&self, between: &[u8]) -> bool {
+        let progressive = self.frame.as_ref().is_some_and(|frame| frame.progressive);
+        progressive && self.scans > 0 && between.iter().any(|&byte| byte != 0xff)
     }
 
     /// A DNL segment after the first scan must not change what the frame header says.
@@ -264,12 +274,13 @@ impl Reader {
         until: Until,
     ) -> Result<Option<usize>, Error> {
         let frame = scan_begins(self.frame.as_ref())?;
-        let end = match markers::end_of_scan(bytes, self.searched.max(begin)) {
-            Ok(end) => Some(end),
-            Err(searched) => {
-                self.searched = searched;
-                None
-            }
+        // Before the first scan nothing is wanted of its data but perhaps the number of lines after it.
+        let header_alone = until == Until::Scan && frame.height != 0;
+        let end = if header_alone {
+            None
+        } else {
+            let end = markers::end_of_scan(bytes, self.searched.max(begin));
+            end.map_err(|searched| self.searched = searched).ok()
         };
         if frame.height == 0 {
             let lines = match end {
@@ -313,7 +324,7 @@ impl Reader {
             .into_iter()
             .map(|n| Part {
                 n,
-                progress: choice::Progress::new(n, self.want.effort),
+                known: choice::Known::new(n, self.want.effort),
                 quantisation: None,
                 held: Held::Nothing,
             })
@@ -324,36 +335,52 @@ impl Reader {
 
     fn predicted_bytes(&self, frame: &Frame) -> u64 {
         /// Windows, tables and headers, generously.
-        const SMALL_BUFFERS: u64 = 256 << 10;
-        let of_part = |(component, part): (&super::frame::Component, &Part)| {
-            let history = part.progress.refines_ac();
+        const SMALL_BUFFERS: u64 = 512 << 10;
+        let of_plane = |(component, part): (&Component, &Part)| {
             Coefficients::predicted_bytes(component, part.n, false) / 2
+        };
+        let of_part = |(component, part): (&Component, &Part)| {
+            let history = part.known.refines_ac();
+            of_plane((component, part))
                 + if frame.progressive {
                     Coefficients::predicted_bytes(component, part.n, history)
                 } else {
                     Sequential::predicted_bytes(component, part.n)
                 }
         };
-        let parts: u64 = frame.components.iter().zip(&self.parts).map(of_part).sum();
+        // Of a progressive picture a row becomes samples at a time: three bytes for each coefficient.
+        let of_row = |(component, part): (&Component, &Part)| {
+            3 * (component.blocks_wide * part.n * part.n) as u64
+        };
+        let parts = || frame.components.iter().zip(&self.parts);
+        let all: u64 = parts().map(of_part).sum();
+        let row = parts().map(of_row).max().unwrap_or_default();
+        // A plane that is turned on its side is there twice.
+        let turned = if self.metadata.orientation().swaps_sides() {
+            parts().map(of_plane).max().unwrap_or_default()
+        } else {
+            0
+        };
+        let made = planar::predicted_bytes(frame.width, frame.height, self.want.largest);
         // The profile is put together of its pieces.
-        parts + SMALL_BUFFERS + 2 * self.metadata.profile_bytes()
+        all + row + turned + made + SMALL_BUFFERS + 2 * self.metadata.profile_bytes()
     }
 }
 
 impl Part {
-    fn is_enough(&self) -> bool {
-        self.progress.is_enough(self.dc_divisor())
+    pub(super) fn is_enough(&self) -> bool {
+        self.known.is_enough(self.dc_divisor())
     }
 
     /// Whether a scan that is accepted brings something that is wanted. What may come when there is
     /// enough is not: samples have been made by then.
     pub(super) fn wants(&self, scan: &Scan) -> bool {
-        !self.is_enough() && self.progress.wants(scan, self.dc_divisor())
+        !self.is_enough() && self.known.wants(scan, self.dc_divisor())
     }
 
     /// Whether no scan after this one is wanted.
     pub(super) fn is_enough_after(&self, scan: &Scan) -> bool {
-        let mut after = self.progress.clone();
+        let mut after = self.known.clone();
         after.has_come(scan);
         after.is_enough(self.dc_divisor())
     }

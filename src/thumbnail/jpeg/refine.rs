@@ -34,6 +34,10 @@ impl Units for AcRefine<'_> {
         self.eob_run = 0;
     }
 
+    fn runs_on(&self) -> bool {
+        self.eob_run > 0
+    }
+
     fn run(
         &mut self,
         entropy: &mut Entropy<'_>,
@@ -108,10 +112,11 @@ impl AcRefine<'_> {
                     }
                     k += 1;
                 }
+                // The coefficient, new or the last zero of a ZRL, for which there is no place.
+                if k > scan.last {
+                    return Err(Damaged);
+                }
                 if symbol.size == 1 {
-                    if k > scan.last {
-                        return Err(Damaged);
-                    }
                     if let Some(value) = values.get_mut(usize::from(places.index[k])) {
                         *value = if symbol.value > 0 { one } else { -one };
                     }

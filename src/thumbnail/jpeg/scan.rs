@@ -6,6 +6,7 @@ use super::super::{Error, Stop};
 use super::ac::{AcKept, AcLast};
 use super::bits::Entropy;
 use super::block::BlockTables;
+use super::choice::Says;
 use super::coefficients::Coefficients;
 use super::dc::{DcAlone, DcInterleaved, DcRefine, Output};
 use super::frame::{Frame, Scan, ScanComponent, malformed};
@@ -19,7 +20,8 @@ use super::walk::{Shape, walk};
 /// Decodes a scan if it brings anything that is wanted, into `parts`, of which each component of the
 /// frame has one. `data` is its entropy-coded data.
 ///
-/// Says how many rows of pixels, from the top, have their part of it undamaged.
+/// Says how many rows of pixels, from the top, have their part of it undamaged: none if a scan before
+/// it must have been lost.
 pub(super) fn decode(
     scan: &Scan,
     frame: &Frame,
@@ -34,8 +36,16 @@ pub(super) fn decode(
         let table = now.ok_or_else(|| malformed("undefined quantisation table"))?;
         parts[c.index].quantisation.get_or_insert(*table);
     }
+    let mut contradicts = false;
+    for c in &scan.components {
+        let part = &mut parts[c.index];
+        contradicts |= part.known.announce(scan) == Says::Contradiction && !part.is_enough();
+    }
+    if contradicts {
+        return Ok(0);
+    }
     let mut of_scan = scan.components.iter().map(|c| &parts[c.index]);
-    if !of_scan.clone().all(|part| part.progress.accepts(scan))
+    if !of_scan.clone().all(|part| part.known.accepts(scan))
         || !of_scan.any(|part| part.wants(scan))
     {
         return Ok(frame.height);
@@ -46,6 +56,8 @@ pub(super) fn decode(
         wide,
         high,
         restart_interval: tables.restart_interval,
+        // Some encoders write more lines than they announce, and some programs a few bytes more.
+        may_go_on: !frame.progressive,
     };
     let intact = if frame.progressive {
         let progressive = Progressive {
@@ -62,7 +74,7 @@ pub(super) fn decode(
         walk(&mut units, &mut entropy, shape, stop)?
     };
     for c in &scan.components {
-        parts[c.index].progress.has_come(scan);
+        parts[c.index].known.has_come(scan);
     }
     Ok(pixels(scan, frame, intact))
 }
@@ -211,7 +223,7 @@ impl Progressive<'_> {
         let c = scan.components[0];
         let coded = coded(&self.tables.ac, c.ac)?;
         let is_last = part.is_enough_after(scan);
-        let with_history = part.progress.refines_ac();
+        let with_history = part.known.refines_ac();
         let kept = part.held.coefficients();
         let kept = kept.ok_or_else(|| malformed("scan after the last"))?;
         if scan.refines {
@@ -221,7 +233,7 @@ impl Progressive<'_> {
             kept.keep_ac(with_history);
             return walk(&mut AcKept::new(scan, kept, coded), entropy, shape, stop);
         }
-        let missing_bits = part.progress.missing_dc_bits();
+        let missing_bits = part.known.missing_dc_bits();
         let dequantiser = dequantiser(part.n, part.quantisation.as_ref(), missing_bits);
         let mut plane = grey_plane(self.frame, c.index, part.n);
         let mut units = AcLast::new(scan, kept, coded, dequantiser, &mut plane);

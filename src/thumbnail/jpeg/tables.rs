@@ -57,6 +57,10 @@ impl Tables {
             let (symbols, rest) = rest.split_at_checked(count).ok_or_else(impossible)?;
             let table = Huffman::new(counts, symbols).ok_or_else(impossible)?;
             let number = usize::from(head & 15);
+            // A DC symbol is a number of bits alone (T.81, F.1.2.1.1 and H.1.2.2).
+            if head >> 4 == 0 && symbols.iter().any(|&symbol| symbol > 15) {
+                return Err(impossible());
+            }
             let tables = match head >> 4 {
                 0 => &mut self.dc,
                 1 => &mut self.ac,

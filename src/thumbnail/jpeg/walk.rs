@@ -19,6 +19,11 @@ pub(super) trait Units {
         columns: Range<usize>,
     ) -> Result<(), Damaged>;
 
+    /// Whether what has been decoded says something of MCUs to come.
+    fn runs_on(&self) -> bool {
+        false
+    }
+
     /// The row will get no more MCUs, though it may not have got all.
     fn end_of_row(&mut self, _row: usize) {}
 }
@@ -30,13 +35,17 @@ pub(super) struct Shape {
     pub(super) high: usize,
     /// MCUs from one restart marker to the next; 0 for no markers.
     pub(super) restart_interval: usize,
+    /// Whether data may follow that of the last MCU.
+    pub(super) may_go_on: bool,
 }
 
 /// Decodes a whole scan. Says how many rows of MCUs, from the top, are undamaged.
 ///
 /// Damage is a code that does not exist, a coefficient past the last, missing data, or a missing
-/// restart marker. What lies between it and the next restart marker is lost. Data that is left over
-/// is no damage: there are encoders that write more lines than they announce.
+/// restart marker: what lies between it and the next restart marker is lost. So is data that is left
+/// over where a restart interval or the scan should end, unless [`Shape`] allows it: wrong bits lead
+/// to too many MCUs as often as to too few. From where on the bits are wrong is not known then, so
+/// none of the interval is called undamaged; other damage is noticed where it is, or some rows below.
 pub(super) fn walk(
     units: &mut impl Units,
     entropy: &mut Entropy<'_>,
@@ -51,6 +60,8 @@ pub(super) fn walk(
     };
     let mut intact = high;
     let mut expected = 0;
+    // Of the interval.
+    let mut first_row = 0;
     let (mut at, mut end_of_interval) = (0, interval);
     while at < total {
         let row = at / wide;
@@ -70,11 +81,23 @@ pub(super) fn walk(
             expected = (expected + 1 + (lost & 7) as u8) & 7;
             let next = at + (lost as usize) * interval;
             end_of_interval = next + interval;
+            first_row = next / wide;
             next
         } else {
             let end = end_of_interval.min((row + 1) * wide);
             let columns = at - row * wide..end - row * wide;
             if units.run(entropy, row, columns).is_ok() && !entropy.overrun() {
+                let is_last = end == total;
+                let ends = if is_last {
+                    !shape.may_go_on
+                } else {
+                    end == end_of_interval
+                };
+                if ends && (units.runs_on() || entropy.left_over() || is_last && entropy.goes_on())
+                {
+                    // After the last it may be a scan whose header was lost.
+                    intact = if is_last { 0 } else { intact.min(first_row) };
+                }
                 end
             } else {
                 intact = intact.min(row);

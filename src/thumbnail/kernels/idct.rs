@@ -55,7 +55,7 @@ pub(crate) fn row_of_blocks(dequantiser: &Dequantiser, coefficients: &[i16], sam
         "a sample for each coefficient"
     );
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    if super::avx2() {
         // SAFETY: the processor has AVX2, which is all that the function demands.
         unsafe { row_avx2(dequantiser, coefficients, samples) };
         return;

@@ -10,6 +10,7 @@
 //! thumbnails: shrinking and storing brightness and colour differences as they are saves both
 //! conversions, and half of the samples.
 
+use super::fit_size;
 use super::planes::Plane;
 
 mod coarse;
@@ -31,6 +32,17 @@ mod resample;
 mod tests;
 
 pub(super) use coarse::Coarse;
+
+/// The most bytes that are held at one time of what is made of a picture's planes, for thumbnails that
+/// fit into a box of `largest` pixels a side.
+pub(super) fn predicted_bytes(width: u32, height: u32, largest: u32) -> u64 {
+    // Where colours have to be converted, at most twice the largest thumbnail: three planes of
+    // 16-bit samples, RGB before and after, and a little for a thumbnail itself. Where they have not,
+    // there are the planes of a thumbnail and of the one that it is made from, which are less; what a
+    // caller keeps of others is its own.
+    let (w, h) = fit_size(width, height, largest.saturating_mul(2));
+    14 * u64::from(w) * u64::from(h)
+}
 
 /// A plane of 16-bit samples as [`super::kernels::resample`] makes them: a level l as
 /// `(l - 128) * 64`.

@@ -154,3 +154,90 @@ fn garbage_does_no_harm() {
         }
     }
 }
+
+/// Where the marker of each scan header is.
+fn scan_headers(file: &[u8]) -> Vec<usize> {
+    let pairs = file.windows(2).enumerate();
+    pairs
+        .filter(|(_, pair)| *pair == [0xFF, 0xDA])
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// A progressive file of which one scan's marker is lost, whichever it is: nothing is called intact
+/// that differs. What is not read may be lost.
+#[test]
+fn a_lost_scan_is_never_silent() {
+    for (frame, file) in files().into_iter().filter(|(_, f)| f.contains(&0xC2)) {
+        for at in scan_headers(&file) {
+            for other in [0, 0xD0, 0xFE] {
+                let mut damaged = file.clone();
+                damaged[at + 1] = other;
+                for largest in boxes(&frame) {
+                    let whole = read(&file, largest, Effort::Default).unwrap();
+                    let Ok(planes) = read(&damaged, largest, Effort::Default) else {
+                        continue;
+                    };
+                    if planes.planes != whole.planes {
+                        assert_eq!(planes.intact_rows, 0, "{at}, {other:#x}, box {largest}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// AC coefficients that are never sent are zero: such files are as valid as others.
+#[test]
+fn coefficients_may_be_left_out() {
+    let frame = picture(64, 64, &[(1, 1)], 74);
+    let scans = vec![Scan::dc(&[0], 0, 0), Scan::ac(0, 1..=5, 0, 0)];
+    let file = write(&frame, &progressive(scans));
+    let planes = read(&file, ALL, Effort::Default).unwrap();
+    assert_eq!(planes.intact_rows, 64);
+}
+
+/// Thirty-two bytes of a scan become zero. No checksum tells: the bits may lead to as many blocks as
+/// before, or to more in a sequential scan, after which data may be left over. That is one in six here.
+#[test]
+fn zeroed_bytes_seldom_pass_unnoticed() {
+    const ZEROED: usize = 32;
+    let mut random = Random(75);
+    let (mut changed, mut silent) = (0, 0);
+    for (_, file) in files() {
+        let first = scan_headers(&file)[0];
+        for _ in 0..40 {
+            let at = first + 20 + random.below(file.len() - first - 20 - ZEROED - 2);
+            let mut damaged = file.clone();
+            damaged[at..at + ZEROED].fill(0);
+            let whole = read(&file, ALL, Effort::Default).unwrap();
+            match read(&damaged, ALL, Effort::Default) {
+                Ok(planes) if planes.planes != whole.planes => {
+                    changed += 1;
+                    silent += u32::from(planes.intact_rows == planes.height);
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    assert!(
+        changed > 200 && silent * 5 <= changed,
+        "{silent} of {changed}"
+    );
+}
+
+/// A refinement of what never came: the scan that it refines is lost, and all of its bytes.
+#[test]
+fn a_missing_scan_is_noticed_by_what_refines_it() {
+    let frame = picture(64, 64, &[(1, 1)], 76);
+    let scans = vec![
+        Scan::dc(&[0], 0, 0),
+        Scan::ac(0, 6..=63, 0, 1),
+        Scan::ac(0, 1..=63, 1, 0),
+    ];
+    let file = write(&frame, &progressive(scans));
+    for largest in [16, ALL] {
+        let planes = read(&file, largest, Effort::Fast).unwrap();
+        assert_eq!(planes.intact_rows, 0, "{largest}");
+    }
+}

@@ -175,6 +175,17 @@ fn kinds_that_are_not_read_are_named() {
         assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
         assert!(error.to_string().contains(name), "{error}");
     }
+    // A hierarchical picture begins with DHP, which looks like a frame header (T.81, B.3.2); so do its
+    // first frames.
+    let length = usize::from(u16::from_be_bytes([file[at + 2], file[at + 3]]));
+    let mut hierarchical = file.clone();
+    let mut dhp = file[at..at + 2 + length].to_vec();
+    dhp[1] = 0xDE;
+    hierarchical.splice(at..at, dhp);
+    assert!(error(&hierarchical).to_string().contains("hierarchical"));
+    let mut expands = file.clone();
+    expands.splice(at..at, [0xFF, 0xDF, 0, 3, 0x11]);
+    assert!(error(&expands).to_string().contains("hierarchical"));
     let mut twelve_bit = file.clone();
     twelve_bit[at + 1] = 0xC1;
     twelve_bit[at + 4] = 12;
@@ -196,6 +207,7 @@ fn impossible_headers_are_refused() {
         ("a factor of 5", &[(sof + 11, 0x51)]),
         ("a table number of 4", &[(sof + 12, 4)]),
         ("another frame", &[(dht + 1, 0xC0)]),
+        ("a DC difference of 16 bits", &[(dht + 21, 16)]),
         ("an MCU of too many blocks", &[(sof + 11, 0x44)]),
         ("a scan of no component", &[(sos + 4, 0)]),
         ("a scan of an unknown component", &[(sos + 5, 99)]),

@@ -2,6 +2,7 @@
 //! for, however they are laid out in the file, at every scale; and damage must never pass unseen.
 
 mod another_encoder;
+mod blocks;
 mod corpus;
 mod damage;
 mod djpeg;
