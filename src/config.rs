@@ -13,8 +13,8 @@ mod variables;
 pub use reader::Reader;
 pub use variables::{
     COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, EFFORT,
-    FIRST_READ_PERCENT, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, SIZES,
-    SOURCE_PREFIX, VARIABLES, Variable, markdown,
+    FIRST_READ_PERCENT, MAX_ATTEMPTS, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE,
+    RECIPE_VARIABLES, SIZES, SOURCE_PREFIX, VARIABLES, Variable, markdown,
 };
 
 /// Everything that the flow needs.
@@ -60,17 +60,25 @@ impl Config {
         let recipe = reader.recipe();
         let port = reader.parsed(PORT);
         let first_read_percent = reader.first_read_percent();
+        let on_delete = reader.parsed(ON_DELETE);
+        let max_attempts = reader.parsed(MAX_ATTEMPTS);
         let policy = match (&bucket, source_prefix, output_prefix, recipe) {
             (Some(bucket), Some(source), Some(output), Some(recipe)) => {
                 let policy = Policy::new(Bucket::new(bucket), source, output, recipe);
-                let policy = reader.noted(OUTPUT_PREFIX, policy);
-                match first_read_percent {
-                    Some(percent) => policy.map(|policy| policy.with_first_read_percent(percent)),
-                    None => policy,
-                }
+                reader.noted(OUTPUT_PREFIX, policy)
             }
             _ => None,
         };
+        let policy = policy.zip(on_delete).zip(max_attempts);
+        let policy = policy.map(|((policy, on_delete), max_attempts)| {
+            let policy = policy
+                .with_on_delete(on_delete)
+                .with_max_attempts(max_attempts);
+            match first_read_percent {
+                Some(percent) => policy.with_first_read_percent(percent),
+                None => policy,
+            }
+        });
         match (
             endpoint,
             region,
@@ -146,6 +154,7 @@ impl fmt::Display for Mistakes {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::plan::OnDelete;
     use crate::thumbnail::Effort;
 
     const COMPLETE: [(&str, &str); 5] = [
@@ -172,12 +181,16 @@ mod tests {
             ("QUALITY", "90"),
             ("RECIPE", "paper"),
             ("EFFORT", "fast"),
+            ("ON_DELETE", "keep"),
+            ("MAX_ATTEMPTS", "7"),
         ])
         .unwrap();
         assert_eq!(config.policy.recipe().effort(), Effort::Fast);
         assert_eq!(config.store.credentials.access_key_id, "id");
         assert_eq!(config.policy.recipe().sizes(), [10, 20]);
         assert_eq!(config.policy.recipe().quality(), 90);
+        assert_eq!(config.policy.on_delete(), OnDelete::Keep);
+        assert_eq!(config.policy.max_attempts().get(), 7);
         assert_eq!(config.port, 8080);
     }
 
@@ -189,7 +202,8 @@ mod tests {
             "SIZES" => Some("16,big".into()),
             "QUALITY" => Some("101".into()),
             "EFFORT" => Some("none".into()),
-            "FIRST_READ_PERCENT" => Some("0".into()),
+            "FIRST_READ_PERCENT" | "MAX_ATTEMPTS" => Some("0".into()),
+            "ON_DELETE" => Some("forget".into()),
             "PORT" => Some("web".into()),
             "OUTPUT_KEY" => Some("{path}".into()),
             _ => None,
@@ -209,6 +223,8 @@ mod tests {
             "QUALITY",
             "EFFORT",
             "FIRST_READ_PERCENT",
+            "ON_DELETE",
+            "MAX_ATTEMPTS",
             "OUTPUT_KEY",
             "PORT",
         ] {

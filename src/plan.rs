@@ -4,6 +4,8 @@
 //! thumbnails go; [`Policy::decide`] turns one [`Change`] into a [`Decision`].
 
 use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -34,8 +36,12 @@ pub struct Policy {
     recipe: Recipe,
     limits: Limits,
     on_delete: OnDelete,
+    max_attempts: NonZeroU32,
     first_read_percent: Option<u8>,
 }
+
+/// Tries of one version by default: one that failed by chance does not fail three times.
+const MAX_ATTEMPTS: NonZeroU32 = NonZeroU32::new(3).unwrap();
 
 /// What becomes of the thumbnails of an original that is gone, or that can no longer be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +49,7 @@ pub enum OnDelete {
     /// Exactly the planned keys are deleted (the default).
     #[default]
     Remove,
-    /// Nothing is ever deleted.
+    /// No thumbnail is ever deleted.
     Keep,
 }
 
@@ -160,6 +166,7 @@ impl Policy {
             recipe,
             limits: Limits::default(),
             on_delete: OnDelete::default(),
+            max_attempts: MAX_ATTEMPTS,
             first_read_percent: None,
         })
     }
@@ -174,6 +181,15 @@ impl Policy {
     #[must_use]
     pub fn with_on_delete(self, on_delete: OnDelete) -> Self {
         Self { on_delete, ..self }
+    }
+
+    /// The same with another number of tries, see [`Policy::max_attempts`].
+    #[must_use]
+    pub fn with_max_attempts(self, max_attempts: NonZeroU32) -> Self {
+        Self {
+            max_attempts,
+            ..self
+        }
     }
 
     /// The same, with so much of an original read at first; 100 or more reads it whole.
@@ -220,6 +236,25 @@ impl Policy {
     #[must_use]
     pub fn on_delete(&self) -> OnDelete {
         self.on_delete
+    }
+
+    /// How often a picture is tried whose thumbnails are not made in the time for one event, until it
+    /// counts as one that can never succeed. Default 3.
+    #[must_use]
+    pub fn max_attempts(&self) -> NonZeroU32 {
+        self.max_attempts
+    }
+
+    /// Names what decides which pictures are read at all: 16 hex digits that change with the limits
+    /// and with this library's version. What failed under others is tried again.
+    #[must_use]
+    pub fn limits_fingerprint(&self) -> String {
+        short_hash(&format!(
+            "version={};{:?};attempts={}",
+            env!("CARGO_PKG_VERSION"),
+            self.limits,
+            self.max_attempts
+        ))
     }
 
     /// What this change asks for. Write and delete ask for the same: look at the key.
@@ -295,6 +330,22 @@ fn apart(
         });
     }
     Ok(())
+}
+
+/// A word that is no [`OnDelete`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither remove nor keep")]
+pub struct NoOnDelete;
+
+impl FromStr for OnDelete {
+    type Err = NoOnDelete;
+
+    fn from_str(word: &str) -> Result<Self, NoOnDelete> {
+        [Self::Remove, Self::Keep]
+            .into_iter()
+            .find(|on_delete| on_delete.to_string() == word)
+            .ok_or(NoOnDelete)
+    }
 }
 
 impl fmt::Display for OnDelete {

@@ -3,17 +3,20 @@
 //! An event only says "look at this key"; what is done follows from what the store holds. So it
 //! ends right whatever is delivered, how often and in what order:
 //!
-//! 1. HEAD the commit mark, the output that is written last.
+//! 1. HEAD the commit mark, the output that is written last, and GET the failure record.
 //! 2. GET the original, unless it is the version in the mark and the siblings stand as the mark
-//!    says: then the event is a duplicate and costs neither a pixel nor a PUT.
+//!    says, or the version that the record rejects: then the event is a duplicate and costs neither
+//!    a pixel nor a PUT.
 //! 3. Write the outputs, all at once; then the mark; then look at the original again: if it is
 //!    another version by now, start over.
-//! 4. If the original is gone, delete exactly the planned keys; then look again likewise.
+//! 4. If the original is gone, delete exactly the planned keys; then look again likewise. If it can
+//!    never succeed, write the failure record before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::events::{BACKFILL_RUN, Event};
 use crate::object::ETag;
@@ -24,16 +27,21 @@ use crate::storage::{self, Object, Storage};
 mod failure;
 mod fetch;
 mod mark;
+mod reject;
 mod steps;
 mod turns;
 
-pub use failure::FailureRecord;
+pub use failure::{FailureRecord, FailureState};
 pub use mark::Mark;
 use turns::Turns;
 
 /// How often the flow starts over when the original changes under it, before it leaves the key to
 /// the next delivery.
 const MAX_ROUNDS: u32 = 8;
+
+/// Time for one event where the caller sets no other deadline: below the 300 s after which Code
+/// Engine gives up a request.
+const TIME_FOR_ONE: Duration = Duration::from_mins(4);
 
 /// Brings the thumbnails of originals up to date, one event at a time or many at once.
 #[derive(Debug)]
@@ -56,6 +64,9 @@ pub enum Error {
     /// The original changed under the flow again and again.
     #[error("the original changed {MAX_ROUNDS} times while its thumbnails were made")]
     Unsettled,
+    /// The time for this event is over.
+    #[error("the time for this event is over")]
+    Deadline,
 }
 
 impl Thumbnailer {
@@ -83,14 +94,26 @@ impl Thumbnailer {
         &self.store
     }
 
+    /// Handles one event to its end, which comes after four minutes at the latest.
+    ///
+    /// # Errors
+    /// As [`Thumbnailer::handle_by`].
+    pub async fn handle(&self, event: &Event) -> Result<Outcome, Error> {
+        self.handle_by(event, Instant::now() + TIME_FOR_ONE).await
+    }
+
     /// Handles one event to its end.
     ///
-    /// Dropping the future ends the work; whatever was written by then is completed or replaced by
-    /// the next delivery.
+    /// At the `deadline` the work is ended, and only a failure record is still written, if it was
+    /// the picture itself that took so long: that counts as one of its
+    /// [tries](Policy::max_attempts), and after the last one it is rejected.
+    ///
+    /// Dropping the future ends the work as well, and nothing is counted; whatever was written by
+    /// then is completed or replaced by the next delivery.
     ///
     /// # Errors
     /// [`Error::Foreign`] for what is not ours; the others where trying again can help.
-    pub async fn handle(&self, event: &Event) -> Result<Outcome, Error> {
+    pub async fn handle_by(&self, event: &Event, deadline: Instant) -> Result<Outcome, Error> {
         let started = Instant::now();
         let mut outcome = Outcome {
             event_id: event.id().to_owned(),
@@ -114,18 +137,23 @@ impl Thumbnailer {
                 outcome.reason = Some(reason);
             }
             Decision::Make(plan) => {
-                let _turn = self.turns.take(&plan.original).await;
+                let turn = timeout_at(deadline, self.turns.take(&plan.original)).await;
+                let _turn = turn.map_err(|_| Error::Deadline)?;
                 outcome.timings.add(Stage::Turn, started.elapsed());
-                let run = event.extension(BACKFILL_RUN);
-                Flow {
+                let mut flow = Flow {
                     thumbnailer: self,
                     plan: &plan,
-                    run,
+                    run: event.extension(BACKFILL_RUN),
+                    limits: self.policy.limits_fingerprint(),
                     outcome: &mut outcome,
                     recorded: false,
+                    record: None,
+                    working: None,
+                };
+                match timeout_at(deadline, flow.settle()).await {
+                    Ok(settled) => settled?,
+                    Err(_) => flow.overdue().await?,
                 }
-                .settle()
-                .await?;
             }
         }
         outcome.timings.add(Stage::Total, started.elapsed());
@@ -138,15 +166,22 @@ struct Flow<'a> {
     thumbnailer: &'a Thumbnailer,
     plan: &'a Plan,
     run: Option<String>,
+    limits: String,
     outcome: &'a mut Outcome,
-    /// Whether a failure record was written on the way here.
+    /// Whether a failure record stands, be it of what is there now or not.
     recorded: bool,
+    /// The record of earlier tries by this recipe, within these limits.
+    record: Option<FailureRecord>,
+    /// The version whose picture is computed at this moment.
+    working: Option<ETag>,
 }
 
 /// What step 2 found.
 enum Fetched {
     /// The set stands, whole, of this version and recipe.
     Unchanged(ETag),
+    /// The original is of the version that this record rejects.
+    Rejected(FailureRecord),
     /// The planned keys hold another original's set.
     Collision,
     /// The original, or its first bytes, to be made into a set.
@@ -167,15 +202,21 @@ enum Replaced {
 
 impl Flow<'_> {
     /// Repeats the steps until the original is the same after them as before.
-    async fn settle(mut self) -> Result<(), Error> {
+    async fn settle(&mut self) -> Result<(), Error> {
         for _ in 0..MAX_ROUNDS {
-            let mark = self.mark().await?;
+            let mark = self.standing().await?;
             let seen = match self.fetch(mark.as_ref()).await? {
                 Fetched::Unchanged(etag) => {
                     self.end(Verdict::Duplicate, None);
-                    self.outcome.etag = Some(etag);
-                    return self.forget_own_record().await;
+                    self.outcome.etag = Some(etag.clone());
+                    if !self.recorded {
+                        return Ok(());
+                    }
+                    // A record beside a whole set is of another version, or of a try before it.
+                    self.forget().await?;
+                    Some(etag)
                 }
+                Fetched::Rejected(record) => Some(self.reject_again(record).await?),
                 Fetched::Original(original) => {
                     let etag = original.head.etag.clone();
                     match self.replace(original).await? {

@@ -8,12 +8,16 @@ use std::time::Duration;
 use cos_thumbnails::events::{BACKFILL_RUN, Event};
 use cos_thumbnails::outcome::Outcome;
 use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
+use tokio::time::Instant;
 
 use crate::config::Secret;
 use crate::runtime::{Context, Failure, Handler, Reply, record_outcome};
 
 /// How long a sender should wait when the store failed: its client has tried for seconds by then.
 const STORE_FAULT: Duration = Duration::from_secs(5);
+
+/// Left of a request's time when the flow's is over: for the failure record, and for the answer.
+const FOR_THE_RECORD: Duration = Duration::from_secs(10);
 
 /// Brings the thumbnails of each event's object up to date.
 pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> impl Handler {
@@ -22,7 +26,7 @@ pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> 
         let thumbnailer = Arc::clone(&thumbnailer);
         async move {
             let outcome = thumbnailer
-                .handle(&event)
+                .handle_by(&event, deadline(context.deadline))
                 .await
                 .map_err(|error| failure(&error))?;
             record_outcome(&shown(&outcome));
@@ -32,6 +36,12 @@ pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> 
             })
         }
     }
+}
+
+/// When the flow has to end: some time before the request's own deadline, but not before half of it.
+fn deadline(of_request: Instant) -> Instant {
+    let left = of_request.saturating_duration_since(Instant::now());
+    of_request - FOR_THE_RECORD.min(left / 2)
 }
 
 /// Whether a request may have thumbnails made anew that stand already: it shows the shared secret,
@@ -96,7 +106,6 @@ mod tests {
     use cos_thumbnails::plan::{Policy, Recipe};
     use cos_thumbnails::storage::{Memory, PutOptions, Storage};
     use http::HeaderMap;
-    use tokio::time::Instant;
 
     use super::*;
 
@@ -130,7 +139,8 @@ mod tests {
         if let Some(value) = authorization {
             headers.insert("authorization", value.parse().unwrap());
         }
-        Context::new(peer, listener.parse().unwrap(), Instant::now(), headers)
+        let deadline = Instant::now() + Duration::from_mins(1);
+        Context::new(peer, listener.parse().unwrap(), deadline, headers)
     }
 
     async fn red_picture() -> Arc<Thumbnailer> {

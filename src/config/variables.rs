@@ -133,12 +133,24 @@ pub const FIRST_READ_PERCENT: Variable = Variable::with_default(
     "the effort's",
     "share of an original that is read at first, 1 to 100: of a progressive JPEG mostly enough",
 );
+/// What becomes of thumbnails without an original.
+pub const ON_DELETE: Variable = Variable::with_default(
+    "ON_DELETE",
+    "remove",
+    "thumbnails of originals that are gone or rejected: remove (exactly the planned keys) or keep (no thumbnail is ever deleted)",
+);
+/// Tries of one version.
+pub const MAX_ATTEMPTS: Variable = Variable::with_default(
+    "MAX_ATTEMPTS",
+    "3",
+    "tries of a picture that is not done in the time for one event, until it is rejected",
+);
 /// Port.
 pub const PORT: Variable =
     Variable::with_default("PORT", "8080", "port to listen on; Code Engine sets it");
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 14] = [
+pub const VARIABLES: [Variable; 16] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -152,6 +164,8 @@ pub const VARIABLES: [Variable; 14] = [
     QUALITY,
     EFFORT,
     FIRST_READ_PERCENT,
+    ON_DELETE,
+    MAX_ATTEMPTS,
     PORT,
 ];
 

@@ -1,48 +1,120 @@
 use bytes::Bytes;
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::object::{ETag, Key};
-use crate::outcome::{Outcome, Reason};
+use crate::outcome::Reason;
 
 /// Why an original has no thumbnails: a JSON object under `failures/{path}`.
+///
+/// It is true of one version of the original, one recipe and one set of limits. An event that finds
+/// it [rejected](FailureState::Rejected) for what is there now is answered from it, and the picture
+/// is not read again; anything else is tried anew, as is an event of another backfill's run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
     /// The original's key.
     pub key: Key,
-    /// Its version; `None` where it was not read.
-    pub etag: Option<ETag>,
+    /// Its version.
+    pub etag: ETag,
+    /// Whether it is tried again.
+    pub state: FailureState,
     /// Why, as a code.
     pub reason: Reason,
     /// Why, for people.
     pub message: String,
     /// Fingerprint of the recipe.
     pub recipe: String,
+    /// Fingerprint of the limits and of this program's version, see
+    /// [`Policy::limits_fingerprint`](crate::plan::Policy::limits_fingerprint).
+    pub limits: String,
     /// The event that led here.
     pub event_id: String,
-    /// When.
+    /// How many tries of this version failed, by this recipe and within these limits; at least 1.
+    pub attempts: u32,
+    /// The backfill that asked for the last one, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill_run: Option<String>,
+    /// When the last one failed, to the millisecond.
     pub time: DateTime<Utc>,
 }
 
-impl FailureRecord {
-    /// A record of `outcome`, as of now.
-    #[must_use]
-    pub fn new(outcome: &Outcome, reason: Reason, message: String) -> Self {
-        Self {
-            key: outcome.key.clone(),
-            etag: outcome.etag.clone(),
-            reason,
-            message,
-            recipe: outcome.recipe.clone(),
-            event_id: outcome.event_id.clone(),
-            time: Utc::now().trunc_subsecs(3),
-        }
-    }
+/// Whether an original that failed is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureState {
+    /// Its tries are not used up: the event was answered with "again".
+    Retrying,
+    /// Not as it is: trying again gives the same, or was tried often enough.
+    Rejected,
+}
 
+impl FailureRecord {
     /// The record as it is stored.
     #[must_use]
     pub fn to_json(&self) -> Bytes {
-        // Strings, an enum and a time: nothing of this can fail to be JSON.
+        // Strings, numbers, enums and a time: nothing of this can fail to be JSON.
         serde_json::to_vec_pretty(self).unwrap_or_default().into()
+    }
+
+    /// The record that is stored as `json`.
+    ///
+    /// # Errors
+    /// The bytes are no record.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+
+    /// Whether it is still true of its version: by this recipe and within these limits, and for an
+    /// event of that backfill's run, if the event is of one.
+    pub(super) fn holds_for(&self, recipe: &str, limits: &str, run: Option<&str>) -> bool {
+        self.recipe == recipe
+            && self.limits == limits
+            && (run.is_none() || run == self.backfill_run.as_deref())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn record() -> FailureRecord {
+        FailureRecord {
+            key: Key::new("images/a b.jpg"),
+            etag: ETag::new("v1"),
+            state: FailureState::Rejected,
+            reason: Reason::NotAPicture,
+            message: "not a picture".to_owned(),
+            recipe: "r".to_owned(),
+            limits: "l".to_owned(),
+            event_id: "e".to_owned(),
+            attempts: 1,
+            backfill_run: Some("run".to_owned()),
+            time: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_record_survives_its_json() {
+        let without_run = FailureRecord {
+            backfill_run: None,
+            state: FailureState::Retrying,
+            ..record()
+        };
+        for record in [record(), without_run] {
+            assert_eq!(FailureRecord::from_json(&record.to_json()).unwrap(), record);
+        }
+        assert!(FailureRecord::from_json(b"{}").is_err());
+        let json: serde_json::Value = serde_json::from_slice(&record().to_json()).unwrap();
+        assert_eq!(json["state"], "rejected");
+        assert_eq!(json["reason"], "not_a_picture");
+    }
+
+    #[test]
+    fn another_recipe_other_limits_or_another_run_try_again() {
+        let holds = |recipe, limits, run| record().holds_for(recipe, limits, run);
+        assert!(holds("r", "l", None) && holds("r", "l", Some("run")));
+        assert!(!holds("s", "l", None) && !holds("r", "m", None));
+        assert!(!holds("r", "l", Some("another")));
     }
 }

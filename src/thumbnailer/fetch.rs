@@ -1,21 +1,53 @@
-//! The steps that look at what the store holds: the mark, its siblings, the original.
+//! The steps that look at what the store holds: the mark, its siblings, the failure record, the
+//! original.
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::future::{join, try_join_all};
 
-use super::{Error, Fetched, Flow, Mark};
+use super::{Error, FailureRecord, FailureState, Fetched, Flow, Mark};
 use crate::object::ETag;
-use crate::outcome::Stage;
+use crate::outcome::{Reason, Stage};
 use crate::plan::Output;
 use crate::storage::{self, GetOptions, Head, Kind, Object};
 
+/// The longest failure record that is read, in bytes: a key and a message, generously.
+const MAX_RECORD_BYTES: u64 = 64 << 10;
+
 impl Flow<'_> {
-    /// Step 1: what the set that stands says of itself.
-    pub(super) async fn mark(&mut self) -> Result<Option<Mark>, Error> {
-        let (mark, _) = self.plan.mark_and_siblings();
-        let head = self.timed(Stage::Check, self.store().head(&mark.key)).await;
+    /// Step 1: what the set that stands says of itself, and what is known of earlier failures.
+    ///
+    /// Both are asked for at once, so that the record costs a request, but no time.
+    pub(super) async fn standing(&mut self) -> Result<Option<Mark>, Error> {
+        let (store, (mark, _)) = (self.store(), self.plan.mark_and_siblings());
+        let options = GetOptions {
+            max_length: Some(MAX_RECORD_BYTES),
+            ..GetOptions::default()
+        };
+        let both = join(
+            store.head(&mark.key),
+            store.get(&self.plan.failure, options),
+        );
+        let (head, record) = self.timed(Stage::Check, both).await;
         self.outcome.traffic.heads += 1;
-        Ok(found(head)?.and_then(|head| Mark::from_metadata(&head.metadata)))
+        self.outcome.traffic.gets += 1;
+        let mark = found(head)?.and_then(|head| Mark::from_metadata(&head.metadata));
+        self.recorded = true;
+        self.record = None;
+        match record {
+            Ok(object) => {
+                self.outcome.traffic.bytes_read += object.body.len() as u64;
+                // What cannot be read says nothing, and is replaced or removed as if it did.
+                let record = FailureRecord::from_json(&object.body).ok();
+                let (recipe, run) = (&self.outcome.recipe, self.run.as_deref());
+                self.record = record.filter(|record| record.holds_for(recipe, &self.limits, run));
+            }
+            Err(error) => match error.kind() {
+                Kind::NotFound => self.recorded = false,
+                Kind::TooLong => {}
+                _ => return Err(error.into()),
+            },
+        }
+        Ok(mark)
     }
 
     /// Step 2: the original, unless the set that stands is of its present version.
@@ -38,10 +70,42 @@ impl Flow<'_> {
                         return Ok(Fetched::Unchanged(mark.original_etag.clone()));
                     }
                 }
-                other => return fetched(other),
+                other => return self.fetched(other),
+            }
+        } else if let Some(record) = self.rejected() {
+            match self.get(Some(&record.etag)).await {
+                Err(error) if error.kind() == Kind::NotModified => {
+                    return Ok(Fetched::Rejected(record));
+                }
+                other => return self.fetched(other),
             }
         }
-        fetched(self.get(None).await)
+        let got = self.get(None).await;
+        self.fetched(got)
+    }
+
+    /// The record, if it rejects its version for good. A collision lasts only as long as the other
+    /// original does.
+    fn rejected(&self) -> Option<FailureRecord> {
+        let record = self.record.as_ref()?;
+        let for_good = record.state == FailureState::Rejected && record.reason != Reason::Collision;
+        for_good.then(|| record.clone())
+    }
+
+    /// What a GET found, as step 2 sees it.
+    fn fetched(&self, got: Result<Object, storage::Error>) -> Result<Fetched, Error> {
+        match got {
+            Ok(object) => {
+                let rejected = self.rejected();
+                let rejected = rejected.filter(|record| record.etag == object.head.etag);
+                Ok(rejected.map_or(Fetched::Original(object), Fetched::Rejected))
+            }
+            Err(error) => match error.kind() {
+                Kind::NotFound => Ok(Fetched::Gone),
+                Kind::TooLong => Ok(Fetched::TooLarge),
+                _ => Err(error.into()),
+            },
+        }
     }
 
     /// The original or, as it may be enough, its first bytes.
@@ -107,18 +171,6 @@ impl Flow<'_> {
         Ok(standing
             .into_iter()
             .eq(mark.siblings.iter().cloned().map(Some)))
-    }
-}
-
-/// What a GET found, as step 2 sees it.
-fn fetched(got: Result<Object, storage::Error>) -> Result<Fetched, Error> {
-    match got {
-        Ok(object) => Ok(Fetched::Original(object)),
-        Err(error) => match error.kind() {
-            Kind::NotFound => Ok(Fetched::Gone),
-            Kind::TooLong => Ok(Fetched::TooLarge),
-            _ => Err(error.into()),
-        },
     }
 }
 

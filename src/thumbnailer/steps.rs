@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::failure::FailureRecord;
 use super::fetch::found;
 use super::{Error, Flow, Mark, Replaced, Thumbnailer};
 use crate::object::ETag;
@@ -28,15 +27,20 @@ impl<'a> Flow<'a> {
         let (etag, length) = (&original.head.etag, original.head.length);
         let body = original.body.clone();
         let rendered = if body.len() as u64 == length {
-            self.off_thread(move || rendering.with_all(&body)).await
+            self.off_thread(etag, move || rendering.with_all(&body))
+                .await
         } else {
-            match self.off_thread(move || rendering.with_part(&body)).await {
+            match self
+                .off_thread(etag, move || rendering.with_part(&body))
+                .await
+            {
                 Ok(Step::Done(rendered)) => Ok(rendered),
                 Ok(Step::NeedMore(rendering)) => {
                     let Some(body) = self.get_rest(&original).await? else {
                         return Ok(Replaced::Changed);
                     };
-                    self.off_thread(move || rendering.with_all(&body)).await
+                    self.off_thread(etag, move || rendering.with_all(&body))
+                        .await
                 }
                 Err(rejection) => Err(rejection),
             }
@@ -51,12 +55,9 @@ impl<'a> Flow<'a> {
             }
             Err(_) if length == 0 => {
                 let message = "the object has no bytes".to_owned();
-                self.reject(Some(etag), Reason::Empty, message).await?;
+                self.reject(etag, Reason::Empty, message).await?;
             }
-            Err(rejection) => {
-                let message = with_causes(&rejection);
-                self.reject(Some(etag), reason(&rejection), message).await?;
-            }
+            Err(rejection) => self.reject_picture(etag, &rejection).await?,
         }
         Ok(Replaced::Done)
     }
@@ -64,6 +65,7 @@ impl<'a> Flow<'a> {
     /// Computes where it holds up nothing else, as many at once as there are processors.
     async fn off_thread<T: Send + 'static>(
         &mut self,
+        etag: &ETag,
         work: impl FnOnce() -> Result<T, thumbnail::Error> + Send + 'static,
     ) -> Result<T, thumbnail::Error> {
         let queued = Instant::now();
@@ -71,16 +73,20 @@ impl<'a> Flow<'a> {
             .acquire_owned()
             .await;
         self.outcome.timings.add(Stage::Queue, queued.elapsed());
+        // From here on it is this picture that takes the time.
+        self.working = Some(etag.clone());
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             work()
         });
-        work.await.unwrap_or_else(|panic| {
+        let result = work.await.unwrap_or_else(|panic| {
             Err(thumbnail::Error::Failed {
                 step: "render",
                 source: panic.into(),
             })
-        })
+        });
+        self.working = None;
+        result
     }
 
     /// All outputs at once, then the mark that says that they stand.
@@ -145,94 +151,8 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
-    /// An original of too many bytes: its version is all that is asked for.
-    pub(super) async fn reject_unread(&mut self) -> Result<Replaced, Error> {
-        let limit = self.thumbnailer.policy.limits().max_bytes;
-        match self.look(Stage::Check).await? {
-            Some(head) if head.length > limit => {
-                let message = format!("the object is longer than {limit} bytes");
-                self.reject(Some(&head.etag), Reason::TooLarge, message)
-                    .await?;
-                Ok(Replaced::Done)
-            }
-            // Another one by now, which may be good.
-            _ => Ok(Replaced::Changed),
-        }
-    }
-
-    /// The planned keys hold another original's set, which is neither replaced nor removed.
-    pub(super) async fn collide(&mut self) -> Result<Option<ETag>, Error> {
-        let etag = self.version(Stage::Check).await?;
-        if etag.is_some() {
-            let message = "the thumbnails' keys belong to another original; \
-                           a template with {path} keeps them apart";
-            self.record(etag.as_ref(), Reason::Collision, message.to_owned())
-                .await?;
-        } else {
-            self.end(Verdict::Skipped, Some(Reason::Gone));
-            if self.removes() {
-                self.forget().await?;
-            }
-        }
-        Ok(etag)
-    }
-
-    /// Removes the failure record that this flow wrote before it came to another end.
-    pub(super) async fn forget_own_record(&mut self) -> Result<(), Error> {
-        if self.recorded {
-            self.forget().await?;
-        }
-        Ok(())
-    }
-
-    async fn forget(&mut self) -> Result<(), Error> {
-        self.timed(Stage::Remove, self.store().delete(&self.plan.failure))
-            .await?;
-        self.outcome.traffic.deletes += 1;
-        Ok(())
-    }
-
-    /// The original can never succeed: a record says so, and no thumbnails of it are left.
-    async fn reject(
-        &mut self,
-        etag: Option<&ETag>,
-        reason: Reason,
-        message: String,
-    ) -> Result<(), Error> {
-        self.record(etag, reason, message).await?;
-        if self.removes() {
-            self.delete_outputs().await?;
-        }
-        Ok(())
-    }
-
-    async fn record(
-        &mut self,
-        etag: Option<&ETag>,
-        reason: Reason,
-        message: String,
-    ) -> Result<(), Error> {
-        self.outcome.etag = etag.cloned();
-        self.outcome.message = Some(message.clone());
-        self.end(Verdict::Rejected, Some(reason));
-        let record = FailureRecord::new(self.outcome, reason, message).to_json();
-        let options = PutOptions {
-            content_type: Some("application/json".to_owned()),
-            ..PutOptions::default()
-        };
-        self.outcome.traffic.bytes_written += record.len() as u64;
-        self.timed(
-            Stage::Record,
-            self.store().put(&self.plan.failure, record, options),
-        )
-        .await?;
-        self.outcome.traffic.puts += 1;
-        self.recorded = true;
-        Ok(())
-    }
-
     /// Exactly the planned keys, the mark first: a set without its mark is made anew.
-    async fn delete_outputs(&mut self) -> Result<(), Error> {
+    pub(super) async fn delete_outputs(&mut self) -> Result<(), Error> {
         let (store, (mark, siblings)) = (self.store(), self.plan.mark_and_siblings());
         self.timed(Stage::Remove, async {
             store.delete(&mark.key).await?;
@@ -249,7 +169,7 @@ impl<'a> Flow<'a> {
     }
 
     /// What is known of the original now.
-    async fn look(&mut self, stage: Stage) -> Result<Option<Head>, Error> {
+    pub(super) async fn look(&mut self, stage: Stage) -> Result<Option<Head>, Error> {
         let head = self
             .timed(stage, self.store().head(&self.plan.original))
             .await;
@@ -261,7 +181,7 @@ impl<'a> Flow<'a> {
         &*self.thumbnailer.store
     }
 
-    fn removes(&self) -> bool {
+    pub(super) fn removes(&self) -> bool {
         self.thumbnailer.policy.on_delete() == OnDelete::Remove
     }
 
@@ -304,27 +224,5 @@ struct StopOnDrop(Stop);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop();
-    }
-}
-
-/// An error and its causes in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
-/// A rejection in the words of the records.
-fn reason(rejection: &thumbnail::Error) -> Reason {
-    use thumbnail::Error;
-    match rejection {
-        Error::NotAPicture => Reason::NotAPicture,
-        Error::Unsupported { .. } => Reason::Unsupported,
-        Error::Malformed { .. } => Reason::Malformed,
-        Error::Truncated { .. } => Reason::Truncated,
-        Error::TooLarge { .. } => Reason::TooLarge,
-        Error::Stopped => Reason::Stopped,
-        Error::Failed { .. } => Reason::Internal,
     }
 }

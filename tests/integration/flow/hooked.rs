@@ -29,6 +29,8 @@ pub(super) enum Hook {
     Put(&'static str, Bytes),
     Delete(&'static str),
     Fail,
+    /// The call never ends.
+    Hang,
 }
 
 impl Hook {
@@ -36,7 +38,7 @@ impl Hook {
         match self {
             Self::Put(key, body) => drop(put(store, key, body.clone()).await),
             Self::Delete(key) => store.delete(&Key::new(*key)).await.unwrap(),
-            Self::Fail => {}
+            Self::Fail | Self::Hang => {}
         }
     }
 }
@@ -74,6 +76,7 @@ impl Hooked {
         };
         match hook {
             Some((_, Hook::Fail)) => Err(Error::new(Kind::Unavailable, "Hooked")),
+            Some((_, Hook::Hang)) => std::future::pending().await,
             Some((_, hook)) => {
                 hook.apply(&self.inner).await;
                 Ok(())

@@ -1,0 +1,170 @@
+//! The steps for an original that gets no thumbnails: the record that says why, and its removal.
+
+use chrono::{SubsecRound, Utc};
+
+use super::{Error, FailureRecord, FailureState, Flow, Replaced};
+use crate::object::ETag;
+use crate::outcome::{Reason, Stage, Verdict};
+use crate::storage::PutOptions;
+use crate::thumbnail;
+
+impl Flow<'_> {
+    /// The original can never succeed: a record says so, and no thumbnails of it are left.
+    pub(super) async fn reject(
+        &mut self,
+        etag: &ETag,
+        reason: Reason,
+        message: String,
+    ) -> Result<(), Error> {
+        self.record(etag, FailureState::Rejected, reason, message)
+            .await?;
+        if self.removes() {
+            self.delete_outputs().await?;
+        }
+        Ok(())
+    }
+
+    /// The picture cannot be read, which is a fact about its bytes.
+    pub(super) async fn reject_picture(
+        &mut self,
+        etag: &ETag,
+        rejection: &thumbnail::Error,
+    ) -> Result<(), Error> {
+        self.reject(etag, reason(rejection), with_causes(rejection))
+            .await
+    }
+
+    /// This version was rejected before. What the handler left that wrote the record, and did not
+    /// come to its end, is removed once more.
+    pub(super) async fn reject_again(&mut self, record: FailureRecord) -> Result<ETag, Error> {
+        self.end(Verdict::Rejected, Some(record.reason));
+        self.outcome.message = Some(record.message);
+        self.outcome.etag = Some(record.etag.clone());
+        if self.removes() {
+            self.delete_outputs().await?;
+        }
+        Ok(record.etag)
+    }
+
+    /// An original of too many bytes: its version is all that is asked for.
+    pub(super) async fn reject_unread(&mut self) -> Result<Replaced, Error> {
+        let limit = self.thumbnailer.policy.limits().max_bytes;
+        match self.look(Stage::Check).await? {
+            Some(head) if head.length > limit => {
+                let message = format!("the object is longer than {limit} bytes");
+                self.reject(&head.etag, Reason::TooLarge, message).await?;
+                Ok(Replaced::Done)
+            }
+            // Another one by now, which may be good.
+            _ => Ok(Replaced::Changed),
+        }
+    }
+
+    /// The planned keys hold another original's set, which is neither replaced nor removed.
+    pub(super) async fn collide(&mut self) -> Result<Option<ETag>, Error> {
+        let etag = self.version(Stage::Check).await?;
+        if let Some(etag) = &etag {
+            let message = "the thumbnails' keys belong to another original; \
+                           a template with {path} keeps them apart";
+            let (state, reason) = (FailureState::Rejected, Reason::Collision);
+            self.record(etag, state, reason, message.to_owned()).await?;
+        } else {
+            self.end(Verdict::Skipped, Some(Reason::Gone));
+            if self.removes() {
+                self.forget().await?;
+            }
+        }
+        Ok(etag)
+    }
+
+    /// The deadline came. If it was the picture that took the time, that was one of its tries, and
+    /// after the last one it is rejected: a picture that takes for ever must not come back for ever.
+    /// A slow store, or a queue, is no fault of the picture's and is not counted.
+    pub(super) async fn overdue(&mut self) -> Result<(), Error> {
+        let Some(etag) = self.working.take() else {
+            return Err(Error::Deadline);
+        };
+        let message = "its thumbnails were not made in the time for one event".to_owned();
+        if self.tries(&etag) < self.thumbnailer.policy.max_attempts().get() {
+            self.record(&etag, FailureState::Retrying, Reason::Stopped, message)
+                .await?;
+            return Err(Error::Deadline);
+        }
+        self.reject(&etag, Reason::Stopped, message).await?;
+        if self.version(Stage::Recheck).await? != Some(etag) {
+            return Err(Error::Deadline);
+        }
+        Ok(())
+    }
+
+    /// How many tries of this version have failed, this one included.
+    fn tries(&self, etag: &ETag) -> u32 {
+        let earlier = self.record.as_ref().filter(|record| record.etag == *etag);
+        earlier.map_or(1, |record| record.attempts.saturating_add(1))
+    }
+
+    async fn record(
+        &mut self,
+        etag: &ETag,
+        state: FailureState,
+        reason: Reason,
+        message: String,
+    ) -> Result<(), Error> {
+        self.outcome.etag = Some(etag.clone());
+        self.outcome.message = Some(message.clone());
+        self.end(Verdict::Rejected, Some(reason));
+        let record = FailureRecord {
+            key: self.outcome.key.clone(),
+            etag: etag.clone(),
+            state,
+            reason,
+            message,
+            recipe: self.outcome.recipe.clone(),
+            limits: self.limits.clone(),
+            event_id: self.outcome.event_id.clone(),
+            attempts: self.tries(etag),
+            backfill_run: self.run.clone(),
+            time: Utc::now().trunc_subsecs(3),
+        };
+        let body = record.to_json();
+        let options = PutOptions {
+            content_type: Some("application/json".to_owned()),
+            ..PutOptions::default()
+        };
+        self.outcome.traffic.bytes_written += body.len() as u64;
+        let written = self.store().put(&self.plan.failure, body, options);
+        self.timed(Stage::Record, written).await?;
+        self.outcome.traffic.puts += 1;
+        Ok(())
+    }
+
+    /// Removes the failure record: what it says is no longer true.
+    pub(super) async fn forget(&mut self) -> Result<(), Error> {
+        self.timed(Stage::Remove, self.store().delete(&self.plan.failure))
+            .await?;
+        self.outcome.traffic.deletes += 1;
+        Ok(())
+    }
+}
+
+/// An error and its causes in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// A rejection in the words of the records.
+fn reason(rejection: &thumbnail::Error) -> Reason {
+    use thumbnail::Error;
+    match rejection {
+        Error::NotAPicture => Reason::NotAPicture,
+        Error::Unsupported { .. } => Reason::Unsupported,
+        Error::Malformed { .. } => Reason::Malformed,
+        Error::Truncated { .. } => Reason::Truncated,
+        Error::TooLarge { .. } => Reason::TooLarge,
+        Error::Stopped => Reason::Stopped,
+        Error::Failed { .. } => Reason::Internal,
+    }
+}

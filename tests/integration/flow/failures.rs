@@ -1,0 +1,218 @@
+//! Failure records: what is tried again, how often, and what is not.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cos_thumbnails::events::BACKFILL_RUN;
+use cos_thumbnails::object::Key;
+use cos_thumbnails::outcome::{Reason, Verdict};
+use cos_thumbnails::plan::{OnDelete, Policy, Recipe};
+use cos_thumbnails::storage::{GetOptions, Kind, Storage};
+use cos_thumbnails::thumbnail::Limits;
+use cos_thumbnails::thumbnailer::{Error, FailureRecord, FailureState};
+use tokio::time::Instant;
+
+use super::hooked::{Hook, Hooked};
+use super::{event, keys, over, over_with, picture, policy, policy_with, put, shown};
+
+const ORIGINAL: &str = "images/a.png";
+
+async fn record(store: &Hooked) -> Option<FailureRecord> {
+    let key = Key::new("failures/a.png");
+    match store.inner.get(&key, GetOptions::default()).await {
+        Ok(object) => Some(FailureRecord::from_json(&object.body).unwrap()),
+        Err(error) if error.kind() == Kind::NotFound => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Runs a test where one picture is computed at a time.
+fn one_at_a_time(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(test);
+}
+
+/// An event whose time is over when its picture is in work, and that is not done by then: something
+/// else has its place. The memory store never waits.
+async fn too_slow(store: &Arc<Hooked>, policy: Policy) -> Result<Verdict, Error> {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let place = tokio::task::spawn_blocking(move || released.recv());
+    let flow = over_with(store, policy);
+    let ended = flow.handle_by(&event(ORIGINAL), Instant::now()).await;
+    drop(release);
+    place.await.unwrap().unwrap_err();
+    ended.map(|outcome| outcome.verdict)
+}
+
+fn twice() -> Policy {
+    policy().with_max_attempts(NonZeroU32::new(2).unwrap())
+}
+
+#[test]
+fn case_8_a_picture_that_takes_too_long_is_rejected_after_its_tries() {
+    one_at_a_time(async {
+        let store = Arc::new(Hooked::default());
+        put(&*store, ORIGINAL, picture(10)).await;
+        over(&store).handle(&event(ORIGINAL)).await.unwrap();
+        let slow = put(&*store, ORIGINAL, picture(20)).await;
+        let first = too_slow(&store, twice()).await;
+        assert!(matches!(first, Err(Error::Deadline)), "{first:?}");
+        let retrying = record(&store).await.unwrap();
+        assert_eq!(
+            (retrying.state, retrying.reason, retrying.attempts),
+            (FailureState::Retrying, Reason::Stopped, 1)
+        );
+        assert_eq!(retrying.etag, slow);
+        shown(&*store, "a.png").await;
+
+        assert_eq!(too_slow(&store, twice()).await.unwrap(), Verdict::Rejected);
+        let rejected = record(&store).await.unwrap();
+        assert_eq!(
+            (rejected.state, rejected.attempts),
+            (FailureState::Rejected, 2)
+        );
+        assert_eq!(keys(&*store).await, ["failures/a.png", ORIGINAL]);
+
+        // However much time there is now.
+        let again = over_with(&store, twice()).handle(&event(ORIGINAL)).await;
+        let again = again.unwrap();
+        assert_eq!(
+            (again.verdict, again.reason, again.etag.as_ref()),
+            (Verdict::Rejected, Some(Reason::Stopped), Some(&slow))
+        );
+        assert_eq!(again.traffic.puts, 0);
+        assert!(again.traffic.bytes_read < 1000, "the record alone");
+    });
+}
+
+#[test]
+fn a_try_in_time_ends_the_count() {
+    one_at_a_time(async {
+        let store = Arc::new(Hooked::default());
+        put(&*store, ORIGINAL, picture(10)).await;
+        too_slow(&store, twice()).await.unwrap_err();
+        over(&store).handle(&event(ORIGINAL)).await.unwrap();
+        assert!(record(&store).await.is_none());
+        put(&*store, ORIGINAL, picture(20)).await;
+        too_slow(&store, twice()).await.unwrap_err();
+        put(&*store, ORIGINAL, picture(30)).await;
+        too_slow(&store, twice()).await.unwrap_err();
+        let attempts = record(&store).await.unwrap().attempts;
+        assert_eq!(attempts, 1, "another version has tries of its own");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_store_is_no_fault_of_the_picture() {
+    for nth in 0..11 {
+        let store = Arc::new(Hooked::default());
+        put(&*store, ORIGINAL, picture(10)).await;
+        store.reset();
+        store.at(nth, Hook::Hang);
+        let ended = over(&store).handle(&event(ORIGINAL)).await;
+        assert!(store.fired());
+        assert!(matches!(ended, Err(Error::Deadline)), "{nth}: {ended:?}");
+        assert!(record(&store).await.is_none(), "{nth}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_rejected_is_tried_again_where_that_can_help() {
+    let small = Limits {
+        max_pixels: 1000,
+        ..Limits::default()
+    };
+    let store = Arc::new(Hooked::default());
+    put(&*store, ORIGINAL, picture(10)).await;
+    let within = || policy().with_limits(small);
+    for puts in [1, 0] {
+        let ended = over_with(&store, within()).handle(&event(ORIGINAL)).await;
+        let ended = ended.unwrap();
+        assert_eq!(ended.verdict, Verdict::Rejected);
+        assert_eq!(ended.reason, Some(Reason::TooLarge));
+        assert_eq!(ended.traffic.puts, puts);
+    }
+
+    // On request, once for each request.
+    let retried = event(ORIGINAL).with_extension(BACKFILL_RUN, "run");
+    for (puts, attempts) in [(1, 1), (0, 1)] {
+        let ended = over_with(&store, within()).handle(&retried).await.unwrap();
+        assert_eq!(
+            (ended.verdict, ended.traffic.puts),
+            (Verdict::Rejected, puts)
+        );
+        assert_eq!(record(&store).await.unwrap().attempts, attempts);
+    }
+
+    // By another recipe, and within other limits.
+    let sizes = Recipe::standard().with_sizes(&[32]).unwrap();
+    let other = policy_with(sizes).with_limits(small);
+    let ended = over_with(&store, other).handle(&event(ORIGINAL)).await;
+    assert_eq!(ended.unwrap().traffic.puts, 1);
+    let made = over(&store).handle(&event(ORIGINAL)).await.unwrap();
+    assert_eq!(made.verdict, Verdict::Made);
+    assert!(record(&store).await.is_none());
+}
+
+#[tokio::test]
+async fn where_removal_is_off_what_was_rejected_is_known_all_the_same() {
+    let keep = || policy().with_on_delete(OnDelete::Keep);
+    let store = Arc::new(Hooked::default());
+    put(&*store, ORIGINAL, picture(10)).await;
+    over_with(&store, keep())
+        .handle(&event(ORIGINAL))
+        .await
+        .unwrap();
+    put(&*store, ORIGINAL, "no picture").await;
+    for puts in [1, 0] {
+        let ended = over_with(&store, keep()).handle(&event(ORIGINAL)).await;
+        let ended = ended.unwrap();
+        assert_eq!(
+            (ended.verdict, ended.traffic.puts),
+            (Verdict::Rejected, puts)
+        );
+        assert_eq!(ended.traffic.deletes, 0);
+        shown(&*store, "a.png").await;
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_the_record_and_the_removal_is_completed() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, ORIGINAL, picture(10)).await;
+    over(&store).handle(&event(ORIGINAL)).await.unwrap();
+    put(&*store, ORIGINAL, "no picture").await;
+    store.reset();
+    // The mark and the record, GET, the record, the mark's DELETE, then its siblings'.
+    store.at(5, Hook::Fail);
+    over(&store).handle(&event(ORIGINAL)).await.unwrap_err();
+    assert!(keys(&*store).await.len() > 2);
+    let again = over(&store).handle(&event(ORIGINAL)).await.unwrap();
+    assert_eq!(again.verdict, Verdict::Rejected);
+    assert_eq!(keys(&*store).await, ["failures/a.png", ORIGINAL]);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_written_is_an_error() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, ORIGINAL, "no picture").await;
+    store.reset();
+    store.at(3, Hook::Fail);
+    let ended = over(&store).handle(&event(ORIGINAL)).await;
+    assert!(matches!(ended, Err(Error::Store(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_record_beside_a_whole_set_goes_with_the_next_event() {
+    for stale in [Bytes::from_static(b"{}"), vec![b' '; 100_000].into()] {
+        let store = Arc::new(Hooked::default());
+        put(&*store, ORIGINAL, picture(10)).await;
+        over(&store).handle(&event(ORIGINAL)).await.unwrap();
+        put(&*store, "failures/a.png", stale).await;
+        let ended = over(&store).handle(&event(ORIGINAL)).await.unwrap();
+        assert_eq!(ended.verdict, Verdict::Duplicate);
+        assert!(record(&store).await.is_none());
+    }
+}
