@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::notifier::{Delivery, notify};
-use crate::store::Store;
+use crate::store::{Store, Subscription};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -132,26 +132,12 @@ impl Cloud {
             })?;
             (temporary.path().to_owned(), Some(temporary))
         };
-        let bucket = Bucket::new(&options.bucket);
-        let (store, events) = Store::start(
-            store_listener,
-            &folder,
-            bucket.clone(),
-            &options.credentials,
-        )
-        .map_err(|source| Error::Data { folder, source })?;
-        let address = function_listener
-            .local_addr()
-            .map_err(|source| Error::Listen {
-                what: "function",
-                port: options.function_port,
-                flag: "--function-port",
-                source,
-            })?;
+        let store_address = address("store", options.store_port, &store_listener)?;
+        let function_address = address("function", options.function_port, &function_listener)?;
         let store_config = S3Config {
-            endpoint: store.url(),
+            endpoint: format!("http://{store_address}"),
             region: options.region,
-            bucket,
+            bucket: Bucket::new(&options.bucket),
             credentials: options.credentials,
         };
         let config = function::Config::from_lookup(|name| match name {
@@ -161,7 +147,7 @@ impl Cloud {
             "COS_ACCESS_KEY_ID" => Some(store_config.credentials.access_key_id.clone()),
             "COS_SECRET_ACCESS_KEY" => Some(store_config.credentials.secret_access_key.clone()),
             "BIND_ADDRESS" => Some(Ipv4Addr::LOCALHOST.to_string()),
-            "PORT" => Some(address.port().to_string()),
+            "PORT" => Some(function_address.port().to_string()),
             // One instance for all that a fan-out sends at once; Code Engine would start several.
             "IN_FLIGHT" => lookup(name).or_else(|| Some("32".to_owned())),
             // Nothing comes late here: the notifier is stopped first.
@@ -169,7 +155,19 @@ impl Cloud {
             other => lookup(other),
         })?;
         let policy = config.flow.policy.clone();
-        let prefix = policy.source_prefix().to_owned();
+        let subscription = Subscription {
+            bucket: options.bucket,
+            prefix: policy.source_prefix().to_owned(),
+        };
+        let (store, outbox) = Store::start(
+            store_listener,
+            &folder,
+            &store_config.region,
+            subscription,
+            &store_config.credentials,
+        )
+        .await
+        .map_err(|source| Error::Data { folder, source })?;
         let (stop_function, stopped) = oneshot::channel();
         let shutdown = async {
             // A sender that is dropped means the same.
@@ -177,9 +175,9 @@ impl Cloud {
         };
         let function = tokio::spawn(function::serve(function_listener, config, shutdown));
         let (sender, deliveries) = unbounded_channel();
-        let notifier = tokio::spawn(notify(events, prefix, events_uri(address), sender));
+        let notifier = tokio::spawn(notify(outbox, events_uri(function_address), sender));
         let cloud = Self {
-            function_url: format!("http://{address}"),
+            function_url: format!("http://{function_address}"),
             store_config,
             policy,
             store,
@@ -203,6 +201,19 @@ impl Cloud {
         self.store.stop().await;
         Ok(ended?)
     }
+}
+
+fn address(what: &'static str, port: u16, listener: &TcpListener) -> Result<SocketAddr, Error> {
+    listener.local_addr().map_err(|source| Error::Listen {
+        what,
+        port,
+        flag: if what == "store" {
+            "--store-port"
+        } else {
+            "--function-port"
+        },
+        source,
+    })
 }
 
 async fn listen(what: &'static str, flag: &'static str, port: u16) -> Result<TcpListener, Error> {

@@ -17,5 +17,5 @@ mod show;
 mod store;
 
 pub use cloud::{Cloud, Error, Options};
-pub use notifier::{Delivery, Failure, notify};
-pub use store::Store;
+pub use notifier::{Delivery, Failure, HttpClient, deliver, notify};
+pub use store::{DeadLetter, Outbox, Pending, Receipts, Store, Subscription, dead_letters, replay};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use cos_thumbnails::events::Event;
 use cos_thumbnails::outcome::Outcome;
 use http::header::RETRY_AFTER;
@@ -15,9 +16,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+use crate::store::{DeadLetter, Outbox, Pending};
 
 /// Deliveries under way at once. Enough to keep two processors busy, few enough that little waits
 /// in the function.
@@ -88,39 +91,59 @@ impl Failure {
     }
 }
 
-/// Delivers every event that comes out of `events` and is below `prefix`, until there are no more.
-pub async fn notify(
-    mut events: UnboundedReceiver<Event>,
-    prefix: String,
-    function: Uri,
-    deliveries: UnboundedSender<Delivery>,
-) {
+/// Delivers every event of the outbox, until the task is aborted. What was not delivered by then is by the
+/// next start's notifier.
+pub async fn notify(mut outbox: Outbox, function: Uri, deliveries: UnboundedSender<Delivery>) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let places = Arc::new(Semaphore::new(IN_FLIGHT));
+    let receipts = outbox.receipts();
     let mut under_way = JoinSet::new();
-    while let Some(event) = events.recv().await {
-        if !event.change().object.key.as_str().starts_with(&prefix) {
-            continue;
-        }
-        let started = Instant::now();
+    loop {
+        let Pending { number, event } = match outbox.next().await {
+            Ok(pending) => pending,
+            Err(error) => {
+                tracing::error!(%error, "the outbox cannot be read");
+                tokio::time::sleep(LONGEST_PAUSE).await;
+                continue;
+            }
+        };
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             break;
         };
         let (client, function, deliveries) = (client.clone(), function.clone(), deliveries.clone());
+        let receipts = receipts.clone();
         under_way.spawn(async move {
             let _place = place;
+            let delivery = deliver(&client, &function, event).await;
+            let noted = match &delivery.result {
+                Ok(_) => receipts.delivered(number).await,
+                Err(failure) => {
+                    let letter = DeadLetter {
+                        event: delivery.event.clone(),
+                        attempts: delivery.attempts,
+                        failure: with_causes(failure),
+                        time: Utc::now(),
+                    };
+                    receipts.bury(number, letter).await
+                }
+            };
+            if let Err(error) = noted {
+                tracing::error!(%error, number, "an event will be delivered again");
+            }
             // Nobody listens any more when the program ends.
-            let _ = deliveries.send(deliver(&client, &function, event, started).await);
+            let _ = deliveries.send(delivery);
         });
         while under_way.try_join_next().is_some() {}
     }
-    under_way.join_all().await;
 }
 
-type HttpClient = Client<HttpConnector, Full<Bytes>>;
+/// What events are sent with.
+pub type HttpClient = Client<HttpConnector, Full<Bytes>>;
 
-async fn deliver(client: &HttpClient, function: &Uri, event: Event, started: Instant) -> Delivery {
+/// Sends one event until it is answered for good, or given up.
+pub async fn deliver(client: &HttpClient, function: &Uri, event: Event) -> Delivery {
+    let started = Instant::now();
     let mut attempts = 0;
     let pauses = ExponentialBuilder::default()
         .with_jitter()
@@ -168,17 +191,48 @@ async fn post(client: &HttpClient, function: &Uri, event: &Event) -> Result<Outc
     if head.status.is_success() {
         return serde_json::from_slice(&body).map_err(Failure::Answer);
     }
-    let seconds = head
+    let retry_after = head
         .headers
         .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+        .and_then(|value| wait(value.to_str().ok()?, Utc::now()));
     Err(Failure::Status {
         status: head.status,
         text: String::from_utf8_lossy(&body).trim().to_owned(),
-        retry_after: seconds.map(Duration::from_secs),
+        retry_after,
     })
 }
 
 fn transport(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
     Failure::Transport(error.into())
+}
+
+/// How long a `Retry-After` asks to wait: seconds, or until a date (RFC 9110, 10.2.3).
+fn wait(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date: DateTime<Utc> = httpdate::parse_http_date(value).ok()?.into();
+    // A date that has passed asks for nothing.
+    Some((date - now).to_std().unwrap_or_default())
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        let now = DateTime::from_timestamp(784_111_777, 0).unwrap_or_default();
+        let wait = |value| wait(value, now).map(|wait| wait.as_secs());
+        assert_eq!(wait("3"), Some(3));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:40 GMT"), Some(3));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:30 GMT"), Some(0));
+        assert_eq!(wait("soon"), None);
+    }
 }

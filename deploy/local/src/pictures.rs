@@ -85,6 +85,9 @@ pub(crate) fn uploads(arguments: &CloudArguments) -> Result<(Uploads, u64), Fail
     if let Some(folder) = &arguments.images {
         let uploads = in_folder(folder).map_err(|error| Failure::Read(folder.clone(), error))?;
         let total = uploads.len() as u64;
+        if total == 0 {
+            return Err(Failure::NoPictures(folder.clone()));
+        }
         return Ok((Box::new(uploads.into_iter()), total));
     }
     let total = arguments.count as u64;

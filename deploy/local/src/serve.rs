@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     Cloud(#[from] cloud::Error),
     #[error("cannot read {0}")]
     Read(PathBuf, #[source] io::Error),
+    #[error("there is no file in {}: nothing to make thumbnails of", .0.display())]
+    NoPictures(PathBuf),
     #[error("cannot use the store")]
     Client(#[from] storage::ConfigError),
     #[error("cannot put {0} into the store")]

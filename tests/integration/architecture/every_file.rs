@@ -72,10 +72,8 @@ fn nothing_is_left_of_the_place_a_file_was_written_at() {
         let found = leftovers(&read(path));
         assert!(found.is_empty(), "{}: {found:?}", path.display());
     }
-    assert_eq!(
-        leftovers(&format!("see {}/notes", root().display())).len(),
-        1
-    );
+    // Two where that is below one of the folders above.
+    assert!(!leftovers(&format!("see {}/notes", root().display())).is_empty());
     assert_eq!(leftovers(&["// TO", "DO: all of it"].concat()).len(), 1);
 }
 

@@ -1,10 +1,14 @@
-//! An S3 store on loopback: [`s3s`] in front of files, and an event for every acknowledged change.
+//! An S3 store on loopback: [`s3s`] in front of an index and files, and an event for every acknowledged
+//! change that is subscribed to.
 //!
 //! It checks what a real one checks: signatures (`SigV4`, no anonymous requests), checksums,
-//! conditions, ranges, the length of keys. Its own limits: one PUT per object, no multipart uploads,
-//! no versions, no access rights beyond the one key.
+//! conditions, ranges, the length of keys. What it acknowledges is on the disk, and so is its event.
+//! Left out: versions, access rights beyond the one key, encryption, life cycles.
 
-mod bucket;
+mod entry;
+mod folder;
+mod index;
+mod outbox;
 mod s3;
 
 use std::io;
@@ -13,8 +17,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cos_thumbnails::events::Event;
-use cos_thumbnails::object::Bucket;
 use cos_thumbnails::storage::Credentials;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,11 +25,11 @@ use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Result, s3_error};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use self::bucket::Buckets;
+use self::index::Index;
+pub use self::outbox::{DeadLetter, Outbox, Pending, Receipts};
 use self::s3::Actions;
 
 /// How long connections have to end their requests when the store stops.
@@ -41,22 +43,50 @@ pub struct Store {
     server: JoinHandle<()>,
 }
 
+/// Which changes raise an event: those of one bucket's keys that start with a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The keys' first characters; all keys where it is empty.
+    pub prefix: String,
+}
+
+impl Subscription {
+    fn covers(&self, bucket: &str, key: &str) -> bool {
+        bucket == self.bucket && key.starts_with(&self.prefix)
+    }
+}
+
 impl Store {
-    /// Serves the folder `data` with one bucket, which is made if it is not there, to whoever signs
-    /// with `credentials`. Every acknowledged change comes out of the receiver, in order.
+    /// Serves the folder `data` to whoever signs with `credentials`. The subscription's bucket is made if
+    /// it is not there. `region` is what it says of its buckets; signatures may name any.
     ///
     /// # Errors
     /// The folder cannot be made or read, or another store has it.
-    pub fn start(
+    pub async fn start(
         listener: TcpListener,
         data: &Path,
-        bucket: Bucket,
+        region: &str,
+        subscription: Subscription,
         credentials: &Credentials,
-    ) -> io::Result<(Self, UnboundedReceiver<Event>)> {
-        let buckets = Arc::new(Buckets::open(data)?);
-        buckets.create(bucket);
-        let (changes, events) = unbounded_channel();
-        let mut builder = S3ServiceBuilder::new(Actions { buckets, changes });
+    ) -> io::Result<(Self, Outbox)> {
+        let index = open(data).await?;
+        let bucket = subscription.bucket.clone();
+        index
+            .write(move |tables| {
+                if !tables.has_bucket(&bucket)? {
+                    tables.create_bucket(&bucket)?;
+                }
+                Ok(())
+            })
+            .await?;
+        let outbox = Outbox::new(Arc::clone(&index));
+        let mut builder = S3ServiceBuilder::new(Actions {
+            index,
+            subscription,
+            region: region.to_owned(),
+        });
         builder.set_auth(OneKey(credentials.clone()));
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
@@ -67,7 +97,7 @@ impl Store {
                 stop,
                 server,
             },
-            events,
+            outbox,
         ))
     }
 
@@ -83,6 +113,29 @@ impl Store {
         // The task ends by itself; that it panicked would have been seen before.
         let _ = self.server.await;
     }
+}
+
+/// Events that were given up, of the store in `data`, oldest first. No store may be running on it.
+///
+/// # Errors
+/// The folder cannot be read, or a store is using it.
+pub async fn dead_letters(data: &Path) -> io::Result<Vec<DeadLetter>> {
+    outbox::dead_letters(&*open(data).await?)
+}
+
+/// Puts every event that was given up back among those that wait; the next start delivers them. Returns
+/// how many they are. No store may be running on the folder.
+///
+/// # Errors
+/// The folder cannot be read or written, or a store is using it.
+pub async fn replay(data: &Path) -> io::Result<usize> {
+    outbox::replay(&*open(data).await?).await
+}
+
+async fn open(data: &Path) -> io::Result<Arc<Index>> {
+    let data = data.to_owned();
+    let opened = tokio::task::spawn_blocking(move || Index::open(&data)).await;
+    Ok(Arc::new(opened.map_err(io::Error::other)??))
 }
 
 /// The one key that the store takes. An unknown one has the code that S3 gives it, which

@@ -97,6 +97,14 @@ fn a_folder_of_pictures_gets_its_thumbnails() {
 }
 
 #[test]
+fn a_folder_without_pictures_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = run(&["--once", "--images", folder.path().to_str().unwrap()]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.contains("there is no file in "), "{stderr}");
+}
+
+#[test]
 fn bad_pictures_end_it_with_one_and_the_good_one_is_done() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a-text.jpg"), "This is no picture.").unwrap();

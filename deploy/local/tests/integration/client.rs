@@ -6,16 +6,14 @@ use aws_sdk_s3::config::{BehaviorVersion, Builder, Credentials as SdkCredentials
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
-use cos_thumbnails::events::Event;
 use cos_thumbnails::object::Bucket;
 use cos_thumbnails::storage::{Credentials, S3Config};
-use local_cloud::Store;
+use local_cloud::{Outbox, Store, Subscription};
 use percent_encoding::percent_decode_str;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) const BUCKET: &str = "pictures";
 
@@ -24,32 +22,43 @@ pub(crate) struct Running {
     store: Store,
     folder: TempDir,
     /// Its events, in order.
-    pub(crate) events: UnboundedReceiver<Event>,
+    pub(crate) outbox: Option<Outbox>,
     /// How to reach it.
     pub(crate) config: S3Config,
 }
 
 impl Running {
+    /// A store that raises an event for every change.
     pub(crate) async fn start() -> Self {
+        Self::subscribed("").await
+    }
+
+    /// A store that raises an event for every change below a prefix.
+    pub(crate) async fn subscribed(prefix: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let credentials = Credentials {
             access_key_id: "id".to_owned(),
             secret_access_key: "secret".to_owned(),
         };
-        let bucket = Bucket::new(BUCKET);
         let data = folder.path().join("data");
-        let (store, events) = Store::start(listener, &data, bucket.clone(), &credentials).unwrap();
+        let subscription = Subscription {
+            bucket: BUCKET.to_owned(),
+            prefix: prefix.to_owned(),
+        };
+        let (store, outbox) = Store::start(listener, &data, "local", subscription, &credentials)
+            .await
+            .unwrap();
         let config = S3Config {
             endpoint: store.url(),
             region: "local".to_owned(),
-            bucket,
+            bucket: Bucket::new(BUCKET),
             credentials,
         };
         Self {
             store,
             folder,
-            events,
+            outbox: Some(outbox),
             config,
         }
     }
@@ -61,6 +70,11 @@ impl Running {
     /// Where it keeps things. There is nothing else in the folder above.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// How many events were raised so far. Nobody takes any.
+    pub(crate) async fn raised(&self) -> u64 {
+        self.outbox.as_ref().unwrap().waiting().await.unwrap()
     }
 
     pub(crate) async fn stop(self) {

@@ -22,13 +22,12 @@ struct Notified {
 
 impl Notified {
     async fn start() -> Self {
-        let mut store = Running::start().await;
+        let mut store = Running::subscribed("images/").await;
         let function = StandIn::start([]).await;
-        let (_, nothing) = unbounded_channel();
-        let events = std::mem::replace(&mut store.events, nothing);
+        let outbox = store.outbox.take().unwrap();
         let (sender, deliveries) = unbounded_channel();
         let mut notifier = JoinSet::new();
-        notifier.spawn(notify(events, "images/".to_owned(), function.url(), sender));
+        notifier.spawn(notify(outbox, function.url(), sender));
         Self {
             store,
             function,

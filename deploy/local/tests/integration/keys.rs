@@ -47,8 +47,8 @@ const ODD: [&str; 38] = [
     "&amp;",
     "a?b=c&d#e",
     "C:\\a",
-    "000000000000.json",
-    "lock",
+    "000000000000",
+    "index.redb",
 ];
 
 #[tokio::test]
@@ -71,16 +71,25 @@ async fn odd_keys_are_distinct_and_stay_inside() {
         .map(|entry| entry.unwrap().path())
         .collect();
     assert_eq!(beside, [running.data()]);
-    let mut files = 0;
-    for file in fs::read_dir(running.data()).unwrap() {
-        let file = file.unwrap();
-        assert!(file.file_type().unwrap().is_file());
-        let name = file.file_name().into_string().unwrap();
-        let numbered = name.split('.').next().unwrap().parse::<u64>().is_ok();
-        assert!(numbered || name == "lock", "{name:?} is named by a key");
-        files += 1;
+    // Long contents have files of their own.
+    let long = vec![b'x'; 100_000];
+    for key in &keys {
+        put(&client, key, long.clone()).await;
     }
-    assert_eq!(files, 2 * keys.len() + 1);
+    let names = |folder: &str| {
+        let files = fs::read_dir(running.data().join(folder)).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    let known = ["incoming", "index.redb", "objects"].map(str::to_owned);
+    assert_eq!(names(""), BTreeSet::from(known));
+    assert_eq!(names("incoming"), BTreeSet::new());
+    let objects = names("objects");
+    assert_eq!(objects.len(), keys.len());
+    assert!(
+        objects.iter().all(|name| name.parse::<u64>().is_ok()),
+        "{objects:?}"
+    );
 
     for key in &keys {
         let delete = client.delete_object().bucket(BUCKET).key(*key);

@@ -82,7 +82,7 @@ async fn reads_with_conditions() {
 
 #[tokio::test]
 async fn writes_with_conditions() {
-    let mut running = Running::start().await;
+    let running = Running::start().await;
     let client = running.client();
     let write = |body: &'static str| {
         let request = client.put_object().bucket(BUCKET).key("a");
@@ -100,11 +100,15 @@ async fn writes_with_conditions() {
     assert_eq!(refusal(stale), failed());
     assert_eq!(get(&client, "a").await, b"three");
 
-    let mut raised = 0;
-    while running.events.try_recv().is_ok() {
-        raised += 1;
-    }
+    let raised = running.raised().await;
     assert_eq!(raised, 2, "one event for each PUT that was done");
+
+    let absent = client
+        .put_object()
+        .bucket(BUCKET)
+        .key("absent")
+        .if_match(one);
+    assert_eq!(refusal(absent.send().await), (404, "NoSuchKey".to_owned()));
     running.stop().await;
 }
 

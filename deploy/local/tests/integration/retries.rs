@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::Utc;
 use cos_thumbnails::events::{Change, Event, Operation};
 use cos_thumbnails::object::{Bucket, Key, ObjectId};
-use local_cloud::{Delivery, Failure, notify};
-use tokio::sync::mpsc::unbounded_channel;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use local_cloud::{Delivery, Failure};
 
 use crate::stand_in::{Answer, Noted, StandIn};
 
@@ -27,12 +28,8 @@ fn event() -> Event {
 
 /// What becomes of one event that is sent to `function`.
 async fn deliver(function: http::Uri) -> Delivery {
-    let (events, queue) = unbounded_channel();
-    events.send(event()).unwrap();
-    drop(events);
-    let (sender, mut deliveries) = unbounded_channel();
-    notify(queue, String::new(), function, sender).await;
-    deliveries.recv().await.unwrap()
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    local_cloud::deliver(&client, &function, event()).await
 }
 
 async fn deliver_by(script: &[Answer]) -> (Delivery, Vec<Noted>) {
