@@ -27,7 +27,7 @@ class Store:
         arguments = ["--json", "--count", "0", "--store-port", "0", "--function-port", "0", "--data", self.folder]
         environment = {**os.environ, "COS_SECRET_ACCESS_KEY": SECRET, "RUST_LOG": "warn"}
         self.process = subprocess.Popen(
-            [os.environ["LOCAL_CLOUD"], *arguments], stdout=subprocess.PIPE, env=environment, text=True
+            [os.environ["LOCAL_CLOUD"], *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
         )
         self.ready = json.loads(self.process.stdout.readline())
         return self
