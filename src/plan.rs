@@ -14,6 +14,7 @@ use crate::object::{Bucket, Key, MAX_KEY_BYTES};
 use crate::outcome::Reason;
 use crate::thumbnail::{Limits, OutputFormat};
 
+mod inverse;
 mod reading;
 mod recipe;
 mod template;
@@ -218,6 +219,12 @@ impl Policy {
     #[must_use]
     pub fn source_prefix(&self) -> &str {
         &self.source_prefix
+    }
+
+    /// Thumbnails are under keys that start so.
+    #[must_use]
+    pub fn output_prefix(&self) -> &str {
+        &self.output_prefix
     }
 
     /// How thumbnails are made.

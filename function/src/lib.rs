@@ -22,8 +22,10 @@ pub mod runtime;
 use std::future::Future;
 use std::sync::Arc;
 
+use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{ConfigError, S3};
 use cos_thumbnails::thumbnailer::Thumbnailer;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 pub use config::Config;
@@ -53,15 +55,26 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let thumbnailer = Arc::new(thumbnailer(&config)?);
+    let version = version(&config.flow.policy);
     Runtime::new(handler::handler(thumbnailer, config.backfill_secret))
         .in_flight(config.in_flight)
         .waiting(2 * config.in_flight)
         .deadline(config.deadline)
         .drain(config.drain)
         .drain_at_most(config.deadline)
+        .version(version)
         .serve(listener, shutdown)
         .await?;
     Ok(())
+}
+
+/// By what an audit tells whether it would make the same thumbnails.
+fn version(policy: &Policy) -> serde_json::Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "recipes": [policy.recipe().fingerprint()],
+        "limits": policy.limits_fingerprint(),
+    })
 }
 
 fn thumbnailer(config: &Config) -> Result<Thumbnailer, Error> {

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! It serves HTTP/1.1. `POST /` and `POST /events` are the same; `GET /healthz` says that the process
-//! lives, `GET /readyz` that it is not on its way out. What is answered when is the table of
+//! lives, `GET /readyz` that it is not on its way out; `GET /version` is what [`Runtime::version`] was
+//! given. What is answered when is the table of
 //! `runtime/reply.rs`.
 
 mod drain;
@@ -110,6 +111,7 @@ struct Settings {
     deadline: Duration,
     drain: Duration,
     drain_at_most: Duration,
+    version: Option<serde_json::Value>,
 }
 
 impl Default for Settings {
@@ -125,6 +127,7 @@ impl Default for Settings {
             deadline: Duration::from_mins(4),
             drain: Duration::from_secs(2),
             drain_at_most: Duration::from_secs(280),
+            version: None,
         }
     }
 }
@@ -224,6 +227,13 @@ impl<S> Runtime<S> {
     #[must_use]
     pub fn drain_at_most(mut self, longest: Duration) -> Self {
         self.settings.drain_at_most = longest;
+        self
+    }
+
+    /// What the handler is, for `GET /version`; without it there is no such path. Nothing secret.
+    #[must_use]
+    pub fn version(mut self, version: serde_json::Value) -> Self {
+        self.settings.version = Some(version);
         self
     }
 

@@ -19,7 +19,7 @@
 //! | header fields beyond the limit (answered by hyper) | 431 | no |
 //! | not HTTP at all (answered by hyper), or a body that breaks off | 400 | no |
 //! | [`Failure::Unavailable`], the deadline passed, the body came too slowly, the handler panicked | 503 + `Retry-After` | yes |
-//! | `/healthz`; `/readyz` | 200 | |
+//! | `/healthz`; `/readyz`; `/version` | 200 | |
 //! | `/readyz` while draining | 503 | |
 //!
 //! 401, 408, 409 and 3xx are never sent: a store's refusal of our credentials is our fault, not the
@@ -247,6 +247,11 @@ pub(super) fn well() -> Response {
 pub(super) fn draining() -> Response {
     let body = json!({ "status": "draining" });
     respond(StatusCode::SERVICE_UNAVAILABLE, None, &body)
+}
+
+/// The answer to `/version`.
+pub(super) fn version(version: &Value) -> Response {
+    respond(StatusCode::OK, None, version)
 }
 
 fn respond(status: StatusCode, retry_after: Option<Duration>, body: &Value) -> Response {

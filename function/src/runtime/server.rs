@@ -174,6 +174,13 @@ where
         "/" | "/events" => Err(Refusal::Method { allow: "POST" }),
         "/readyz" if probe && shared.draining.load(Ordering::Relaxed) => Ok(reply::draining()),
         "/healthz" | "/readyz" if probe => Ok(reply::well()),
+        "/version" if let Some(version) = &shared.settings.version => {
+            if probe {
+                Ok(reply::version(version))
+            } else {
+                Err(Refusal::Method { allow: "GET, HEAD" })
+            }
+        }
         "/healthz" | "/readyz" => Err(Refusal::Method { allow: "GET, HEAD" }),
         _ => Err(Refusal::NoSuchPath),
     };

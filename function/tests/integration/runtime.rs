@@ -138,6 +138,7 @@ async fn paths_and_methods() {
         ("POST", "/healthz", 405, Some("GET, HEAD")),
         ("DELETE", "/readyz", 405, Some("GET, HEAD")),
         ("GET", "/favicon.ico", 404, None),
+        ("GET", "/version", 404, None),
         ("POST", "/event", 404, None),
     ] {
         let answer = send(server.address, &bare(method, path)).await;
@@ -153,6 +154,19 @@ async fn paths_and_methods() {
         answer.body.contains("/events"),
         "{} says where events go",
         answer.body
+    );
+}
+
+#[tokio::test]
+async fn the_version_is_what_the_program_says() {
+    let version = json!({ "version": "1", "recipes": ["r"] });
+    let server = Server::start(Runtime::new(obey).version(version.clone())).await;
+    let answer = send(server.address, &bare("GET", "/version")).await;
+    assert_eq!((answer.status, answer.json()), (200, version));
+    let refused = send(server.address, &bare("POST", "/version")).await;
+    assert_eq!(
+        (refused.status, refused.header("allow")),
+        (405, Some("GET, HEAD"))
     );
 }
 
