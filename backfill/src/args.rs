@@ -9,8 +9,13 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, VARIABLES, Variable};
 
+use self::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
 use crate::record::Mode;
 use crate::target::{FunctionUrl, Secret};
+
+mod audit;
+
+pub use self::audit::{Explain, Repair, Verify};
 
 /// How many requests fan-out has in flight unless told otherwise.
 const FAN_OUT_IN_FLIGHT: usize = 64;
@@ -45,7 +50,23 @@ struct Cli {
 enum Subcommands {
     /// Shows what a run would do, and writes nothing
     Plan(Flags),
+    /// Tells of every original whether its thumbnails stand, and mends what does not if asked to
+    ///
+    /// Looks at the bucket by its listings and one request per original, and changes nothing without
+    /// --repair. Never asks anything: fit to run from cron.
+    #[command(after_help = VERIFY_EXIT_CODES)]
+    Verify(VerifyFlags),
+    /// Tells of one key why it has its thumbnails or not, and what to do
+    #[command(after_help = EXPLAIN_EXIT_CODES)]
+    Explain(ExplainFlags),
+    /// Lists the pictures that have a failure record, and replays them if asked to
+    Failures(FailuresFlags),
 }
+
+const VERIFY_EXIT_CODES: &str = "Exit codes: 0 all is well (ok or accepted), 1 it is not, or the audit broke off,\n\
+                                 2 usage, configuration or another recipe, 130 interrupted";
+const EXPLAIN_EXIT_CODES: &str = "Exit codes: 0 the thumbnails stand or nothing is to be done, 1 they do not,\n\
+                                  2 usage or configuration";
 
 /// What was written on the command line, but for the settings of the store and the recipe.
 #[derive(Debug, Args)]
@@ -56,6 +77,19 @@ struct Flags {
     /// How the events are replayed
     #[arg(long, value_enum, default_value = "parallel")]
     mode: Mode,
+    #[command(flatten)]
+    sending: Sending,
+    /// Write NDJSON as the run goes: the run, one line per picture, the summary; FILE must be new
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Print JSON: the summary as one line; with plan, one line per original
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where events are sent, and how.
+#[derive(Debug, Default, Args)]
+struct Sending {
     /// The function's URL, for fan-out; without a path it means /events
     #[arg(long, value_name = "URL")]
     function: Option<String>,
@@ -68,12 +102,16 @@ struct Flags {
     /// Seconds that fan-out waits for each answer (300 is Code Engine's own request time-out)
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
     timeout: u32,
-    /// Write NDJSON as the run goes: the run, one line per picture, the summary; FILE must be new
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-    /// Print JSON: the summary as one line; with plan, one line per original
-    #[arg(long)]
-    json: bool,
+}
+
+impl Sending {
+    /// The way of commands that send only what they must: to the function if there is one.
+    fn mode(&self) -> Mode {
+        match self.function {
+            Some(_) => Mode::FanOut,
+            None => Mode::Parallel,
+        }
+    }
 }
 
 /// What a command line means.
@@ -98,12 +136,21 @@ pub struct Settings {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Replay.
     Run,
     /// Show what would be done.
     Plan,
+    /// Audit the bucket.
+    Verify(Verify),
+    /// Explain one key.
+    Explain(Explain),
+    /// List the failure records.
+    Failures {
+        /// Replay what they are of.
+        retry: bool,
+    },
 }
 
 /// The mode with what it needs.
@@ -158,21 +205,74 @@ pub fn parse(
 ) -> Result<Settings, ArgsError> {
     let matches = command().try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
-    let (action, flags, matches) = match (cli.action, matches.subcommand()) {
-        (Some(Subcommands::Plan(flags)), Some((_, matches))) => (Action::Plan, flags, matches),
-        _ => (Action::Run, cli.flags, &matches),
+    let asked = match cli.action {
+        None => Asked::run(Action::Run, cli.flags),
+        Some(Subcommands::Plan(flags)) => Asked::run(Action::Plan, flags),
+        Some(Subcommands::Verify(flags)) => Asked {
+            action: Action::Verify(flags.verify()),
+            mode: flags.sending.mode(),
+            sending: flags.sending,
+            count: None,
+            record: flags.record,
+            json: flags.json,
+        },
+        Some(Subcommands::Explain(flags)) => Asked {
+            action: Action::Explain(flags.explain()),
+            mode: Mode::Parallel,
+            sending: Sending::default(),
+            count: None,
+            record: None,
+            json: flags.json,
+        },
+        Some(Subcommands::Failures(flags)) => Asked {
+            action: Action::Failures { retry: flags.retry },
+            mode: flags.sending.mode(),
+            sending: flags.sending,
+            count: None,
+            record: flags.record,
+            json: flags.json,
+        },
     };
-    settings(action, flags, |name| {
-        flag(matches, name).or_else(|| env(name))
-    })
-    .map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))
+    let matches = matches
+        .subcommand()
+        .map_or(&matches, |(_, matches)| matches);
+    settings(asked, |name| flag(matches, name).or_else(|| env(name)))
+        .map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))
+}
+
+/// What all commands have in common.
+struct Asked {
+    action: Action,
+    mode: Mode,
+    sending: Sending,
+    count: Option<NonZeroU64>,
+    record: Option<PathBuf>,
+    json: bool,
+}
+
+impl Asked {
+    fn run(action: Action, flags: Flags) -> Self {
+        Self {
+            action,
+            mode: flags.mode,
+            sending: flags.sending,
+            count: flags.count,
+            record: flags.record,
+            json: flags.json,
+        }
+    }
 }
 
 fn settings(
-    action: Action,
-    flags: Flags,
+    asked: Asked,
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, Vec<Mistake>> {
+    let Asked {
+        action,
+        mode,
+        sending,
+        ..
+    } = asked;
     // The port is the function's; a backfill that runs beside it does not stumble over it.
     let config = Config::from_lookup(|name| lookup(name).filter(|_| name != PORT.name));
     let (config, mut mistakes) = match config {
@@ -181,8 +281,8 @@ fn settings(
     };
     let mut mistake = |variable, problem: String| mistakes.push(Mistake { variable, problem });
 
-    let function_given = flags.function.is_some();
-    let function = flags.function.and_then(|text| {
+    let function_given = sending.function.is_some();
+    let function = sending.function.and_then(|text| {
         let url = text.parse::<FunctionUrl>();
         url.map_err(|error| {
             mistake(
@@ -192,7 +292,7 @@ fn settings(
         })
         .ok()
     });
-    let way = match flags.mode {
+    let way = match mode {
         Mode::Sequential => Way::Sequential,
         Mode::Parallel => Way::Parallel,
         Mode::FanOut => {
@@ -210,7 +310,7 @@ fn settings(
             Way::FanOut {
                 function,
                 secret,
-                timeout: Duration::from_secs(flags.timeout.into()),
+                timeout: Duration::from_secs(sending.timeout.into()),
             }
         }
     };
@@ -225,25 +325,28 @@ fn settings(
         _ if function_given => mistake("--function", "is for --mode fan-out only".into()),
         _ => {}
     }
-    let in_flight = flags
+    let in_flight = sending
         .in_flight
-        .map_or_else(|| default_in_flight(flags.mode), usize::from);
-    if flags.mode == Mode::Sequential && in_flight != 1 {
+        .map_or_else(|| default_in_flight(mode), usize::from);
+    if mode == Mode::Sequential && in_flight != 1 {
         mistake(
             "--in-flight",
             "is 1 in --mode sequential: one after another".into(),
         );
     }
+    if let (Action::Verify(verify), Some(config)) = (&action, &config) {
+        mistakes.extend(verify.mistakes(&config.policy));
+    }
     match config {
         Some(config) if mistakes.is_empty() => Ok(Settings {
             action,
             config,
-            count: flags.count.map(NonZeroU64::get),
+            count: asked.count.map(NonZeroU64::get),
             way,
             in_flight,
-            retries: flags.retries.into(),
-            record: flags.record,
-            json: flags.json,
+            retries: sending.retries.into(),
+            record: asked.record,
+            json: asked.json,
         }),
         _ => Err(mistakes),
     }
@@ -310,5 +413,8 @@ fn command() -> Command {
     Cli::command()
         .args(settings())
         .after_help(text)
-        .mut_subcommand("plan", |plan| plan.args(settings()))
+        .mut_subcommands(|subcommand| match subcommand.get_name() {
+            "help" => subcommand,
+            _ => subcommand.args(settings()),
+        })
 }

@@ -1,14 +1,15 @@
-//! The program: reads its command line, selects, replays, records and reports.
+//! The program: reads its command line and does what it says; selects, replays, records and reports.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use chrono::Utc;
 use cos_thumbnails::events::Change;
-use cos_thumbnails::storage::{ConfigError, S3, Storage};
+use cos_thumbnails::object::Key;
+use cos_thumbnails::storage::{self, ConfigError, S3, Storage};
 use cos_thumbnails::thumbnailer::Thumbnailer;
 use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -18,17 +19,18 @@ use crate::measure::Measure;
 use crate::originals::{self, Extent, extent, originals};
 use crate::progress::Progress;
 use crate::record::{self, Line, Summary, Writer};
-use crate::replay::{Replay, backoff};
+use crate::replay::{Replay, backoff, run_id};
 use crate::signals::Signals;
-use crate::target::{Http, HttpError, InProcess, Target, with_causes};
-use crate::{plan, prompt, report};
+use crate::target::{Http, HttpError, InProcess, Target, TargetError, with_causes};
+use crate::verify::{self, Refused};
+use crate::{audit, explain, failures, plan, prompt, report};
 
 /// Some failed, or the store or the record did.
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 /// The command line or the configuration is wrong.
 const USAGE: u8 = 2;
 /// Ended by Ctrl-C or SIGTERM: 128 and SIGINT's number, as shells have it.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a run came to no summary.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,23 @@ pub enum Error {
     /// The client for the function could not be built.
     #[error(transparent)]
     Function(#[from] HttpError),
+    /// The bucket could not be looked at.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+    /// Nothing was mended.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The function could not be asked how it makes thumbnails.
+    #[error("the function could not be asked for its recipe")]
+    Version(#[source] TargetError),
+    /// What has no original could not be removed.
+    #[error("{key}, which has no original, could not be removed")]
+    Remove {
+        /// The key.
+        key: Key,
+        /// The cause.
+        source: storage::Error,
+    },
     /// Fan-out needs to know where to.
     #[error("--mode fan-out needs --function")]
     NoFunction,
@@ -79,22 +98,37 @@ pub enum Error {
     },
 }
 
-const RECORD: &str = "the record could not be written";
-const OUTPUT: &str = "the output could not be written";
+pub(crate) const RECORD: &str = "the record could not be written";
+pub(crate) const OUTPUT: &str = "the output could not be written";
 
 impl Error {
-    fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
 
-    fn exit_code(&self) -> u8 {
+    /// Begins a record file.
+    pub(crate) fn begin(path: &Path) -> Result<Writer, Self> {
+        Writer::create(path).map_err(|source| Self::Record {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Store(_)
+            Self::Refused(_)
+            | Self::Store(_)
             | Self::TooMany { .. }
             | Self::NoCount
             | Self::NoFunction
             | Self::Record { .. } => USAGE,
-            Self::Originals(_) | Self::Plan(_) | Self::Function(_) | Self::Io { .. } => FAILED,
+            Self::Originals(_)
+            | Self::Plan(_)
+            | Self::Audit(_)
+            | Self::Version(_)
+            | Self::Remove { .. }
+            | Self::Function(_)
+            | Self::Io { .. } => FAILED,
         }
     }
 }
@@ -102,8 +136,9 @@ impl Error {
 /// Runs `backfill` with these arguments, the program's name first. The summary goes to stdout,
 /// everything else to stderr.
 ///
-/// Exit codes: 0 every picture was handled, 1 some failed, 2 usage or configuration, 130
-/// interrupted. A rejected picture counts as handled: trying again cannot help.
+/// Exit codes: 0 every picture was handled, or an audit found all well; 1 some failed, or not all is
+/// well; 2 usage or configuration, 130 interrupted. A rejected picture counts as handled: trying again
+/// cannot help.
 pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let settings = match args::parse(args, |name| std::env::var(name).ok()) {
         Ok(settings) => settings,
@@ -143,14 +178,21 @@ pub async fn execute(
     store: Arc<dyn Storage>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
-    let extent = select(settings, &store).await?;
-    match settings.action {
+    match &settings.action {
         Action::Plan => {
+            let extent = select(settings, &store).await?;
             let selected = selection(settings, &store, extent);
             plan::write(settings, extent, selected, out).await?;
             Ok(0)
         }
-        Action::Run => replay(settings, store, extent, out).await,
+        Action::Run => {
+            let extent = select(settings, &store).await?;
+            let selected = selection(settings, &store, extent);
+            replay(settings, store, extent, selected, out).await
+        }
+        Action::Verify(verify) => verify::run(settings, verify, store, out).await,
+        Action::Explain(explain) => explain::run(settings, explain, store, out).await,
+        Action::Failures { retry } => failures::run(settings, *retry, store, out).await,
     }
 }
 
@@ -196,22 +238,17 @@ async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Extent,
     }
 }
 
-async fn replay(
+/// Replays `originals`, which are as many as `extent` says.
+pub(crate) async fn replay(
     settings: &Settings,
     store: Arc<dyn Storage>,
     extent: Extent,
+    originals: impl Stream<Item = Result<Change, originals::Error>>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
-    let originals = selection(settings, &store, extent);
     let target = target(settings, store)?;
     let run = header(settings, extent);
-    let mut writer = match &settings.record {
-        Some(path) => Some(Writer::create(path).map_err(|source| Error::Record {
-            path: path.clone(),
-            source,
-        })?),
-        None => None,
-    };
+    let mut writer = settings.record.as_deref().map(Error::begin).transpose()?;
     let mut record = |line: &Line| writer.as_mut().map_or(Ok(()), |writer| writer.write(line));
     record(&Line::Run(run.clone())).map_err(Error::io(RECORD))?;
 
@@ -268,32 +305,36 @@ fn exit_code(summary: &Summary, interrupted: bool) -> u8 {
     }
 }
 
-fn target(settings: &Settings, store: Arc<dyn Storage>) -> Result<Arc<dyn Target>, Error> {
+/// Where the events go.
+pub(crate) fn target(
+    settings: &Settings,
+    store: Arc<dyn Storage>,
+) -> Result<Arc<dyn Target>, Error> {
     Ok(match &settings.way {
         Way::Sequential | Way::Parallel => {
             let thumbnailer = Thumbnailer::new(store, settings.config.policy.clone());
             Arc::new(InProcess::new(Arc::new(thumbnailer)))
         }
+        Way::FanOut { .. } => Arc::new(function(settings)?),
+    })
+}
+
+/// The function of a fan-out.
+pub(crate) fn function(settings: &Settings) -> Result<Http, Error> {
+    match &settings.way {
         Way::FanOut {
-            function,
+            function: Some(function),
             secret,
             timeout,
-        } => {
-            let function = function.clone().ok_or(Error::NoFunction)?;
-            Arc::new(Http::new(function, secret.clone(), *timeout)?)
-        }
-    })
+        } => Ok(Http::new(function.clone(), secret.clone(), *timeout)?),
+        _ => Err(Error::NoFunction),
+    }
 }
 
 fn header(settings: &Settings, extent: Extent) -> record::Run {
     let started = Utc::now();
     record::Run {
-        // Sortable by time; the random part keeps runs apart that begin together.
-        run: format!(
-            "{}-{:08x}",
-            started.format("%Y%m%dT%H%M%SZ"),
-            fastrand::u32(..)
-        ),
+        run: run_id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mode: settings.way.mode(),
         pictures: extent.pictures,

@@ -13,11 +13,17 @@
 //! originals (listed page by page) -> replay -> target -> record -> measure -> report
 //! ```
 //!
+//! What was never delivered is found and mended by [`verify`], over an [`audit`] of the bucket.
+//!
 //! [`record`] holds plain values, the lines of the record file; [`measure`] and [`report`] work on
 //! these alone, so a summary can be made anew from a record file without any store or network.
 
 pub mod args;
+pub mod audit;
 pub mod cli;
+mod explain;
+mod failures;
+pub mod listing;
 pub mod measure;
 pub mod originals;
 pub mod plan;
@@ -28,6 +34,7 @@ pub mod replay;
 pub mod report;
 mod signals;
 pub mod target;
+pub mod verify;
 
 pub use replay::Replay;
 pub use target::{Target, TargetError};

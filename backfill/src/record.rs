@@ -226,11 +226,11 @@ impl Writer {
             .map(Self)
     }
 
-    /// Appends one line.
+    /// Appends one line: a [`Line`], or that of another kind of record.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&mut self, line: &Line) -> io::Result<()> {
+    pub fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut json = serde_json::to_vec(line)?;
         json.push(b'\n');
         self.0.write_all(&json)

@@ -56,6 +56,13 @@ pub fn backoff(retries: usize) -> ExponentialBuilder {
         .with_jitter()
 }
 
+/// A new run's id: sortable by time; the random part keeps runs apart that begin together.
+#[must_use]
+pub fn run_id() -> String {
+    let now = Utc::now().format("%Y%m%dT%H%M%SZ");
+    format!("{now}-{:08x}", fastrand::u32(..))
+}
+
 impl Replay {
     /// Sends all `originals` to `target`, and hands each to `finished` as it comes to its end.
     ///

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
 
 use super::{Target, TargetError};
 
@@ -79,6 +80,23 @@ impl Http {
         })
     }
 
+    /// Asks the function, once, how it makes thumbnails.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub async fn version(&self) -> Result<FunctionVersion, TargetError> {
+        let mut parts = self.url.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::from_static("/version"));
+        let mut request = Request::new(Full::default());
+        let url = Uri::from_parts(parts);
+        *request.uri_mut() = url.map_err(|error| TargetError::Transport(error.into()))?;
+        let answer = tokio::time::timeout(self.timeout, self.ask(request));
+        let body = answer
+            .await
+            .unwrap_or(Err(TargetError::TimedOut(self.timeout)))?;
+        serde_json::from_slice(&body).map_err(|error| TargetError::NotAVersion(error.into()))
+    }
+
     async fn exchange(&self, event: &Event) -> Result<Outcome, TargetError> {
         let (headers, body) = event.to_http();
         let mut request = Request::new(Full::new(body));
@@ -90,6 +108,12 @@ impl Http {
                 .headers_mut()
                 .insert(AUTHORIZATION, authorization.clone());
         }
+        let body = self.ask(request).await?;
+        serde_json::from_slice(&body).map_err(|error| TargetError::NotAnOutcome(error.into()))
+    }
+
+    /// The body of a successful answer.
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Bytes, TargetError> {
         let response = self
             .client
             .request(request)
@@ -98,8 +122,7 @@ impl Http {
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
         if head.status.is_success() {
-            let body = body.map_err(unread)?.to_bytes();
-            serde_json::from_slice(&body).map_err(|error| TargetError::NotAnOutcome(error.into()))
+            Ok(body.map_err(unread)?.to_bytes())
         } else {
             // The status counts even where the text beside it breaks off.
             let body = body
@@ -108,6 +131,17 @@ impl Http {
             Err(refused(head.status, &head.headers, &body))
         }
     }
+}
+
+/// How a function makes thumbnails: what it answers at `/version`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FunctionVersion {
+    /// Its version.
+    pub version: String,
+    /// Fingerprints of its recipes, in their order.
+    pub recipes: Vec<String>,
+    /// Fingerprint of its limits.
+    pub limits: String,
 }
 
 #[async_trait]

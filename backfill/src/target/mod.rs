@@ -12,7 +12,7 @@ use cos_thumbnails::events::Event;
 use cos_thumbnails::outcome::Outcome;
 use cos_thumbnails::thumbnailer;
 
-pub use self::http::{FunctionUrl, Http, HttpError, Secret};
+pub use self::http::{FunctionUrl, FunctionVersion, Http, HttpError, Secret};
 pub use self::in_process::InProcess;
 
 /// Takes one event to its outcome, in one attempt. The loop over it retries.
@@ -50,6 +50,9 @@ pub enum TargetError {
     /// The function answered with success, but with something else than an outcome.
     #[error("the function's answer is no outcome")]
     NotAnOutcome(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The function answered with success, but does not say how it makes thumbnails.
+    #[error("the function does not say its recipe: is it an older version?")]
+    NotAVersion(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The function's answer is longer than any outcome.
     #[error("the function's answer is too long for an outcome")]
     TooLong,
@@ -78,6 +81,7 @@ impl TargetError {
             Self::Flow(thumbnailer::Error::Store(error)) => error.is_retryable(),
             Self::Flow(thumbnailer::Error::Foreign(_))
             | Self::NotAnOutcome(_)
+            | Self::NotAVersion(_)
             | Self::TooLong
             | Self::Interrupted
             | Self::Panicked => false,

@@ -52,12 +52,35 @@ fn help_explains_flags_variables_and_exit_codes() {
             "the environment's values: {text}"
         );
     }
+    for (command, words) in [
+        (
+            "verify",
+            &[
+                "--repair",
+                "--remove-orphans",
+                "--accept",
+                "zero_byte",
+                "1 it is not",
+            ][..],
+        ),
+        ("explain", &["<KEY>", "--source-prefix", "1 they do not"]),
+        ("failures", &["--retry", "--function"]),
+    ] {
+        let (code, text) = backfill(&[command, "--help"], &[]);
+        assert_eq!(code, Some(0));
+        for word in words {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+    }
     let (_, text) = backfill(&["--help"], &[]);
     for word in [
         "COS_SECRET_ACCESS_KEY",
         "BACKFILL_SECRET",
         "130 interrupted",
         "plan",
+        "verify",
+        "explain",
+        "failures",
     ] {
         assert!(text.contains(word), "{word} in {text}");
     }

@@ -1,7 +1,11 @@
-//! One test binary: the loop, the HTTP target, the listing, the modes and the program itself.
+//! One test binary: the loop, the HTTP target, the listing, the modes, the audit and its repair, and
+//! the program itself.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod audit;
 mod binary;
+mod cloud;
+mod failures;
 mod fakes;
 mod http;
 mod modes;

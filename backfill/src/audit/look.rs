@@ -1,0 +1,242 @@
+//! Looking at the objects themselves.
+
+use cos_thumbnails::object::Key;
+use cos_thumbnails::plan::{Decision, Plan};
+use cos_thumbnails::storage::{GetOptions, Head, Kind, Listed};
+use cos_thumbnails::thumbnailer::{FailureRecord, Mark};
+use futures_util::future::{try_join_all, try_join3};
+
+use super::candidate::{Below, Candidate};
+use super::classify::{Evidence, Record, Seen, classify, rejected};
+use super::merge::Joined;
+use super::{Audit, Error, Finding, State};
+use crate::originals::change;
+
+/// The longest failure record that is read, in bytes: a key and a message, generously.
+const MAX_RECORD_BYTES: u64 = 64 << 10;
+
+/// What was seen of one original, object by object.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// The original.
+    pub(crate) original: Head,
+    /// Its plan.
+    pub(crate) plan: Plan,
+    /// What the last output says of the set.
+    pub(crate) mark: Option<Mark>,
+    /// The planned thumbnails that are there, in the plan's order.
+    pub(crate) outputs: Vec<Option<Listed>>,
+    /// The failure record, if there is one.
+    pub(crate) record: Option<Record>,
+    /// What follows.
+    pub(crate) finding: Finding,
+}
+
+/// What the policy and the store say of a key.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// An original.
+    Original(Box<Looked>),
+    /// An original that the policy rejects, or what is none.
+    Decided(Decision),
+    /// No object.
+    Gone,
+}
+
+impl Audit {
+    /// The finding of one item of the listings. `None` where it is no longer there.
+    pub(super) async fn examine(
+        &self,
+        joined: Joined<Candidate>,
+    ) -> Result<Option<Finding>, Error> {
+        match joined {
+            Joined::Parent(candidate) => self.examine_original(candidate).await,
+            Joined::Orphan(Below::Output(child) | Below::Record(child)) if self.options.fast => {
+                Ok(Some(Finding::new(child.key, State::Orphaned)))
+            }
+            Joined::Orphan(Below::Output(child) | Below::Record(child)) => {
+                self.examine_orphan(child.key).await
+            }
+        }
+    }
+
+    async fn examine_original(&self, candidate: Candidate) -> Result<Option<Finding>, Error> {
+        let key = &candidate.original.key;
+        let plan = match &candidate.planned {
+            Ok(plan) => plan,
+            Err(reason) => return Ok(Some(rejected(key.clone(), *reason))),
+        };
+        let recipe = self.recipe_of(plan);
+        let seen = |evidence| Seen {
+            original: &candidate.original,
+            plan,
+            recipe: &recipe,
+            limits: &self.limits,
+            outputs: &candidate.outputs,
+            obsolete: &candidate.obsolete,
+            evidence,
+        };
+        let (last, _) = plan.mark_and_siblings();
+        if self.options.fast && self.policy.keys_name_originals() {
+            let record = candidate.record.as_ref();
+            let mut finding = classify(&seen(Evidence::Times { record }), self.young());
+            if finding.state == State::Ok && self.samples() {
+                let head = self.head(&last.key).await?;
+                finding.recipe = mark(head.as_ref()).map(|mark| mark.recipe);
+            }
+            return Ok(Some(finding));
+        }
+        let nothing_listed = candidate.outputs.iter().all(Option::is_none);
+        if candidate.record.is_none() && !nothing_listed {
+            let head = self.head(&last.key).await?;
+            let mark = mark(head.as_ref());
+            let evidence = Evidence::Read {
+                mark: mark.as_ref(),
+                record: None,
+            };
+            let finding = classify(&seen(evidence), self.young());
+            // Another recipe is no matter of the listing's age.
+            let only_recipe = finding.is_of_another_recipe()
+                && mark.is_some_and(|mark| mark.original_etag == candidate.original.etag);
+            let whole = candidate.outputs.iter().all(Option::is_some);
+            if matches!(finding.state, State::Ok | State::Obsolete) || (only_recipe && whole) {
+                return Ok(Some(finding));
+            }
+        }
+        self.look_again(key, &candidate.obsolete).await
+    }
+
+    async fn examine_orphan(&self, key: Key) -> Result<Option<Finding>, Error> {
+        let original = self.policy.original_of(&key);
+        let returned = match &original {
+            Some(original) => self.head(original).await?.is_some(),
+            None => false,
+        };
+        let orphaned = !returned && self.head(&key).await?.is_some();
+        Ok(orphaned.then(|| Finding::new(key, State::Orphaned)))
+    }
+
+    /// What is found now where this was found before.
+    pub(crate) async fn again(&self, before: &Finding) -> Result<Option<Finding>, Error> {
+        match before.state {
+            State::Orphaned => self.examine_orphan(before.key.clone()).await,
+            State::Obsolete => self.look_again(&before.key, &before.keys).await,
+            _ => self.look_again(&before.key, &[]).await,
+        }
+    }
+
+    /// The finding of what is under `key`, from the objects themselves, whatever
+    /// [fast](super::Options::fast) says. `None` where there is no original, or no longer.
+    ///
+    /// `obsolete` are thumbnails that were listed and are not planned.
+    ///
+    /// # Errors
+    /// [`Error::Look`].
+    pub async fn look_again(&self, key: &Key, obsolete: &[Key]) -> Result<Option<Finding>, Error> {
+        Ok(match self.look(key, obsolete).await? {
+            Look::Original(looked) => Some(looked.finding),
+            Look::Decided(Decision::Reject(reason)) => Some(rejected(key.clone(), reason)),
+            Look::Decided(_) | Look::Gone => None,
+        })
+    }
+
+    /// Everything about one key. One request for each planned thumbnail, and three more.
+    pub(crate) async fn look(&self, key: &Key, obsolete: &[Key]) -> Result<Look, Error> {
+        let Some(head) = self.head(key).await? else {
+            return Ok(Look::Gone);
+        };
+        let original = listed(key, &head);
+        let plan = match self.policy.decide(&change(self.policy.bucket(), &original)) {
+            Decision::Make(plan) => plan,
+            decision => return Ok(Look::Decided(decision)),
+        };
+        // The mark first: what is written between these looks is written before a newer mark.
+        let (last, siblings) = plan.mark_and_siblings();
+        let last_head = self.head(&last.key).await?;
+        let siblings = try_join_all(siblings.iter().map(|output| self.found(&output.key)));
+        let obsolete = try_join_all(obsolete.iter().map(|key| self.found(key)));
+        let record = self.record(&plan.failure);
+        let (mut outputs, obsolete, record) = try_join3(siblings, obsolete, record).await?;
+        outputs.push(last_head.as_ref().map(|head| listed(&last.key, head)));
+        let mark = mark(last_head.as_ref());
+        let standing: Vec<_> = obsolete
+            .into_iter()
+            .flatten()
+            .map(|found| found.key)
+            .collect();
+        let finding = classify(
+            &Seen {
+                original: &original,
+                plan: &plan,
+                recipe: &self.recipe_of(&plan),
+                limits: &self.limits,
+                outputs: &outputs,
+                obsolete: &standing,
+                evidence: Evidence::Read {
+                    mark: mark.as_ref(),
+                    record: record.as_ref(),
+                },
+            },
+            self.young(),
+        );
+        Ok(Look::Original(Box::new(Looked {
+            original: head,
+            plan,
+            mark,
+            outputs,
+            record,
+            finding,
+        })))
+    }
+
+    /// What is known of an object, if there is one.
+    pub(crate) async fn head(&self, key: &Key) -> Result<Option<Head>, Error> {
+        match self.store.head(key).await {
+            Ok(head) => Ok(Some(head)),
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            Err(source) => Err(Error::look(key, source)),
+        }
+    }
+
+    async fn found(&self, key: &Key) -> Result<Option<Listed>, Error> {
+        let head = self.head(key).await?;
+        Ok(head.map(|head| listed(key, &head)))
+    }
+
+    /// The failure record under `key`, if there is one.
+    pub(crate) async fn record(&self, key: &Key) -> Result<Option<Record>, Error> {
+        let options = GetOptions {
+            max_length: Some(MAX_RECORD_BYTES),
+            ..GetOptions::default()
+        };
+        match self.store.get(key, options).await {
+            Ok(object) => Ok(Some(match FailureRecord::from_json(&object.body) {
+                Ok(record) => Record::Readable(Box::new(record)),
+                Err(_) => Record::Unreadable,
+            })),
+            Err(error) => match error.kind() {
+                Kind::NotFound => Ok(None),
+                Kind::TooLong => Ok(Some(Record::Unreadable)),
+                _ => Err(Error::look(key, error)),
+            },
+        }
+    }
+
+    fn recipe_of(&self, _plan: &Plan) -> String {
+        self.policy.recipe().fingerprint()
+    }
+}
+
+fn mark(head: Option<&Head>) -> Option<Mark> {
+    Mark::from_metadata(&head?.metadata)
+}
+
+/// As a listing would show it.
+fn listed(key: &Key, head: &Head) -> Listed {
+    Listed {
+        key: key.clone(),
+        etag: head.etag.clone(),
+        length: head.length,
+        last_modified: head.last_modified,
+    }
+}

@@ -1,0 +1,186 @@
+//! The audit of a bucket: which originals have their thumbnails, which have not, and why.
+//!
+//! ```text
+//! originals ─┐
+//! thumbnails ┼─ listed, merge-joined as streams -> one look at each mark -> finding
+//! records   ─┘
+//! ```
+//!
+//! Memory does not grow with the bucket. The siblings' versions come with the listing, so that an
+//! original costs one HEAD, of its mark; [fast](Options::fast) audits do without and go by times. What
+//! seems wrong is looked at again, object by object, before it is said: a listing is some moments old.
+//!
+//! Only where keys are `{path}/{size}.{ext}` can thumbnails be joined to originals. With other templates
+//! the planned keys of each original are asked for one by one, and what no original plans is not found.
+
+mod candidate;
+mod classify;
+mod finding;
+mod look;
+mod merge;
+pub mod report;
+mod state;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use cos_thumbnails::object::Key;
+use cos_thumbnails::plan::{FAILURE_PREFIX, Policy};
+use cos_thumbnails::storage::{self, Listed, Storage};
+use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
+
+use self::candidate::{Below, Candidate};
+use self::classify::Young;
+use self::merge::{Entry, Joined, Placed, ascending, in_order, join};
+use crate::listing::{self, listing};
+
+pub(crate) use self::classify::Record;
+pub use self::finding::Finding;
+pub(crate) use self::look::{Look, Looked};
+pub use self::state::State;
+
+/// So many marks are looked at by a fast audit too, to tell whether the recipe is another one.
+const SAMPLED_MARKS: usize = 100;
+
+/// Looks at a bucket, and changes nothing.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    store: Arc<dyn Storage>,
+    policy: Policy,
+    /// Fingerprint of the policy's limits.
+    limits: String,
+    options: Options,
+    sampled: Arc<AtomicUsize>,
+}
+
+/// How a bucket is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Goes by the listings alone: a set is stale if a thumbnail is older than its original. Another
+    /// recipe and sets of several makings are not seen. Only where keys are `{path}/{size}.{ext}`.
+    pub fast: bool,
+    /// When the audit begins.
+    pub now: SystemTime,
+    /// Originals younger than this may still be on their way.
+    pub pending: Duration,
+    /// Originals that are looked at at once, at least 1.
+    pub in_flight: usize,
+}
+
+/// Why an audit broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A listing broke off.
+    #[error(transparent)]
+    Listing(#[from] listing::Error),
+    /// An object could not be looked at.
+    #[error("{key} could not be looked at")]
+    Look {
+        /// Its key.
+        key: Key,
+        /// The cause.
+        source: storage::Error,
+    },
+}
+
+impl Error {
+    fn look(key: &Key, source: storage::Error) -> Self {
+        Self::Look {
+            key: key.clone(),
+            source,
+        }
+    }
+}
+
+impl Audit {
+    /// An audit of the bucket in `store`, by `policy`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Storage>, policy: Policy, options: Options) -> Self {
+        Self {
+            limits: policy.limits_fingerprint(),
+            store,
+            policy,
+            options,
+            sampled: Arc::default(),
+        }
+    }
+
+    /// One finding for each original, and one for each key without an original.
+    ///
+    /// An original that is deleted meanwhile has none.
+    pub fn all(&self) -> impl Stream<Item = Result<Finding, Error>> + Send + use<> {
+        let audit = Arc::new(self.clone());
+        self.joined()
+            .map_err(Error::Listing)
+            .map(move |joined| {
+                let audit = Arc::clone(&audit);
+                async move { audit.examine(joined?).await }
+            })
+            .buffered(self.options.in_flight.max(1))
+            .try_filter_map(future::ok)
+    }
+
+    /// The listings, joined.
+    fn joined(
+        &self,
+    ) -> impl Stream<Item = Result<Joined<Candidate>, listing::Error>> + Send + use<> {
+        let policy = self.policy.clone();
+        let source_prefix = policy.source_prefix().len();
+        let originals = self.listed(self.policy.source_prefix(), move |original| {
+            let place = place(&original.key, source_prefix);
+            let item = Entry::Parent(Candidate::new(&policy, original)?);
+            Some(Placed { place, item })
+        });
+        let records = self.listed(FAILURE_PREFIX, |record| {
+            let place = place(&record.key, FAILURE_PREFIX.len());
+            let item = Entry::Child(Below::Record(record));
+            (place != "/").then_some(Placed { place, item })
+        });
+        let outputs = if self.policy.keys_name_originals() {
+            let policy = self.policy.clone();
+            self.listed(self.policy.output_prefix(), move |output| {
+                let place = policy.thumbnail_name(&output.key)?.to_owned();
+                let item = Entry::Child(Below::Output(output));
+                Some(Placed { place, item })
+            })
+            .boxed()
+        } else {
+            stream::empty().boxed()
+        };
+        join(ascending(
+            ascending(in_order(originals), in_order(records)),
+            outputs,
+        ))
+    }
+
+    fn listed<T, F>(
+        &self,
+        prefix: &str,
+        mut placed: F,
+    ) -> impl Stream<Item = Result<T, listing::Error>> + Send + use<T, F>
+    where
+        T: Send,
+        F: FnMut(Listed) -> Option<T> + Send,
+    {
+        listing(Arc::clone(&self.store), prefix)
+            .try_filter_map(move |listed| future::ok(placed(listed)))
+    }
+
+    fn young(&self) -> Young {
+        Young {
+            now: self.options.now,
+            within: self.options.pending,
+        }
+    }
+
+    /// Whether this is among the marks that a fast audit looks at.
+    fn samples(&self) -> bool {
+        self.sampled.fetch_add(1, Ordering::Relaxed) < SAMPLED_MARKS
+    }
+}
+
+/// Where the children of what is under `key` stand.
+fn place(key: &Key, prefix: usize) -> String {
+    format!("{}/", &key.as_str()[prefix..])
+}

@@ -1,0 +1,297 @@
+//! `backfill explain KEY`: why this key has its thumbnails or not, in the words of the reason codes.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use cos_thumbnails::object::Key;
+use cos_thumbnails::outcome::Reason;
+use cos_thumbnails::plan::{Decision, OnDelete, Plan, Policy};
+use cos_thumbnails::storage::{Listed, Storage};
+use serde::Serialize;
+
+use crate::args::{Explain, Settings};
+use crate::audit::{Audit, Look, Looked, Options, Record, State};
+use crate::cli::{Error, FAILED, OUTPUT};
+use crate::originals::change;
+use crate::verify::options;
+
+/// What is known of a key, and what follows.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    /// The key that was asked for.
+    key: Key,
+    /// The original that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<Key>,
+    /// As the audit finds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
+    /// Why there are no thumbnails, or none are planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    /// What was seen, one after another: what, and what of it.
+    facts: Vec<(&'static str, String)>,
+    /// What to do.
+    next: String,
+    /// Whether that is nothing.
+    well: bool,
+}
+
+/// Explains a key. Gives the exit code: 0 if the thumbnails stand, or none are to.
+///
+/// # Errors
+/// The store or the output failed.
+pub(crate) async fn run(
+    settings: &Settings,
+    explain: &Explain,
+    store: Arc<dyn Storage>,
+    out: &mut (impl Write + Send),
+) -> Result<u8, Error> {
+    let policy = &settings.config.policy;
+    let options = Options {
+        pending: explain.pending,
+        ..options()
+    };
+    let audit = Audit::new(store, policy.clone(), options);
+    let explanation = Explanation::of(&explain.key, policy, &audit).await?;
+    let text = if settings.json {
+        let json = serde_json::to_string(&explanation);
+        json.map_err(Into::into).map(|json| json + "\n")
+    } else {
+        Ok(explanation.text())
+    };
+    text.and_then(|text| out.write_all(text.as_bytes()))
+        .map_err(Error::io(OUTPUT))?;
+    Ok(if explanation.well { 0 } else { FAILED })
+}
+
+impl Explanation {
+    async fn of(key: &Key, policy: &Policy, audit: &Audit) -> Result<Self, Error> {
+        let mut this = Self {
+            key: key.clone(),
+            original: None,
+            state: None,
+            reason: None,
+            facts: Vec::new(),
+            next: String::new(),
+            well: false,
+        };
+        let named = policy.original_of(key);
+        if let Some(original) = &named {
+            this.fact("key", format!("of what is written for {original}"));
+        }
+        let original = named.as_ref().unwrap_or(key);
+        let unknown = Listed {
+            key: original.clone(),
+            etag: cos_thumbnails::object::ETag::new(""),
+            length: 1,
+            last_modified: None,
+        };
+        let plan = match policy.decide(&change(policy.bucket(), &unknown)) {
+            Decision::Make(plan) => plan,
+            decision => {
+                this.decided(&decision, policy);
+                return Ok(this);
+            }
+        };
+        this.original = Some(original.clone());
+        this.planned(&plan, policy);
+        match audit.look(original, &obsolete(key, &plan)).await? {
+            Look::Gone => this.gone(&plan, policy, audit).await?,
+            Look::Decided(decision) => this.decided(&decision, policy),
+            Look::Original(looked) => this.looked(&looked),
+        }
+        Ok(this)
+    }
+
+    fn fact(&mut self, what: &'static str, of_it: impl Into<String>) {
+        self.facts.push((what, of_it.into()));
+    }
+
+    fn planned(&mut self, plan: &Plan, policy: &Policy) {
+        let (mark, siblings) = plan.mark_and_siblings();
+        self.fact(
+            "policy",
+            format!(
+                "an original: {} thumbnails by recipe {}, the last and mark {}",
+                siblings.len() + 1,
+                policy.recipe().fingerprint(),
+                mark.key
+            ),
+        );
+    }
+
+    /// What no thumbnails are planned for.
+    fn decided(&mut self, decision: &Decision, policy: &Policy) {
+        let (Decision::Skip(reason) | Decision::Reject(reason)) = decision else {
+            return;
+        };
+        self.reason = Some(*reason);
+        self.fact("policy", format!("no thumbnails: {reason}"));
+        let (next, well) = match reason {
+            Reason::OutsidePrefix => (
+                format!(
+                    "nothing: originals are the keys under {:?} (SOURCE_PREFIX)",
+                    policy.source_prefix()
+                ),
+                true,
+            ),
+            Reason::OwnOutput => (
+                "nothing: what is written by this service gets no thumbnails; \
+                 the key does not say for which original it was written"
+                    .to_owned(),
+                true,
+            ),
+            Reason::KeyTooLong => ("give the original a shorter key".to_owned(), false),
+            _ => ("nothing".to_owned(), true),
+        };
+        (self.next, self.well) = (next, well);
+    }
+
+    /// There is no original: is there anything left of it?
+    async fn gone(&mut self, plan: &Plan, policy: &Policy, audit: &Audit) -> Result<(), Error> {
+        self.fact("original", "not there");
+        let mut left = Vec::new();
+        let planned = plan.outputs.iter().map(|output| &output.key);
+        for key in planned.chain([&plan.failure]) {
+            if audit.head(key).await?.is_some() {
+                left.push(key.to_string());
+            }
+        }
+        self.reason = Some(Reason::Gone);
+        if left.is_empty() {
+            self.fact("thumbnails", "none is left");
+            "nothing, if the original was deleted; otherwise look at the key: it is taken as it is, without decoding"
+                .clone_into(&mut self.next);
+            return Ok(());
+        }
+        self.state = Some(State::Orphaned);
+        self.fact("left", left.join(", "));
+        self.next = match policy.on_delete() {
+            OnDelete::Remove => "backfill verify --repair --remove-orphans".to_owned(),
+            OnDelete::Keep => "nothing: ON_DELETE=keep leaves them".to_owned(),
+        };
+        Ok(())
+    }
+
+    fn looked(&mut self, looked: &Looked) {
+        let Looked {
+            original,
+            plan,
+            mark,
+            outputs,
+            record,
+            finding,
+        } = looked;
+        let kind = original.content_type.as_deref().unwrap_or("no media type");
+        self.fact(
+            "original",
+            format!(
+                "{} bytes, {}, version {}, written {}",
+                original.length,
+                kind.escape_debug(),
+                original.etag,
+                time(original.last_modified)
+            ),
+        );
+        self.fact(
+            "mark",
+            match mark {
+                Some(mark) => format!(
+                    "of version {}, by recipe {}",
+                    mark.original_etag, mark.recipe
+                ),
+                None => "none".to_owned(),
+            },
+        );
+        let standing = outputs.iter().flatten().count();
+        let last = outputs.iter().flatten().map(|output| output.last_modified);
+        let newest = last.max().flatten();
+        let written = newest.map(|_| format!(", the newest written {}", time(newest)));
+        self.fact(
+            "thumbnails",
+            format!(
+                "{standing} of {} stand{}",
+                plan.outputs.len(),
+                written.unwrap_or_default()
+            ),
+        );
+        self.fact("record", shown(record.as_ref()));
+        let details = finding.message.as_ref();
+        let details = details.map(|message| format!(": {}", message.escape_debug()));
+        self.fact(
+            "finding",
+            format!("{}{}", finding.state, details.unwrap_or_default()),
+        );
+        for key in &finding.keys {
+            self.fact("", key.to_string());
+        }
+        self.state = Some(finding.state);
+        self.reason = finding.reason;
+        (self.next, self.well) = next(finding.state, finding.reason);
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}\n", self.key);
+        for (what, of_it) in &self.facts {
+            text += &format!("  {what:<11} {of_it}\n");
+        }
+        text + &format!("  {:<11} {}\n", "next", self.next)
+    }
+}
+
+/// The key itself, if it is a thumbnail that is not planned.
+fn obsolete(key: &Key, plan: &Plan) -> Vec<Key> {
+    let known = [&plan.original, &plan.failure].contains(&key)
+        || plan.outputs.iter().any(|output| output.key == *key);
+    if known { Vec::new() } else { vec![key.clone()] }
+}
+
+fn shown(record: Option<&Record>) -> String {
+    match record {
+        None => "none".to_owned(),
+        Some(Record::Unreadable) => "there, but it cannot be read".to_owned(),
+        Some(Record::Readable(record)) => format!(
+            "{} ({}), attempt {}, of version {}, {}: {}",
+            record.reason,
+            crate::failures::state(record.state),
+            record.attempts,
+            record.etag,
+            record.time.to_rfc3339_opts(SecondsFormat::Secs, true),
+            record.message.escape_debug()
+        ),
+    }
+}
+
+fn time(time: Option<SystemTime>) -> String {
+    time.map_or_else(
+        || "at an unknown time".to_owned(),
+        |time| DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true),
+    )
+}
+
+/// What to do, and whether that is nothing.
+fn next(state: State, reason: Option<Reason>) -> (String, bool) {
+    let next = match (state, reason) {
+        (State::Ok, _) => return ("nothing".to_owned(), true),
+        (State::Obsolete, _) => {
+            "delete the thumbnail that is not planned, if no one uses it; or plan its size (SIZES)"
+        }
+        (State::Pending, _) => "wait: its event may be on its way; then backfill verify --repair",
+        (State::Failed, Some(Reason::TooLarge)) => {
+            "upload a smaller picture; after a change of the limits it is tried anew"
+        }
+        (State::Failed, Some(Reason::Collision)) => {
+            "choose an OUTPUT_KEY with {path}: then no two originals share keys"
+        }
+        (State::Failed, Some(Reason::KeyTooLong)) => "give the original a shorter key",
+        (State::Failed, Some(Reason::Stopped | Reason::Internal)) => "backfill failures --retry",
+        (State::Failed, _) => {
+            "upload another picture; the same gives the same (or backfill failures --retry)"
+        }
+        _ => "backfill verify --repair",
+    };
+    (next.to_owned(), false)
+}

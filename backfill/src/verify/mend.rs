@@ -1,0 +1,256 @@
+//! Mending what an audit found: events for originals, deletes for what has none.
+
+use std::sync::Arc;
+
+use cos_thumbnails::events::{Change, Operation};
+use cos_thumbnails::object::{Key, ObjectId};
+use cos_thumbnails::plan::Policy;
+use cos_thumbnails::storage::{self, Kind, Storage};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+use super::IN_FLIGHT;
+use crate::args::{self, Settings, Verify, Way};
+use crate::audit::report::Summary;
+use crate::audit::{Finding, State};
+use crate::cli::{self, Error};
+use crate::progress::Progress;
+use crate::record::End;
+use crate::replay::{Replay, backoff, run_id};
+use crate::target::{Http, Target, with_causes};
+
+/// Why nothing is mended.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The function makes thumbnails in another way.
+    #[error(
+        "the function's {what} is {theirs}, not {ours} as configured here: give both the same settings"
+    )]
+    Function {
+        /// What differs.
+        what: &'static str,
+        /// The function's fingerprint.
+        theirs: String,
+        /// Our own.
+        ours: String,
+    },
+    /// Most of what stands was made by one other recipe.
+    #[error(
+        "{count} of {marks} thumbnail sets were made by recipe {theirs}, not as configured here: \
+         give the function's own settings, or --recipe-changed if it was changed on purpose"
+    )]
+    Marks {
+        /// So many name it.
+        count: u64,
+        /// Of so many that were looked at.
+        marks: u64,
+        /// The other recipe's fingerprint.
+        theirs: String,
+    },
+    /// Where there are no originals everything is an orphan, and more likely the prefix is wrong.
+    #[error(
+        "there are no originals under {0:?}, so nothing is removed as an orphan: is SOURCE_PREFIX right?"
+    )]
+    NoOriginals(String),
+}
+
+/// Mends what it wants of the findings.
+pub(super) struct Mender<'a> {
+    settings: &'a Settings,
+    policy: &'a Policy,
+    repair: Option<args::Repair>,
+    store: Arc<dyn Storage>,
+    target: Arc<dyn Target>,
+    function: Option<Http>,
+    stop: CancellationToken,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) replayed: u64,
+    pub(super) failed: u64,
+    pub(super) removed: u64,
+}
+
+/// What became of a key without an original.
+enum Removed {
+    /// There is an original by now.
+    Kept,
+    Yes,
+    /// An original came meanwhile, whose thumbnail the key may have been.
+    Returned(Key),
+}
+
+impl<'a> Mender<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        verify: &Verify,
+        store: Arc<dyn Storage>,
+        stop: CancellationToken,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            settings,
+            policy: &settings.config.policy,
+            repair: verify.repair,
+            target: cli::target(settings, Arc::clone(&store))?,
+            function: match &settings.way {
+                Way::FanOut { .. } => Some(cli::function(settings)?),
+                Way::Sequential | Way::Parallel => None,
+            },
+            store,
+            stop,
+        })
+    }
+
+    /// Whether a finding is to be mended.
+    pub(super) fn wants(&self, finding: &Finding) -> bool {
+        self.repair.is_some_and(|repair| match finding.state {
+            State::Failed => repair.retry,
+            State::Orphaned => repair.remove_orphans,
+            state => state.is_mended_by_an_event(),
+        })
+    }
+
+    /// Asks the function, if one is given, how it makes thumbnails.
+    pub(super) async fn check_function(&self) -> Result<(), Error> {
+        let Some(function) = &self.function else {
+            return Ok(());
+        };
+        let version = function.version().await.map_err(Error::Version)?;
+        let ours = self.policy.recipe().fingerprint();
+        let differs = |what, theirs: String, ours: String| {
+            if theirs == ours {
+                Ok(())
+            } else {
+                Err(Refused::Function { what, theirs, ours })
+            }
+        };
+        differs("recipe", version.recipes.join(", "), ours)?;
+        differs(
+            "set of limits",
+            version.limits,
+            self.policy.limits_fingerprint(),
+        )?;
+        Ok(())
+    }
+
+    /// Without a function to ask, the marks say by which recipe it makes thumbnails. And without
+    /// originals nothing is removed.
+    pub(super) fn check_marks(&self, summary: &Summary) -> Result<(), Refused> {
+        let Some(repair) = self.repair else {
+            return Ok(());
+        };
+        let orphans = summary.found.of(State::Orphaned);
+        if repair.remove_orphans && orphans > 0 && summary.found.originals() == 0 {
+            return Err(Refused::NoOriginals(self.policy.source_prefix().to_owned()));
+        }
+        if repair.recipe_changed || self.function.is_some() {
+            return Ok(());
+        }
+        match summary.other_recipe_of_most() {
+            Some((theirs, count)) => Err(Refused::Marks {
+                count,
+                marks: summary.marks,
+                theirs,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes orphans and replays originals.
+    pub(super) async fn mend(
+        &self,
+        batch: &[Finding],
+        progress: &mut Progress,
+    ) -> Result<Done, Error> {
+        let (orphans, originals): (Vec<_>, Vec<_>) = batch
+            .iter()
+            .partition(|finding| finding.state == State::Orphaned);
+        let removed: Vec<_> = stream::iter(orphans)
+            .take_until(self.stop.cancelled())
+            .map(|orphan| self.remove(&orphan.key))
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        let mut done = Done::default();
+        let mut changes: Vec<_> = originals
+            .iter()
+            .map(|original| self.change(&original.key, original.bytes))
+            .collect();
+        for removed in removed {
+            done.removed += u64::from(!matches!(removed, Removed::Kept));
+            if let Removed::Returned(original) = removed {
+                changes.push(self.change(&original, None));
+            }
+        }
+        let replay = Replay {
+            run: run_id(),
+            in_flight: self.settings.in_flight,
+            retry: backoff(self.settings.retries),
+            stop: self.stop.clone(),
+        };
+        let changes = stream::iter(changes.into_iter().map(Ok));
+        let replayed = replay.run(changes, Arc::clone(&self.target), |picture| {
+            done.replayed += 1;
+            progress.mended();
+            if let End::Error(error) = &picture.end {
+                done.failed += 1;
+                progress.say(&format!("{}: {error}", picture.key));
+            }
+            Ok(())
+        });
+        // Neither the list nor the closure fails.
+        if let Err(error) = replayed.await {
+            progress.say(&with_causes(&error));
+        }
+        Ok(done)
+    }
+
+    /// Deletes exactly this key, if there is still no original for it.
+    async fn remove(&self, key: &Key) -> Result<Removed, Error> {
+        let Some(original) = self.policy.original_of(key) else {
+            return Ok(Removed::Kept);
+        };
+        if self.is_there(&original).await? {
+            return Ok(Removed::Kept);
+        }
+        let deleted = self.store.delete(key).await;
+        deleted.map_err(|source| failed(key, source))?;
+        // What came between the look and the delete has lost a thumbnail.
+        Ok(if self.is_there(&original).await? {
+            Removed::Returned(original)
+        } else {
+            Removed::Yes
+        })
+    }
+
+    async fn is_there(&self, key: &Key) -> Result<bool, Error> {
+        match self.store.head(key).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == Kind::NotFound => Ok(false),
+            Err(source) => Err(failed(key, source)),
+        }
+    }
+
+    fn change(&self, key: &Key, length: Option<u64>) -> Change {
+        Change {
+            operation: Operation::Write,
+            object: ObjectId {
+                bucket: self.policy.bucket().clone(),
+                key: key.clone(),
+            },
+            etag: None,
+            length,
+            content_type: None,
+            endpoint: String::new(),
+        }
+    }
+}
+
+fn failed(key: &Key, source: storage::Error) -> Error {
+    Error::Remove {
+        key: key.clone(),
+        source,
+    }
+}

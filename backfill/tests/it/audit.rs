@@ -1,0 +1,422 @@
+//! The audit and its repair, over a store in memory: every state provoked, seen and mended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use backfill::audit::report::{Line, Summary};
+use backfill::audit::{Finding, State};
+use backfill::cli::{self, Error};
+use bytes::Bytes;
+use cos_thumbnails::object::{ETag, Key};
+use cos_thumbnails::outcome::Reason;
+use cos_thumbnails::storage::{
+    self, GetOptions, Head, ListOptions, Memory, Object, Page, PutOptions, Storage,
+};
+
+use crate::modes::{jpeg, keys, run, settings, store};
+
+pub(crate) async fn put(store: &Arc<dyn Storage>, key: &str, body: impl Into<Bytes>) {
+    let key = Key::new(key);
+    let put = store.put(&key, body.into(), PutOptions::default());
+    put.await.unwrap();
+}
+
+async fn delete(store: &Arc<dyn Storage>, key: &str) {
+    store.delete(&Key::new(key)).await.unwrap();
+}
+
+/// The findings by key, what became of those that were to be mended, and the summary.
+pub(crate) struct Audited {
+    code: u8,
+    found: BTreeMap<String, Finding>,
+    mended: BTreeMap<String, Finding>,
+    summary: Summary,
+}
+
+impl Audited {
+    fn states(&self) -> BTreeMap<&str, State> {
+        let found = self.found.iter();
+        found
+            .map(|(key, finding)| (key.as_str(), finding.state))
+            .collect()
+    }
+}
+
+pub(crate) async fn verify(store: &Arc<dyn Storage>, args: &str) -> Audited {
+    let (code, out) = run(store, &format!("verify --json {args}")).await.unwrap();
+    let mut audited = Audited {
+        code,
+        found: BTreeMap::new(),
+        mended: BTreeMap::new(),
+        summary: Summary::default(),
+    };
+    for line in out.lines() {
+        match serde_json::from_str(line).unwrap() {
+            Line::Audit(header) => assert_eq!(header.bucket, "b"),
+            Line::Finding(finding) => {
+                let key = finding.key.as_str().to_owned();
+                assert!(
+                    audited.found.insert(key, finding).is_none(),
+                    "twice: {line}"
+                );
+            }
+            Line::Mended(finding) => {
+                audited
+                    .mended
+                    .insert(finding.key.as_str().to_owned(), finding);
+            }
+            Line::Summary(summary) => audited.summary = summary,
+        }
+    }
+    audited
+}
+
+/// Twelve pictures with their thumbnails, and a text with its failure record.
+async fn made() -> Arc<dyn Storage> {
+    let store = store().await;
+    let (code, _) = run(&store, "--mode parallel").await.unwrap();
+    assert_eq!(code, 0);
+    store
+}
+
+const NOW: &str = "--pending-minutes 0";
+
+/// Does to the pictures by number what the states are named after.
+async fn spoil(store: &Arc<dyn Storage>) {
+    let thumbnail = |n: u8, size: u16| format!("thumbnails/2024/{n:02}.jpg/{size}.jpg");
+    for size in [16, 32, 64, 128, 256, 512] {
+        delete(store, &thumbnail(1, size)).await;
+    }
+    delete(store, &thumbnail(2, 64)).await;
+    // Its mark.
+    delete(store, &thumbnail(3, 512)).await;
+    put(store, &thumbnail(4, 16), "").await;
+    put(store, "images/2024/05.jpg", jpeg(50)).await;
+    put(store, &thumbnail(6, 128), "of another making").await;
+    put(
+        store,
+        &thumbnail(7, 1024),
+        "of a size that was planned once",
+    )
+    .await;
+    delete(store, "images/2024/08.jpg").await;
+    put(store, "failures/2024/gone.jpg", "{}").await;
+    put(store, "failures/2024/09.jpg", "no record").await;
+    put(store, "thumbnails/index.html", "none of ours").await;
+}
+
+fn spoilt() -> BTreeMap<&'static str, State> {
+    let mut expected = BTreeMap::from([
+        ("images/2024/01.jpg", State::Missing),
+        ("images/2024/02.jpg", State::Partial),
+        ("images/2024/03.jpg", State::Partial),
+        ("images/2024/04.jpg", State::ZeroByte),
+        ("images/2024/05.jpg", State::Stale),
+        ("images/2024/06.jpg", State::Mixed),
+        ("images/2024/07.jpg", State::Obsolete),
+        ("images/2024/09.jpg", State::Stale),
+        ("images/notes.jpg", State::Failed),
+        ("failures/2024/gone.jpg", State::Orphaned),
+    ]);
+    expected.extend(
+        [
+            "thumbnails/2024/08.jpg/16.jpg",
+            "thumbnails/2024/08.jpg/32.jpg",
+            "thumbnails/2024/08.jpg/64.jpg",
+            "thumbnails/2024/08.jpg/128.jpg",
+            "thumbnails/2024/08.jpg/256.jpg",
+            "thumbnails/2024/08.jpg/512.jpg",
+        ]
+        .map(|key| (key, State::Orphaned)),
+    );
+    expected
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_is_well_but_for_the_text() {
+    let store = made().await;
+    let audited = verify(&store, NOW).await;
+    assert_eq!(
+        audited.states(),
+        BTreeMap::from([("images/notes.jpg", State::Failed)])
+    );
+    let notes = &audited.found["images/notes.jpg"];
+    assert_eq!(notes.reason, Some(Reason::NotAPicture));
+    assert_eq!((audited.code, audited.summary.well), (1, false));
+    assert_eq!(audited.summary.found.of(State::Ok), 12);
+    assert_eq!(audited.summary.marks, 12);
+
+    let accepted = verify(&store, "--pending-minutes 0 --accept failed").await;
+    assert_eq!((accepted.code, accepted.summary.well), (0, true));
+    let (code, text) = run(&store, "verify --quiet --accept failed,pending")
+        .await
+        .unwrap();
+    assert_eq!((code, text.as_str()), (0, ""), "cron sends no mail");
+    let (code, text) = run(&store, "verify --quiet").await.unwrap();
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("failed: images/notes.jpg: not_a_picture: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nok                12  all thumbnails stand"),
+        "{text}"
+    );
+    assert!(text.ends_with("not all is well\n"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_state_is_seen_mended_and_clean_afterwards() {
+    let store = made().await;
+    spoil(&store).await;
+    let before = keys(&store, "").await;
+    let seen = verify(&store, NOW).await;
+    assert_eq!(seen.states(), spoilt());
+    assert_eq!((seen.code, seen.summary.repair), (1, None));
+    assert_eq!(keys(&store, "").await, before, "an audit changes nothing");
+    let about = |key: &str| {
+        let keys = seen.found[key].keys.iter().map(Key::as_str);
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        about("images/2024/03.jpg"),
+        "thumbnails/2024/03.jpg/512.jpg"
+    );
+    assert_eq!(
+        about("images/2024/06.jpg"),
+        "thumbnails/2024/06.jpg/128.jpg"
+    );
+    assert_eq!(
+        about("images/2024/07.jpg"),
+        "thumbnails/2024/07.jpg/1024.jpg"
+    );
+
+    let mended = verify(&store, "--pending-minutes 0 --repair").await;
+    assert_eq!(mended.states(), spoilt());
+    let repair = mended.summary.repair.unwrap();
+    assert_eq!((repair.replayed, repair.failed, repair.removed), (7, 0, 0));
+    assert_eq!(repair.after.of(State::Ok), 10);
+    let left = [
+        (State::Failed, 1),
+        (State::Obsolete, 1),
+        (State::Orphaned, 7),
+    ];
+    for (state, count) in left {
+        assert_eq!(repair.after.of(state), count, "{state}");
+    }
+    assert_eq!(repair.after.originals(), 12);
+    assert_eq!(mended.mended.len(), 7);
+    assert!(
+        mended
+            .mended
+            .values()
+            .all(|finding| finding.state == State::Ok)
+    );
+    assert_eq!(mended.code, 1);
+
+    let args = "--pending-minutes 0 --repair --remove-orphans --accept failed,obsolete";
+    let cleaned = verify(&store, args).await;
+    assert_eq!((cleaned.code, cleaned.summary.well), (0, true));
+    assert_eq!(cleaned.summary.repair.unwrap().removed, 7);
+    let end = verify(&store, NOW).await;
+    let expected = BTreeMap::from([
+        ("images/2024/07.jpg", State::Obsolete),
+        ("images/notes.jpg", State::Failed),
+    ]);
+    assert_eq!(end.states(), expected);
+    let thumbnails = keys(&store, "thumbnails/").await;
+    assert!(thumbnails.contains("thumbnails/index.html"));
+    assert_eq!(thumbnails.len(), 11 * 6 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_young_is_pending_and_left_alone() {
+    let store = made().await;
+    spoil(&store).await;
+    let audited = verify(&store, "--repair").await;
+    for key in [
+        "images/2024/01.jpg",
+        "images/2024/05.jpg",
+        "images/2024/06.jpg",
+    ] {
+        assert_eq!(audited.found[key].state, State::Pending);
+        let message = audited.found[key].message.as_ref().unwrap();
+        assert!(message.ends_with("younger than 10 min"), "{message}");
+    }
+    assert_eq!(audited.summary.repair, None, "nothing was to be mended");
+    assert_eq!(audited.summary.found.of(State::Pending), 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_is_replayed_on_request_and_a_record_that_no_longer_holds_is_none() {
+    let store = made().await;
+    let retried = verify(&store, "--pending-minutes 0 --repair --retry").await;
+    assert_eq!(retried.summary.repair.unwrap().replayed, 1);
+    assert_eq!(retried.mended["images/notes.jpg"].state, State::Failed);
+    assert_eq!(retried.code, 1);
+
+    put(&store, "images/notes.jpg", jpeg(70)).await;
+    let mended = verify(&store, "--pending-minutes 0 --repair").await;
+    assert_eq!(mended.states()["images/notes.jpg"], State::Missing);
+    assert_eq!((mended.code, mended.summary.well), (0, true));
+    assert!(keys(&store, "failures/").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_recipe_than_most_marks_name_is_not_repaired_with_by_mistake() {
+    let store = made().await;
+    let before = store
+        .head(&Key::new("thumbnails/2024/00.jpg/512.jpg"))
+        .await
+        .unwrap();
+    let refused = verify(&store, "--pending-minutes 0 --repair --quality 50").await;
+    assert_eq!(refused.code, 2);
+    assert_eq!(refused.summary.found.of(State::Stale), 12);
+    let why = refused.summary.ended_early.unwrap();
+    assert!(
+        why.starts_with("12 of 12 thumbnail sets were made by recipe ")
+            && why.contains("--recipe-changed"),
+        "{why}"
+    );
+    let after = store
+        .head(&Key::new("thumbnails/2024/00.jpg/512.jpg"))
+        .await
+        .unwrap();
+    assert_eq!(before, after);
+    // Fast audits do not see it, but do not repair with it either.
+    delete(&store, "thumbnails/2024/01.jpg/16.jpg").await;
+    let fast = verify(&store, "--pending-minutes 0 --fast --repair --quality 50").await;
+    assert_eq!((fast.code, fast.summary.found.of(State::Stale)), (2, 0));
+
+    let args = "--pending-minutes 0 --repair --quality 50 --recipe-changed --accept failed";
+    let mended = verify(&store, args).await;
+    assert_eq!((mended.code, mended.summary.well), (0, true));
+    assert_eq!(
+        mended.summary.repair.unwrap().replayed,
+        13,
+        "the record's recipe is another, too"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orphans_stay_where_there_are_no_originals_or_nothing_may_be_deleted() {
+    let store = made().await;
+    let thumbnails = keys(&store, "thumbnails/").await;
+    let args = "--pending-minutes 0 --repair --remove-orphans --source-prefix pictures/";
+    let refused = verify(&store, args).await;
+    assert_eq!(refused.code, 2);
+    let why = refused.summary.ended_early.unwrap();
+    assert!(
+        why.starts_with("there are no originals under \"pictures/\""),
+        "{why}"
+    );
+    assert_eq!(refused.summary.found.of(State::Orphaned), 73);
+    assert_eq!(keys(&store, "thumbnails/").await, thumbnails);
+
+    for (args, why) in [
+        (
+            "verify --repair --remove-orphans --on-delete keep",
+            "ON_DELETE=keep",
+        ),
+        (
+            "verify --repair --remove-orphans --output-key flat",
+            "OUTPUT_KEY",
+        ),
+        ("verify --fast --output-key flat", "OUTPUT_KEY"),
+    ] {
+        let error = crate::modes::try_settings(args).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    assert!(
+        crate::modes::try_settings("verify --remove-orphans").is_err(),
+        "without --repair"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_templates_are_asked_for_key_by_key() {
+    let store = store().await;
+    let (code, _) = run(&store, "--mode parallel --output-key flat")
+        .await
+        .unwrap();
+    assert_eq!(code, 0);
+    delete(&store, "thumbnails/2024/01_16x16.jpg").await;
+    put(&store, "images/2024/05.jpg", jpeg(50)).await;
+    let args = "--output-key flat --pending-minutes 0";
+    let seen = verify(&store, args).await;
+    let expected = BTreeMap::from([
+        ("images/2024/01.jpg", State::Partial),
+        ("images/2024/05.jpg", State::Stale),
+        ("images/notes.jpg", State::Failed),
+    ]);
+    assert_eq!(seen.states(), expected);
+    let (_, text) = run(&store, &format!("verify {args}")).await.unwrap();
+    assert!(
+        text.contains("orphaned and obsolete thumbnails cannot be told"),
+        "{text}"
+    );
+    let mended = verify(&store, &format!("{args} --repair --accept failed")).await;
+    assert_eq!(mended.code, 0);
+}
+
+/// A store whose listings of one prefix do not ascend.
+#[derive(Debug)]
+struct Unordered(Memory);
+
+#[async_trait::async_trait]
+impl Storage for Unordered {
+    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, storage::Error> {
+        self.0.get(key, options).await
+    }
+    async fn head(&self, key: &Key) -> Result<Head, storage::Error> {
+        self.0.head(key).await
+    }
+    async fn put(
+        &self,
+        key: &Key,
+        body: Bytes,
+        options: PutOptions,
+    ) -> Result<ETag, storage::Error> {
+        self.0.put(key, body, options).await
+    }
+    async fn delete(&self, key: &Key) -> Result<(), storage::Error> {
+        self.0.delete(key).await
+    }
+    async fn list(&self, options: ListOptions) -> Result<Page, storage::Error> {
+        let backwards = options.prefix == "thumbnails/";
+        let mut page = self.0.list(options).await?;
+        if backwards {
+            page.objects.reverse();
+        }
+        Ok(page)
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_does_not_ascend_is_said_and_nothing_is_mended() {
+    let store: Arc<dyn Storage> = Arc::new(Unordered(Memory::default()));
+    put(&store, "images/a.jpg", jpeg(1)).await;
+    put(&store, "thumbnails/a.jpg/16.jpg", "1").await;
+    put(&store, "thumbnails/a.jpg/32.jpg", "2").await;
+    let audited = verify(&store, "--repair --pending-minutes 0").await;
+    assert_eq!(audited.code, 1);
+    let why = audited.summary.ended_early.unwrap();
+    assert!(
+        why.contains("does not ascend: thumbnails/a.jpg/16.jpg came after"),
+        "{why}"
+    );
+    assert_eq!(keys(&store, "thumbnails/").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_record_of_an_audit_is_not_overwritten() {
+    let store = store().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.ndjson");
+    let args = format!("verify --record {}", path.display());
+    let (_, _) = run(&store, &args).await.unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 1 + 13 + 1, "{text}");
+    let error = cli::execute(&settings(&args), store, &mut Vec::new()).await;
+    assert!(matches!(error, Err(Error::Record { .. })), "{error:?}");
+}
