@@ -27,10 +27,10 @@ async fn delete(store: &Arc<dyn Storage>, key: &str) {
 
 /// The findings by key, what became of those that were to be mended, and the summary.
 pub(crate) struct Audited {
-    code: u8,
+    pub(crate) code: u8,
     found: BTreeMap<String, Finding>,
     mended: BTreeMap<String, Finding>,
-    summary: Summary,
+    pub(crate) summary: Summary,
 }
 
 impl Audited {

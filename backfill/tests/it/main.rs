@@ -10,4 +10,5 @@ mod fakes;
 mod http;
 mod modes;
 mod originals;
+mod races;
 mod replay;
