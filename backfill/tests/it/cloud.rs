@@ -1,10 +1,12 @@
 //! The program against a real store and a real function, over HTTP.
 
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use cos_thumbnails::object::Key;
-use cos_thumbnails::storage::{PutOptions, S3, Storage};
-use local_cloud::{Cloud, Options};
+use cos_thumbnails::object::{Bucket as Name, Key};
+use cos_thumbnails::storage::{Credentials, ListOptions, PutOptions, S3, S3Config, Storage};
+use local_cloud::{Cloud, Options, Store, Subscription};
+use tokio::net::TcpListener;
 
 use crate::modes::jpeg;
 
@@ -22,37 +24,43 @@ impl Bucket {
         Self { cloud, store }
     }
 
-    /// The program's exit code and output, with the settings of this cloud.
     async fn backfill(&self, args: &str) -> (Option<i32>, String) {
-        let config = &self.cloud.store_config;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_backfill"));
-        command
-            .args(args.split_whitespace())
-            .env_clear()
-            .env("COS_ENDPOINT", &config.endpoint)
-            .env("COS_REGION", &config.region)
-            .env("COS_BUCKET", config.bucket.as_str())
-            .env("COS_ACCESS_KEY_ID", &config.credentials.access_key_id)
-            .env(
-                "COS_SECRET_ACCESS_KEY",
-                &config.credentials.secret_access_key,
-            )
-            .stdin(Stdio::null());
-        // Off the threads that the function and the store answer on.
-        let output = tokio::task::spawn_blocking(move || command.output());
-        let output = output.await.unwrap().unwrap();
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = output;
-        let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-        assert!(
-            !text.contains(&config.credentials.secret_access_key),
-            "{text}"
-        );
-        (status.code(), text)
+        ended(&self.cloud.store_config, args).await
     }
+}
+
+/// The program with the settings of a store.
+fn backfill(config: &S3Config, args: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_backfill"));
+    command
+        .args(args.split_whitespace())
+        .env_clear()
+        .env("COS_ENDPOINT", &config.endpoint)
+        .env("COS_REGION", &config.region)
+        .env("COS_BUCKET", config.bucket.as_str())
+        .env("COS_ACCESS_KEY_ID", &config.credentials.access_key_id)
+        .env(
+            "COS_SECRET_ACCESS_KEY",
+            &config.credentials.secret_access_key,
+        )
+        .stdin(Stdio::null());
+    command
+}
+
+/// Its exit code and output.
+async fn ended(config: &S3Config, args: &str) -> (Option<i32>, String) {
+    let mut command = backfill(config, args);
+    // Off the threads that the function and the store answer on.
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output.await.unwrap().unwrap();
+    let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+    let secret = &config.credentials.secret_access_key;
+    assert!(!text.contains(secret), "{text}");
+    (status.code(), text)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,4 +109,67 @@ async fn what_was_never_delivered_is_mended_through_the_function() {
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("  finding     ok\n"), "{text}");
     bucket.cloud.stop().await.unwrap();
+}
+
+/// A hundred times something is lost, and the repair of it is killed at a random moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_23_a_repair_that_is_killed_is_done_by_the_next() {
+    const PICTURES: u16 = 12;
+    const KILLS: u64 = 100;
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = Credentials {
+        access_key_id: "id".to_owned(),
+        secret_access_key: "canary-77".to_owned(),
+    };
+    let subscription = Subscription {
+        bucket: "pictures".to_owned(),
+        prefix: "nothing/".to_owned(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let started = Store::start(listener, folder.path(), "local", subscription, &credentials);
+    let (server, _outbox) = started.await.unwrap();
+    let config = S3Config {
+        endpoint: server.url(),
+        region: "local".to_owned(),
+        bucket: Name::new("pictures"),
+        credentials,
+    };
+    let store = S3::new(&config).unwrap();
+    for n in 0..PICTURES {
+        let key = Key::new(format!("images/{n}.jpg"));
+        let put = store.put(&key, jpeg(n).into(), PutOptions::default());
+        put.await.unwrap();
+    }
+    let mut random = fastrand::Rng::with_seed(23);
+    let mut killed = 0;
+    for _ in 0..KILLS {
+        let outputs = ListOptions {
+            prefix: "thumbnails/".to_owned(),
+            ..ListOptions::default()
+        };
+        for listed in store.list(outputs).await.unwrap().objects {
+            if random.u8(..4) == 0 {
+                store.delete(&listed.key).await.unwrap();
+            }
+        }
+        let mut child = backfill(&config, "verify --repair --pending-minutes 0 --quiet")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // The moment is what is tried, not what is waited for.
+        tokio::time::sleep(Duration::from_micros(random.u64(..120_000))).await;
+        child.kill().unwrap();
+        killed += u64::from(!child.wait().unwrap().success());
+    }
+    println!("{killed} of {KILLS} killed before their end");
+    assert!(
+        killed > KILLS / 10,
+        "most ended by themselves: {killed} killed"
+    );
+    let (code, text) = ended(&config, "verify --repair --pending-minutes 0").await;
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = ended(&config, "verify --pending-minutes 0").await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("\nok                12  "), "{text}");
+    server.stop().await;
 }

@@ -237,6 +237,43 @@ async fn a_function_that_comes_back_gets_the_same_event_again() {
 }
 
 #[tokio::test]
+async fn case_24_every_picture_is_handled_by_a_function_that_fails_in_every_way() {
+    const PICTURES: usize = 12;
+    let past = &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
+    let bad = [
+        Answer::Status(429, &[("retry-after", "0")], "busy"),
+        Answer::Status(503, past, ""),
+        Answer::BreakOff,
+        Answer::Status(502, &[], ""),
+        Answer::Hang,
+        Answer::Status(504, &[], ""),
+    ];
+    let mut script = vec![Answer::Made; PICTURES];
+    for (n, answer) in bad.iter().enumerate() {
+        script.insert(2 * n, answer.clone());
+    }
+    let server = Server::start(&script).await;
+    let target = Arc::new(server.target(None, Duration::from_secs(2)));
+    let mut replay = replay(3);
+    replay.retry = replay.retry.with_max_times(bad.len());
+    let originals = (0..PICTURES).map(|n| Ok(change(&format!("images/{n}"))));
+    let (mut handled, mut attempts) = (0, 0);
+    let run = replay.run(stream::iter(originals), target, |picture| {
+        handled += usize::from(matches!(picture.end, End::Outcome(_)));
+        attempts += picture.attempts as usize;
+        Ok(())
+    });
+    run.await.unwrap();
+    assert_eq!(handled, PICTURES);
+    assert_eq!(
+        attempts,
+        PICTURES + bad.len(),
+        "each fault costs one more request"
+    );
+    assert_eq!(server.received.lock().unwrap().len(), attempts);
+}
+
+#[tokio::test]
 async fn a_function_that_hangs_is_given_up_after_the_time_out() {
     let error = send(&[Answer::Hang], Duration::from_millis(50))
         .await
