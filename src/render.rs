@@ -64,8 +64,14 @@ pub struct Rendering {
 pub enum Step {
     /// It was enough.
     Done(Rendered),
-    /// It was not; nothing of it is read twice when all bytes are there.
-    NeedMore(Box<Rendering>),
+    /// It was not. Nothing of it is decoded twice when there is more.
+    NeedMore {
+        /// To be gone on with.
+        rendering: Box<Rendering>,
+        /// How many bytes, from the file's start, will probably be enough; `None` where all are
+        /// needed, or may be.
+        probably_enough: Option<u64>,
+    },
 }
 
 impl Rendering {
@@ -88,7 +94,13 @@ impl Rendering {
     pub fn with_part(mut self, so_far: &[u8]) -> Result<Step, thumbnail::Error> {
         let Self { decoder, watch, .. } = &mut self;
         match watch.time(Stage::Decode, || decoder.advance(so_far))? {
-            Progress::NeedMore => Ok(Step::NeedMore(Box::new(self))),
+            Progress::NeedMore => {
+                let bytes = watch.time(Stage::Decode, || decoder.probably_enough(so_far));
+                Ok(Step::NeedMore {
+                    rendering: Box::new(self),
+                    probably_enough: bytes.map(|bytes| bytes as u64),
+                })
+            }
             Progress::Enough => self.with_all(so_far).map(Step::Done),
         }
     }
@@ -171,5 +183,29 @@ impl Watch {
         let elapsed: Duration = start.elapsed();
         self.0.add(stage, elapsed);
         result
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::thumbnail::{Effort, decode};
+
+    #[test]
+    fn a_stop_ends_the_work_between_two_outputs() {
+        let stop = Stop::default();
+        let pixels = image::GrayImage::from_pixel(40, 30, image::Luma([90]));
+        let mut file = Vec::new();
+        let format = image::ImageFormat::Png;
+        pixels
+            .write_to(&mut std::io::Cursor::new(&mut file), format)
+            .unwrap();
+        let picture = decode(&file, 32, Effort::Default, &Limits::default(), &stop).unwrap();
+        let recipe = Recipe::standard().with_sizes(&[16, 32]).unwrap();
+        let made = |stop: &Stop| thumbnails(&picture, &recipe, 0, stop, Watch::default());
+        assert_eq!(made(&stop).unwrap().thumbnails.len(), 2);
+        stop.stop();
+        assert!(matches!(made(&stop), Err(thumbnail::Error::Stopped)));
     }
 }

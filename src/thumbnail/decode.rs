@@ -81,6 +81,15 @@ impl Decoder {
         catch(Format::Jpeg, || self.reader.advance(so_far))
     }
 
+    /// How many bytes of the file, from its start, will probably be enough, after
+    /// [`advance`](Self::advance) has needed more than `so_far`. An estimate, by the scans so far: it
+    /// may be too low. `None` where all are needed, or may be.
+    #[must_use]
+    pub fn probably_enough(&self, so_far: &[u8]) -> Option<usize> {
+        // What cannot be judged, for whatever reason, is read whole.
+        catch(Format::Jpeg, || Ok(self.reader.probably_enough(so_far))).ok()?
+    }
+
     /// How many bytes of the file have been read by [`advance`](Self::advance): once they were
     /// enough, all that are needed.
     #[must_use]

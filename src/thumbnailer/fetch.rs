@@ -130,18 +130,21 @@ impl Flow<'_> {
         }
     }
 
-    /// The whole of an original whose first bytes were read; `None` if it is another one by now.
-    pub(super) async fn get_rest(
+    /// The bytes up to `end` of an original whose first bytes, `so_far`, were read; `None` if it is
+    /// another one by now.
+    pub(super) async fn get_on(
         &mut self,
-        first: &Object,
+        head: &Head,
+        so_far: &[u8],
+        end: u64,
     ) -> Result<Option<Bytes>, storage::Error> {
-        let rest = self.get_with(GetOptions {
-            if_match: Some(first.head.etag.clone()),
-            range: Some(first.body.len() as u64..first.head.length),
+        let more = self.get_with(GetOptions {
+            if_match: Some(head.etag.clone()),
+            range: Some(so_far.len() as u64..end),
             ..GetOptions::default()
         });
-        match rest.await {
-            Ok(rest) => Ok(Some([&first.body[..], &rest.body].concat().into())),
+        match more.await {
+            Ok(more) => Ok(Some([so_far, &more.body].concat().into())),
             Err(error) => match error.kind() {
                 Kind::PreconditionFailed | Kind::NotFound => Ok(None),
                 _ => Err(error),

@@ -25,25 +25,8 @@ impl<'a> Flow<'a> {
         let stop = StopOnDrop(Stop::default());
         let rendering = Rendering::new(policy.recipe(), policy.limits(), &stop.0);
         let (etag, length) = (&original.head.etag, original.head.length);
-        let body = original.body.clone();
-        let rendered = if body.len() as u64 == length {
-            self.off_thread(etag, move || rendering.with_all(&body))
-                .await
-        } else {
-            match self
-                .off_thread(etag, move || rendering.with_part(&body))
-                .await
-            {
-                Ok(Step::Done(rendered)) => Ok(rendered),
-                Ok(Step::NeedMore(rendering)) => {
-                    let Some(body) = self.get_rest(&original).await? else {
-                        return Ok(Replaced::Changed);
-                    };
-                    self.off_thread(etag, move || rendering.with_all(&body))
-                        .await
-                }
-                Err(rejection) => Err(rejection),
-            }
+        let Some(rendered) = self.render(rendering, &original).await? else {
+            return Ok(Replaced::Changed);
         };
         match rendered {
             Ok(mut rendered) => {
@@ -60,6 +43,43 @@ impl<'a> Flow<'a> {
             Err(rejection) => self.reject_picture(etag, &rejection).await?,
         }
         Ok(Replaced::Done)
+    }
+
+    /// The thumbnails of an original whose bytes, or the first of them, were read: more are read as
+    /// they are needed. `None` if it is another one by now.
+    async fn render(
+        &mut self,
+        mut rendering: Rendering,
+        original: &Object,
+    ) -> Result<Option<Result<Rendered, thumbnail::Error>>, Error> {
+        let length = original.head.length;
+        let mut body = original.body.clone();
+        // What was estimated to be enough and was not is not estimated again.
+        for estimate in [true, false] {
+            if body.len() as u64 >= length {
+                break;
+            }
+            let part = body.clone();
+            let work = move || rendering.with_part(&part);
+            let end = match self.off_thread(&original.head.etag, work).await {
+                Ok(Step::Done(rendered)) => return Ok(Some(Ok(rendered))),
+                Ok(Step::NeedMore {
+                    rendering: same,
+                    probably_enough,
+                }) => {
+                    rendering = *same;
+                    let estimated = probably_enough.filter(|_| estimate);
+                    estimated.map_or(length, |bytes| bytes.min(length))
+                }
+                Err(rejection) => return Ok(Some(Err(rejection))),
+            };
+            match self.get_on(&original.head, &body, end).await? {
+                Some(more) => body = more,
+                None => return Ok(None),
+            }
+        }
+        let work = move || rendering.with_all(&body);
+        Ok(Some(self.off_thread(&original.head.etag, work).await))
     }
 
     /// Computes where it holds up nothing else, as many at once as there are processors.

@@ -9,7 +9,7 @@ use super::coefficients::Coefficients;
 use super::frame::Scan;
 use super::huffman::{Coded, Damaged};
 use super::lookup::{Run, Runs};
-use super::sequential::put_rows;
+use super::samples::put_rows;
 use super::walk::Units;
 use super::zigzag::Places;
 
@@ -56,6 +56,38 @@ impl Units for AcKept<'_> {
             self.band
                 .run_with_history(entropy, columns, values, history)
         }
+    }
+}
+
+/// First scan of some AC coefficients, of which nothing is kept: only how far it comes is asked for.
+pub(super) struct AcPassed<'a> {
+    band: Band<'a>,
+    /// One for each block of a row, written over and over.
+    values: Vec<i16>,
+}
+
+impl<'a> AcPassed<'a> {
+    /// `wide` is the scan's number of blocks across.
+    pub(super) fn new(scan: &'a Scan, wide: usize, coded: Coded) -> Self {
+        Self {
+            band: Band::new(scan, 1, coded),
+            values: vec![0; wide],
+        }
+    }
+}
+
+impl Units for AcPassed<'_> {
+    fn restart(&mut self) {
+        self.band.eob_run = 0;
+    }
+
+    fn run(
+        &mut self,
+        entropy: &mut Entropy<'_>,
+        _row: usize,
+        columns: Range<usize>,
+    ) -> Result<(), Damaged> {
+        self.band.run(entropy, columns, &mut self.values)
     }
 }
 

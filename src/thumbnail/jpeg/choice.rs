@@ -161,14 +161,25 @@ impl Known {
 
     /// Whether no later scan is wanted.
     pub(super) fn is_enough(&self, dc_divisor: u16) -> bool {
-        let dc = self.has_dc() && !self.wants_dc_refined(dc_divisor);
+        self.has_dc() && self.has_ac() && !self.wants_refinement(dc_divisor)
+    }
+
+    /// Whether all AC coefficients that are waited for are there, in what precision ever.
+    pub(super) fn has_ac(&self) -> bool {
+        self.awaited_ac().all(|k| self.missing_bits[k].is_some())
+    }
+
+    /// Whether what is there, or will be, is not precise enough.
+    pub(super) fn wants_refinement(&self, dc_divisor: u16) -> bool {
+        let refined = |k: usize| self.missing_bits[k] == Some(0);
+        self.wants_dc_refined(dc_divisor) || (self.refines_ac() && !self.awaited_ac().all(refined))
+    }
+
+    /// The AC coefficients without which there is not enough.
+    fn awaited_ac(&self) -> impl Iterator<Item = usize> + use<> {
         let places = Places::of(self.n);
         // Of 2 x 2 the two that are always sent together, not the diagonal one.
         let last = if self.n == 2 { 2 } else { places.last };
-        let mut ac = (1..=last).filter(|&k| places.index[k] < NOWHERE);
-        dc && ac.all(|k| match self.missing_bits[k] {
-            None => false,
-            Some(bits) => bits == 0 || !self.refines_ac(),
-        })
+        (1..=last).filter(|&k| places.index[k] < NOWHERE)
     }
 }

@@ -137,7 +137,7 @@ impl Units for DcAlone<'_> {
 }
 
 /// One component of an interleaved DC scan.
-struct Part<'a> {
+struct DcComponent<'a> {
     /// `None` if the component needs no more.
     kept: Option<&'a mut Coefficients>,
     /// Blocks of it in an MCU, across and down.
@@ -146,9 +146,9 @@ struct Part<'a> {
     prediction: i16,
 }
 
-impl<'a> Part<'a> {
+impl<'a> DcComponent<'a> {
     fn all(scan: &Scan, frame: &Frame, mut kept: Vec<Option<&'a mut Coefficients>>) -> Vec<Self> {
-        let part = |c: &ScanComponent| {
+        let one = |c: &ScanComponent| {
             let component = &frame.components[c.index];
             let (h, v) = if scan.interleaved() {
                 (component.h, component.v)
@@ -162,7 +162,7 @@ impl<'a> Part<'a> {
                 prediction: 0,
             }
         };
-        scan.components.iter().map(part).collect()
+        scan.components.iter().map(one).collect()
     }
 
     /// A block's DC coefficient, if it is kept; the padding of the last MCUs is not.
@@ -177,7 +177,7 @@ impl<'a> Part<'a> {
 
 /// First scan of the DC coefficients of several components.
 pub(super) struct DcInterleaved<'a> {
-    parts: Vec<(Part<'a>, Coded)>,
+    components: Vec<(DcComponent<'a>, Coded)>,
     missing_bits: u32,
 }
 
@@ -190,7 +190,7 @@ impl<'a> DcInterleaved<'a> {
         coded: Vec<Coded>,
     ) -> Self {
         Self {
-            parts: Part::all(scan, frame, kept)
+            components: DcComponent::all(scan, frame, kept)
                 .into_iter()
                 .zip(coded)
                 .collect(),
@@ -201,8 +201,8 @@ impl<'a> DcInterleaved<'a> {
 
 impl Units for DcInterleaved<'_> {
     fn restart(&mut self) {
-        for (part, _) in &mut self.parts {
-            part.prediction = 0;
+        for (component, _) in &mut self.components {
+            component.prediction = 0;
         }
     }
 
@@ -219,14 +219,14 @@ impl Units for DcInterleaved<'_> {
                 entropy.fill();
                 (bits, window) = entropy.take();
             }
-            for (part, coded) in &mut self.parts {
-                for y in 0..part.v {
-                    for x in 0..part.h {
+            for (component, coded) in &mut self.components {
+                for y in 0..component.v {
+                    for x in 0..component.h {
                         bits.refill(window);
                         let difference = coded.take(&mut bits)?.value as i16;
-                        part.prediction = part.prediction.wrapping_add(difference);
-                        let value = part.prediction << self.missing_bits;
-                        if let Some(dc) = part.place(row, column, x, y) {
+                        component.prediction = component.prediction.wrapping_add(difference);
+                        let value = component.prediction << self.missing_bits;
+                        if let Some(dc) = component.place(row, column, x, y) {
                             *dc = value;
                         }
                     }
@@ -240,7 +240,7 @@ impl Units for DcInterleaved<'_> {
 
 /// Refinement of DC coefficients: one bit for each.
 pub(super) struct DcRefine<'a> {
-    parts: Vec<Part<'a>>,
+    components: Vec<DcComponent<'a>>,
     missing_bits: u32,
 }
 
@@ -248,7 +248,7 @@ impl<'a> DcRefine<'a> {
     /// `kept` has the coefficients of all components.
     pub(super) fn new(scan: &Scan, frame: &Frame, kept: Vec<Option<&'a mut Coefficients>>) -> Self {
         Self {
-            parts: Part::all(scan, frame, kept),
+            components: DcComponent::all(scan, frame, kept),
             missing_bits: scan.missing_bits,
         }
     }
@@ -271,11 +271,11 @@ impl Units for DcRefine<'_> {
                 (bits, window) = entropy.take();
             }
             bits.refill(window);
-            for part in &mut self.parts {
-                for y in 0..part.v {
-                    for x in 0..part.h {
+            for component in &mut self.components {
+                for y in 0..component.v {
+                    for x in 0..component.h {
                         let bit = (bits.receive(1) << self.missing_bits) as i16;
-                        if let Some(dc) = part.place(row, column, x, y) {
+                        if let Some(dc) = component.place(row, column, x, y) {
                             *dc |= bit;
                         }
                     }

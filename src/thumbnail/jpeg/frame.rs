@@ -191,6 +191,12 @@ impl Scan {
         Ok(scan)
     }
 
+    /// The blocks that it brings, without the padding of its last MCUs.
+    pub(super) fn blocks(&self, frame: &Frame) -> usize {
+        let components = self.components.iter().map(|c| &frame.components[c.index]);
+        components.map(|c| c.blocks_wide * c.blocks_high).sum()
+    }
+
     /// Whether an MCU is more than one block (T.81, A.2).
     pub(super) fn interleaved(&self) -> bool {
         self.components.len() > 1

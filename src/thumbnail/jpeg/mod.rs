@@ -28,7 +28,9 @@ mod bits;
 mod block;
 mod choice;
 mod coefficients;
+mod component;
 mod dc;
+mod estimate;
 mod frame;
 mod huffman;
 #[cfg(any(test, fuzzing))]
@@ -38,6 +40,7 @@ mod markers;
 mod metadata;
 mod reader;
 mod refine;
+mod samples;
 mod scan;
 mod sequential;
 mod tables;

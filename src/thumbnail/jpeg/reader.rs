@@ -1,17 +1,18 @@
 //! From the file's segments to planes.
 
-use super::super::kernels::{Dequantiser, row_of_blocks};
-use super::super::planes::{Colour, Plane, Planes};
+use super::super::planes::{Colour, Planes};
 use super::super::{Error, Format, Limits, Orientation, Stop, planar};
 use super::coefficients::Coefficients;
+use super::component::{Held, Reading};
+use super::estimate::Estimate;
 use super::frame::{
     Component, Frame, Scan, lines, lines_after_scan, malformed, scan_begins, unsupported,
 };
 use super::markers::{self, Found};
 use super::metadata::Metadata;
-use super::sequential::{Sequential, put_rows};
-use super::tables::{Quantisation, Tables};
-use super::zigzag::Places;
+use super::samples::{dequantiser, fill_plane, grey_plane};
+use super::sequential::Sequential;
+use super::tables::Tables;
 use super::{MAX_SCANS, Progress, Want, choice, scan};
 
 /// Reads one JPEG, whose bytes may come in pieces.
@@ -22,12 +23,14 @@ pub(crate) struct Reader {
     tables: Tables,
     metadata: Metadata,
     frame: Option<Frame>,
-    parts: Vec<Part>,
+    readings: Vec<Reading>,
     /// Where the next segment begins.
     at: usize,
     /// No scan ends before this place.
     searched: usize,
     scans: u64,
+    /// The most bytes that a block's DC coefficient took, in the mean of a scan.
+    dc_bytes_per_block: f64,
     enough: bool,
     /// Rows of pixels that no scan has found damaged.
     intact_rows: u32,
@@ -42,32 +45,6 @@ enum Until {
     CutShort,
     /// To the end, a scan without its end included.
     End,
-}
-
-/// What has been read of one component.
-pub(super) struct Part {
-    /// Coefficients kept of each block, each way; also samples made of it.
-    pub(super) n: usize,
-    pub(super) known: choice::Known,
-    /// Its quantisation table as it was when its first scan began.
-    pub(super) quantisation: Option<Quantisation>,
-    pub(super) held: Held,
-}
-
-/// What is held of a component.
-pub(super) enum Held {
-    Nothing,
-    Coefficients(Coefficients),
-    Samples(Plane),
-}
-
-impl Held {
-    pub(super) fn coefficients(&mut self) -> Option<&mut Coefficients> {
-        match self {
-            Self::Coefficients(kept) => Some(kept),
-            Self::Nothing | Self::Samples(_) => None,
-        }
-    }
 }
 
 /// What is known of a picture from its header: all segments before its first scan.
@@ -98,10 +75,11 @@ impl Reader {
             tables: Tables::default(),
             metadata: Metadata::default(),
             frame: None,
-            parts: Vec::new(),
+            readings: Vec::new(),
             at: 0,
             searched: 0,
             scans: 0,
+            dc_bytes_per_block: 0.0,
             enough: false,
             intact_rows: u32::MAX,
         }
@@ -110,7 +88,7 @@ impl Reader {
     /// What is known from the header; `None` before the first scan's own header was seen.
     pub(crate) fn state(&self) -> Option<State> {
         let frame = self.frame.as_ref()?;
-        if self.parts.is_empty() {
+        if self.readings.is_empty() {
             return None;
         }
         Some(State {
@@ -126,6 +104,23 @@ impl Reader {
     /// How many bytes of the file have been read: after [`Progress::Enough`], all that are needed.
     pub(crate) fn position(&self) -> usize {
         self.at
+    }
+
+    /// How many bytes of the file, from its start, are probably enough, if `so_far`, the same that
+    /// [`advance`](Self::advance) needed more than, is not. `None` where all are needed, or may be.
+    pub(crate) fn probably_enough(&self, so_far: &[u8]) -> Option<usize> {
+        let frame = self.frame.as_ref().filter(|frame| frame.progressive)?;
+        if self.readings.is_empty() {
+            return None;
+        }
+        let estimate = Estimate {
+            frame,
+            tables: &self.tables,
+            readings: &self.readings,
+            dc_bytes_per_block: self.dc_bytes_per_block,
+            stop: &self.stop,
+        };
+        estimate.bytes(so_far, self.at)
     }
 
     /// Reads up to the first scan: what there is to know before any pixel. `None` if the bytes end
@@ -165,20 +160,20 @@ impl Reader {
         };
         let mut intact_rows = self.intact_rows.min(frame.height);
         let mut planes = Vec::new();
-        for (index, part) in self.parts.iter_mut().enumerate() {
+        for (index, reading) in self.readings.iter_mut().enumerate() {
             // A progressive file need not send all AC coefficients: at its end, those that never came
             // are zero. libjpeg understands the standard so too.
-            if !part.known.has_dc() || (cut && !part.is_enough()) {
+            if !reading.known.has_dc() || (cut && !reading.is_enough()) {
                 intact_rows = 0;
             }
-            let quantisation = part.quantisation.as_ref();
-            let plane = match std::mem::replace(&mut part.held, Held::Nothing) {
+            let quantisation = reading.quantisation.as_ref();
+            let plane = match std::mem::replace(&mut reading.held, Held::Nothing) {
                 Held::Samples(plane) => plane,
-                Held::Nothing => grey_plane(&frame, index, part.n),
+                Held::Nothing => grey_plane(&frame, index, reading.n),
                 Held::Coefficients(kept) => {
-                    let missing_bits = part.known.missing_dc_bits();
-                    let dequantiser = dequantiser(part.n, quantisation, missing_bits);
-                    let mut plane = grey_plane(&frame, index, part.n);
+                    let missing_bits = reading.known.missing_dc_bits();
+                    let dequantiser = dequantiser(reading.n, quantisation, missing_bits);
+                    let mut plane = grey_plane(&frame, index, reading.n);
                     fill_plane(&mut plane, &kept, &dequantiser, &self.stop)?;
                     plane
                 }
@@ -231,7 +226,7 @@ impl Reader {
                     continue;
                 }
                 // What comes after the first scan is too late to be reckoned with.
-                code @ 0xe0..=0xef if self.parts.is_empty() => {
+                code @ 0xe0..=0xef if self.readings.is_empty() => {
                     self.metadata.read(code, segment.body);
                 }
                 code if markers::starts_frame(code) => {
@@ -307,57 +302,56 @@ impl Reader {
             });
         }
         let data = &bytes[begin..end.unwrap_or(bytes.len())];
-        let (tables, parts) = (&self.tables, &mut self.parts);
-        let intact_rows = scan::decode(&scan, frame, tables, parts, data, &self.stop)?;
+        let (tables, readings) = (&self.tables, &mut self.readings);
+        let intact_rows = scan::decode(&scan, frame, tables, readings, data, &self.stop)?;
         self.intact_rows = self.intact_rows.min(intact_rows);
-        self.enough = self.parts.iter().all(Part::is_enough);
+        if scan.first == 0 && !scan.refines {
+            let density = data.len() as f64 / scan.blocks(frame) as f64;
+            self.dc_bytes_per_block = self.dc_bytes_per_block.max(density);
+        }
+        self.enough = self.readings.iter().all(Reading::is_enough);
         Ok(end.or(Some(bytes.len())))
     }
 
     /// Chooses, before the first scan, what is kept, and checks that it may be.
     fn prepare(&mut self) -> Result<(), Error> {
-        let Some(frame) = self.frame.as_ref().filter(|_| self.parts.is_empty()) else {
+        let Some(frame) = self.frame.as_ref().filter(|_| self.readings.is_empty()) else {
             return Ok(());
         };
         let colour = self.metadata.colour(&frame.components);
-        let parts = choice::sizes(frame, colour, self.want)
+        let readings = choice::sizes(frame, colour, self.want)
             .into_iter()
-            .map(|n| Part {
-                n,
-                known: choice::Known::new(n, self.want.effort),
-                quantisation: None,
-                held: Held::Nothing,
-            })
+            .map(|n| Reading::new(n, choice::Known::new(n, self.want.effort)))
             .collect();
-        self.parts = parts;
+        self.readings = readings;
         self.limits.check_peak(self.predicted_bytes(frame))
     }
 
     fn predicted_bytes(&self, frame: &Frame) -> u64 {
         /// Windows, tables and headers, generously.
         const SMALL_BUFFERS: u64 = 512 << 10;
-        let of_plane = |(component, part): (&Component, &Part)| {
-            Coefficients::predicted_bytes(component, part.n, false) / 2
+        let of_plane = |(component, reading): (&Component, &Reading)| {
+            Coefficients::predicted_bytes(component, reading.n, false) / 2
         };
-        let of_part = |(component, part): (&Component, &Part)| {
-            let history = part.known.refines_ac();
-            of_plane((component, part))
+        let of_reading = |(component, reading): (&Component, &Reading)| {
+            let history = reading.known.refines_ac();
+            of_plane((component, reading))
                 + if frame.progressive {
-                    Coefficients::predicted_bytes(component, part.n, history)
+                    Coefficients::predicted_bytes(component, reading.n, history)
                 } else {
-                    Sequential::predicted_bytes(component, part.n)
+                    Sequential::predicted_bytes(component, reading.n)
                 }
         };
         // Of a progressive picture a row becomes samples at a time: three bytes for each coefficient.
-        let of_row = |(component, part): (&Component, &Part)| {
-            3 * (component.blocks_wide * part.n * part.n) as u64
+        let of_row = |(component, reading): (&Component, &Reading)| {
+            3 * (component.blocks_wide * reading.n * reading.n) as u64
         };
-        let parts = || frame.components.iter().zip(&self.parts);
-        let all: u64 = parts().map(of_part).sum();
-        let row = parts().map(of_row).max().unwrap_or_default();
+        let readings = || frame.components.iter().zip(&self.readings);
+        let all: u64 = readings().map(of_reading).sum();
+        let row = readings().map(of_row).max().unwrap_or_default();
         // A plane that is turned on its side is there twice.
         let turned = if self.metadata.orientation().swaps_sides() {
-            parts().map(of_plane).max().unwrap_or_default()
+            readings().map(of_plane).max().unwrap_or_default()
         } else {
             0
         };
@@ -365,80 +359,4 @@ impl Reader {
         // The profile is put together of its pieces.
         all + row + turned + made + SMALL_BUFFERS + 2 * self.metadata.profile_bytes()
     }
-}
-
-impl Part {
-    pub(super) fn is_enough(&self) -> bool {
-        self.known.is_enough(self.dc_divisor())
-    }
-
-    /// Whether a scan that is accepted brings something that is wanted. What may come when there is
-    /// enough is not: samples have been made by then.
-    pub(super) fn wants(&self, scan: &Scan) -> bool {
-        !self.is_enough() && self.known.wants(scan, self.dc_divisor())
-    }
-
-    /// Whether no scan after this one is wanted.
-    pub(super) fn is_enough_after(&self, scan: &Scan) -> bool {
-        let mut after = self.known.clone();
-        after.has_come(scan);
-        after.is_enough(self.dc_divisor())
-    }
-
-    pub(super) fn dc_divisor(&self) -> u16 {
-        self.quantisation.map_or(0, |table| table[0])
-    }
-}
-
-/// A dequantiser for the n * n kept coefficients.
-pub(super) fn dequantiser(
-    n: usize,
-    quantisation: Option<&Quantisation>,
-    missing_dc_bits: u32,
-) -> Dequantiser {
-    let mut kept = [1; 64];
-    for (&index, &divisor) in Places::of(n)
-        .index
-        .iter()
-        .zip(quantisation.unwrap_or(&[1; 64]))
-    {
-        if let Some(kept) = kept.get_mut(usize::from(index)) {
-            *kept = divisor;
-        }
-    }
-    Dequantiser::new(n, &kept[..n * n], missing_dc_bits)
-}
-
-/// A plane for n x n samples of each block, all of them in the middle.
-pub(super) fn grey_plane(frame: &Frame, component: usize, n: usize) -> Plane {
-    let (exact_width, exact_height) = frame.exact_size(component);
-    let span = (exact_width * n as f64 / 8.0, exact_height * n as f64 / 8.0);
-    let (width, height) = (span.0.ceil() as usize, span.1.ceil() as usize);
-    Plane {
-        width,
-        height,
-        samples: vec![128; width * height],
-        span,
-    }
-}
-
-fn fill_plane(
-    plane: &mut Plane,
-    kept: &Coefficients,
-    dequantiser: &Dequantiser,
-    stop: &Stop,
-) -> Result<(), Error> {
-    let n = kept.n;
-    let mut samples = vec![0; kept.blocks_wide * n * n];
-    let mut coefficients = vec![0; samples.len()];
-    for row in 0..kept.blocks_high {
-        if stop.is_stopped() {
-            return Err(Error::Stopped);
-        }
-        kept.put_ac(row, &mut coefficients);
-        kept.put_dc(row, &mut coefficients);
-        row_of_blocks(dequantiser, &coefficients, &mut samples);
-        put_rows(plane, row * n, &samples, n);
-    }
-    Ok(())
 }

@@ -3,21 +3,22 @@
 use std::rc::Rc;
 
 use super::super::{Error, Stop};
-use super::ac::{AcKept, AcLast};
+use super::ac::{AcKept, AcLast, AcPassed};
 use super::bits::Entropy;
 use super::block::BlockTables;
 use super::choice::Says;
 use super::coefficients::Coefficients;
+use super::component::{Held, Reading};
 use super::dc::{DcAlone, DcInterleaved, DcRefine, Output};
 use super::frame::{Frame, Scan, ScanComponent, malformed};
 use super::huffman::{Coded, Huffman};
-use super::reader::{Held, Part, dequantiser, grey_plane};
 use super::refine::AcRefine;
+use super::samples::{dequantiser, grey_plane};
 use super::sequential::{Decoding, Sequential};
 use super::tables::{Tables, defined};
 use super::walk::{Shape, walk};
 
-/// Decodes a scan if it brings anything that is wanted, into `parts`, of which each component of the
+/// Decodes a scan if it brings anything that is wanted, into `readings`, of which each component of the
 /// frame has one. `data` is its entropy-coded data.
 ///
 /// Says how many rows of pixels, from the top, have their part of it undamaged: none if a scan before
@@ -26,7 +27,7 @@ pub(super) fn decode(
     scan: &Scan,
     frame: &Frame,
     tables: &Tables,
-    parts: &mut [Part],
+    readings: &mut [Reading],
     data: &[u8],
     stop: &Stop,
 ) -> Result<u32, Error> {
@@ -34,19 +35,19 @@ pub(super) fn decode(
         let number = frame.components[c.index].quantisation;
         let now = tables.quantisation[number].as_ref();
         let table = now.ok_or_else(|| malformed("undefined quantisation table"))?;
-        parts[c.index].quantisation.get_or_insert(*table);
+        readings[c.index].quantisation.get_or_insert(*table);
     }
     let mut contradicts = false;
     for c in &scan.components {
-        let part = &mut parts[c.index];
-        contradicts |= part.known.announce(scan) == Says::Contradiction && !part.is_enough();
+        let reading = &mut readings[c.index];
+        contradicts |= reading.known.announce(scan) == Says::Contradiction && !reading.is_enough();
     }
     if contradicts {
         return Ok(0);
     }
-    let mut of_scan = scan.components.iter().map(|c| &parts[c.index]);
-    if !of_scan.clone().all(|part| part.known.accepts(scan))
-        || !of_scan.any(|part| part.wants(scan))
+    let mut of_scan = scan.components.iter().map(|c| &readings[c.index]);
+    if !of_scan.clone().all(|reading| reading.known.accepts(scan))
+        || !of_scan.any(|reading| reading.wants(scan))
     {
         return Ok(frame.height);
     }
@@ -67,20 +68,55 @@ pub(super) fn decode(
             shape,
             stop,
         };
-        progressive.decode(parts, &mut entropy)?
+        progressive.decode(readings, &mut entropy)?
     } else {
-        let decodings = decodings(scan, frame, tables, parts)?;
+        let decodings = decodings(scan, frame, tables, readings)?;
         let mut units = Sequential::new(scan, frame, wide, decodings);
         walk(&mut units, &mut entropy, shape, stop)?
     };
     for c in &scan.components {
-        parts[c.index].known.has_come(scan);
+        readings[c.index].known.has_come(scan);
     }
     Ok(pixels(scan, frame, intact))
 }
 
+/// How many rows of MCUs, of how many, are in the first bytes of a progressive scan's data. Nothing is
+/// kept of them. `None` for no row at all, and for refinements, which cannot be decoded alone.
+pub(super) fn rows_within(
+    scan: &Scan,
+    frame: &Frame,
+    tables: &Tables,
+    data: &[u8],
+    stop: &Stop,
+) -> Result<Option<(usize, usize)>, Error> {
+    if scan.refines {
+        return Ok(None);
+    }
+    let (wide, high) = units(scan, frame);
+    let shape = Shape {
+        wide,
+        high,
+        restart_interval: tables.restart_interval,
+        may_go_on: true,
+    };
+    let mut entropy = Entropy::new(data);
+    let rows = if scan.first == 0 {
+        let mut units = DcInterleaved::new(scan, frame, Vec::new(), dc_codes(scan, tables)?);
+        walk(&mut units, &mut entropy, shape, stop)?
+    } else {
+        let coded = coded(&tables.ac, scan.components[0].ac)?;
+        walk(
+            &mut AcPassed::new(scan, wide, coded),
+            &mut entropy,
+            shape,
+            stop,
+        )?
+    };
+    Ok((rows > 0).then_some((rows, high)))
+}
+
 /// MCUs of a scan, across and down: of one component alone they are its blocks (T.81, A.2.2), of
-/// which the padding of interleaved MCUs is no part.
+/// which the padding of interleaved MCUs is no reading.
 fn units(scan: &Scan, frame: &Frame) -> (usize, usize) {
     if scan.interleaved() {
         return frame.mcus();
@@ -103,17 +139,17 @@ fn decodings<'a>(
     scan: &Scan,
     frame: &Frame,
     tables: &Tables,
-    parts: &'a mut [Part],
+    readings: &'a mut [Reading],
 ) -> Result<Vec<Decoding<'a>>, Error> {
-    let mut parts: Vec<_> = parts.iter_mut().map(Some).collect();
+    let mut readings: Vec<_> = readings.iter_mut().map(Some).collect();
     let mut made: Vec<((usize, usize, usize), Rc<BlockTables>)> = Vec::new();
     let decoding = |c: &ScanComponent| {
-        let Part {
+        let Reading {
             n,
             quantisation,
             held,
             ..
-        } = parts[c.index]
+        } = readings[c.index]
             .take()
             .ok_or_else(|| malformed("component twice in a scan"))?;
         *held = Held::Samples(grey_plane(frame, c.index, *n));
@@ -141,6 +177,12 @@ fn decodings<'a>(
     scan.components.iter().map(decoding).collect()
 }
 
+/// The DC tables of a scan's components.
+fn dc_codes(scan: &Scan, tables: &Tables) -> Result<Vec<Coded>, Error> {
+    let of = |c: &ScanComponent| coded(&tables.dc, c.dc);
+    scan.components.iter().map(of).collect()
+}
+
 fn coded(tables: &[Option<Box<Huffman>>; 4], number: usize) -> Result<Coded, Error> {
     Ok(Coded::new(defined(tables, number)?))
 }
@@ -155,36 +197,36 @@ struct Progressive<'a> {
 }
 
 impl Progressive<'_> {
-    fn decode(&self, parts: &mut [Part], entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+    fn decode(&self, readings: &mut [Reading], entropy: &mut Entropy<'_>) -> Result<usize, Error> {
         let scan = self.scan;
         for c in &scan.components {
-            let part = &mut parts[c.index];
-            if matches!(part.held, Held::Nothing) {
+            let reading = &mut readings[c.index];
+            if matches!(reading.held, Held::Nothing) {
                 let component = &self.frame.components[c.index];
-                part.held = Held::Coefficients(Coefficients::new(component, part.n));
+                reading.held = Held::Coefficients(Coefficients::new(component, reading.n));
             }
         }
-        let alone = &mut parts[scan.components[0].index];
+        let alone = &mut readings[scan.components[0].index];
         match (scan.first, scan.refines) {
             (0, false) if !scan.interleaved() => self.dc_alone(alone, entropy),
-            (0, _) => self.dc(parts, entropy),
+            (0, _) => self.dc(readings, entropy),
             (_, _) => self.ac(alone, entropy),
         }
     }
 
-    fn dc_alone(&self, part: &mut Part, entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+    fn dc_alone(&self, reading: &mut Reading, entropy: &mut Entropy<'_>) -> Result<usize, Error> {
         let c = self.scan.components[0];
         let coded = coded(&self.tables.dc, c.dc)?;
-        let n = part.n;
-        if n == 1 && part.is_enough_after(self.scan) {
-            part.held = Held::Samples(grey_plane(self.frame, c.index, n));
+        let n = reading.n;
+        if n == 1 && reading.is_enough_after(self.scan) {
+            reading.held = Held::Samples(grey_plane(self.frame, c.index, n));
         }
-        let output = match &mut part.held {
+        let output = match &mut reading.held {
             Held::Samples(plane) => Output::Samples {
                 row: vec![0; plane.width],
                 dequantiser: Box::new(dequantiser(
                     n,
-                    part.quantisation.as_ref(),
+                    reading.quantisation.as_ref(),
                     self.scan.missing_bits,
                 )),
                 plane,
@@ -196,35 +238,32 @@ impl Progressive<'_> {
         walk(&mut units, entropy, self.shape, self.stop)
     }
 
-    fn dc(&self, parts: &mut [Part], entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+    fn dc(&self, readings: &mut [Reading], entropy: &mut Entropy<'_>) -> Result<usize, Error> {
         let Self {
             scan, frame, shape, ..
         } = *self;
-        let kept = parts.iter_mut().map(|part| part.held.coefficients());
+        let kept = readings
+            .iter_mut()
+            .map(|reading| reading.held.coefficients());
         let kept = kept.collect();
         if scan.refines {
             let mut units = DcRefine::new(scan, frame, kept);
             return walk(&mut units, entropy, shape, self.stop);
         }
-        let coded = |c: &ScanComponent| coded(&self.tables.dc, c.dc);
-        let coded = scan
-            .components
-            .iter()
-            .map(coded)
-            .collect::<Result<_, _>>()?;
+        let coded = dc_codes(scan, self.tables)?;
         let mut units = DcInterleaved::new(scan, frame, kept, coded);
         walk(&mut units, entropy, shape, self.stop)
     }
 
-    fn ac(&self, part: &mut Part, entropy: &mut Entropy<'_>) -> Result<usize, Error> {
+    fn ac(&self, reading: &mut Reading, entropy: &mut Entropy<'_>) -> Result<usize, Error> {
         let Self {
             scan, shape, stop, ..
         } = *self;
         let c = scan.components[0];
         let coded = coded(&self.tables.ac, c.ac)?;
-        let is_last = part.is_enough_after(scan);
-        let with_history = part.known.refines_ac();
-        let kept = part.held.coefficients();
+        let is_last = reading.is_enough_after(scan);
+        let with_history = reading.known.refines_ac();
+        let kept = reading.held.coefficients();
         let kept = kept.ok_or_else(|| malformed("scan after the last"))?;
         if scan.refines {
             return walk(&mut AcRefine::new(scan, kept, coded), entropy, shape, stop);
@@ -233,13 +272,13 @@ impl Progressive<'_> {
             kept.keep_ac(with_history);
             return walk(&mut AcKept::new(scan, kept, coded), entropy, shape, stop);
         }
-        let missing_bits = part.known.missing_dc_bits();
-        let dequantiser = dequantiser(part.n, part.quantisation.as_ref(), missing_bits);
-        let mut plane = grey_plane(self.frame, c.index, part.n);
+        let missing_bits = reading.known.missing_dc_bits();
+        let dequantiser = dequantiser(reading.n, reading.quantisation.as_ref(), missing_bits);
+        let mut plane = grey_plane(self.frame, c.index, reading.n);
         let mut units = AcLast::new(scan, kept, coded, dequantiser, &mut plane);
         let intact = walk(&mut units, entropy, shape, stop)?;
         units.go_to(shape.high);
-        part.held = Held::Samples(plane);
+        reading.held = Held::Samples(plane);
         Ok(intact)
     }
 }

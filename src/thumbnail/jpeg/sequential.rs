@@ -10,10 +10,11 @@ use super::bits::Entropy;
 use super::block::BlockTables;
 use super::frame::{Component, Frame, Scan};
 use super::huffman::Damaged;
+use super::samples::put_rows;
 use super::walk::Units;
 
 /// Of one component: its tables, and the row of MCUs that is being decoded.
-struct Part<'a> {
+struct McuRow<'a> {
     plane: &'a mut Plane,
     n: usize,
     /// Blocks of it in an MCU, across and down.
@@ -41,8 +42,8 @@ pub(super) struct Decoding<'a> {
 
 /// One block of every MCU.
 struct Block {
-    part: usize,
-    /// Where its values are among the coefficients of the part, in the row's first MCU.
+    component: usize,
+    /// Where its values are among the coefficients of the component, in the row's first MCU.
     first: usize,
     /// How much further they are in the next MCU.
     step: usize,
@@ -50,14 +51,14 @@ struct Block {
 
 impl Block {
     /// Those of one component, in the order of T.81, A.2.3.
-    fn of_part((index, part): (usize, &Part<'_>)) -> Vec<Self> {
-        let size = part.n * part.n;
-        let places = (0..part.v).flat_map(|y| (0..part.h).map(move |x| (y, x)));
+    fn of_component((index, row): (usize, &McuRow<'_>)) -> Vec<Self> {
+        let size = row.n * row.n;
+        let places = (0..row.v).flat_map(|y| (0..row.h).map(move |x| (y, x)));
         places
             .map(|(y, x)| Self {
-                part: index,
-                first: (y * part.blocks_wide + x) * size,
-                step: part.h * size,
+                component: index,
+                first: (y * row.blocks_wide + x) * size,
+                step: row.h * size,
             })
             .collect()
     }
@@ -65,7 +66,7 @@ impl Block {
 
 /// A sequential scan.
 pub(super) struct Sequential<'a> {
-    parts: Vec<Part<'a>>,
+    rows: Vec<McuRow<'a>>,
     /// The blocks of an MCU in one list, so that one loop goes through them: where a block has only a
     /// few symbols, loops within loops took as long as these.
     blocks: Vec<Block>,
@@ -79,7 +80,7 @@ impl<'a> Sequential<'a> {
         wide: usize,
         decodings: Vec<Decoding<'a>>,
     ) -> Self {
-        let part = |(decoding, component): (Decoding<'a>, &Component)| {
+        let row = |(decoding, component): (Decoding<'a>, &Component)| {
             let (h, v) = if scan.interleaved() {
                 (component.h, component.v)
             } else {
@@ -87,7 +88,7 @@ impl<'a> Sequential<'a> {
             };
             let blocks_wide = wide * h;
             let count = blocks_wide * decoding.n * decoding.n;
-            Part {
+            McuRow {
                 plane: decoding.plane,
                 n: decoding.n,
                 h,
@@ -101,9 +102,13 @@ impl<'a> Sequential<'a> {
             }
         };
         let components = scan.components.iter().map(|c| &frame.components[c.index]);
-        let parts: Vec<_> = decodings.into_iter().zip(components).map(part).collect();
-        let blocks = parts.iter().enumerate().flat_map(Block::of_part).collect();
-        Self { parts, blocks }
+        let rows: Vec<_> = decodings.into_iter().zip(components).map(row).collect();
+        let blocks = rows
+            .iter()
+            .enumerate()
+            .flat_map(Block::of_component)
+            .collect();
+        Self { rows, blocks }
     }
 
     /// What is held while decoding a row of MCUs: three bytes for each kept coefficient.
@@ -114,8 +119,8 @@ impl<'a> Sequential<'a> {
 
 impl Units for Sequential<'_> {
     fn restart(&mut self) {
-        for part in &mut self.parts {
-            part.prediction = 0;
+        for row in &mut self.rows {
+            row.prediction = 0;
         }
     }
 
@@ -133,18 +138,18 @@ impl Units for Sequential<'_> {
                 (bits, window) = entropy.take();
             }
             for block in &self.blocks {
-                let part = &mut self.parts[block.part];
-                let values = &mut part.coefficients[block.first + column * block.step..];
-                let values = &mut values[..part.n * part.n];
-                let (bits, tables) = (&mut bits, &*part.tables);
-                let difference = match part.n {
+                let row = &mut self.rows[block.component];
+                let values = &mut row.coefficients[block.first + column * block.step..];
+                let values = &mut values[..row.n * row.n];
+                let (bits, tables) = (&mut bits, &*row.tables);
+                let difference = match row.n {
                     1 => tables.mean(bits, window)?,
                     2 => tables.lowest::<2>(bits, window, values)?,
                     4 => tables.lowest::<4>(bits, window, values)?,
                     _ => tables.whole(bits, window, values)?,
                 };
-                part.prediction = part.prediction.wrapping_add(difference);
-                values[0] = part.prediction;
+                row.prediction = row.prediction.wrapping_add(difference);
+                values[0] = row.prediction;
             }
         }
         entropy.put(bits);
@@ -152,13 +157,13 @@ impl Units for Sequential<'_> {
     }
 
     fn end_of_row(&mut self, row: usize) {
-        for part in &mut self.parts {
-            part.end_of_row(row);
+        for component in &mut self.rows {
+            component.end_of_row(row);
         }
     }
 }
 
-impl Part<'_> {
+impl McuRow<'_> {
     /// Makes samples of the row of MCUs and clears it for the next.
     fn end_of_row(&mut self, row: usize) {
         let one_row = self.samples.len();
@@ -171,14 +176,5 @@ impl Part<'_> {
             put_rows(self.plane, from, &self.samples, self.n);
         }
         self.coefficients.fill(0);
-    }
-}
-
-/// Copies `n` rows into a plane, from its row `from` on, without what is outside of it.
-pub(super) fn put_rows(plane: &mut Plane, from: usize, rows: &[u8], n: usize) {
-    let width = plane.width;
-    let to = plane.samples[from * width..].chunks_exact_mut(width);
-    for (row, to) in rows.chunks_exact(rows.len() / n).zip(to) {
-        to.copy_from_slice(&row[..width]);
     }
 }

@@ -9,6 +9,11 @@
 //! The eye sees colour at half the resolution of brightness, so JPEG stores it so, and so do the
 //! thumbnails: shrinking and storing brightness and colour differences as they are saves both
 //! conversions, and half of the samples.
+//!
+//! What it costs: the mean of saturated colours, of which a way through RGB would have clamped some
+//! first, is another. On a picture of strongly saturated blue that is 0.58 dB at 256 px. Clamping to
+//! the gamut was tried: it moved the photographs by -1.33 to +0.86 dB at 256 px, nearly all of them
+//! to the worse, and was left out.
 
 use super::fit_size;
 use super::planes::Plane;

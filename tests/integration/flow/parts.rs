@@ -76,6 +76,24 @@ async fn of_a_progressive_jpeg_the_first_bytes_are_enough() {
 }
 
 #[tokio::test]
+async fn where_the_first_bytes_are_not_enough_the_second_are_no_more_than_needed() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, "images/a.jpg", noise(1, true)).await;
+    let sizes = Recipe::standard().with_sizes(&[16, 200]).unwrap();
+    // As little as is ever read at first.
+    let policy = policy_with(sizes).with_first_read_percent(1);
+    let made = over_with(&store, policy)
+        .handle(&sized_event(&*store, "images/a.jpg").await)
+        .await
+        .unwrap();
+    assert_eq!(made.verdict, Verdict::Made);
+    // The failure record, which is not there, and two parts.
+    assert_eq!(made.traffic.gets, 3);
+    let bytes = made.original.as_ref().unwrap().bytes;
+    assert!(made.traffic.bytes_read < bytes, "{made:?}");
+}
+
+#[tokio::test]
 async fn a_baseline_jpeg_is_read_in_two_parts_and_nothing_twice() {
     let store = Arc::new(Hooked::default());
     put(&*store, "images/a.jpg", noise(1, false)).await;

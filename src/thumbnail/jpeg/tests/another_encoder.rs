@@ -1,15 +1,13 @@
-//! The reader against another one, and against itself by other ways.
+//! The reader against another one, and against itself by other ways, on files of another encoder than
+//! the one that the other tests have.
 
 use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::super::super::planes::{Colour, Effort, Planes};
-use super::super::super::{Error, Limits, Stop};
-use super::super::{Progress, Reader, Want};
-
-/// All there is.
-const ALL: u32 = u32::MAX;
+use super::super::Progress;
+use super::{ALL, reader};
 
 /// How a picture is encoded.
 #[derive(Debug, Clone, Copy)]
@@ -86,13 +84,8 @@ fn encode(pixels: &[u8], width: u16, height: u16, how: How) -> Vec<u8> {
     bytes
 }
 
-fn reader(largest: u32) -> Reader {
-    let effort = Effort::Default;
-    Reader::new(Want { largest, effort }, Limits::default(), Stop::default())
-}
-
 fn read(bytes: &[u8], largest: u32) -> Planes {
-    reader(largest).finish(bytes).unwrap()
+    super::read(bytes, largest, Effort::Default).unwrap()
 }
 
 /// What zune-jpeg makes of it.
@@ -207,7 +200,7 @@ fn pieces_give_what_the_whole_gives_and_the_rest_is_not_wanted() {
     for how in every_way() {
         let bytes = encode(&pixels, width, height, how);
         for largest in [9, 60, ALL] {
-            let mut pieces = reader(largest);
+            let mut pieces = reader(largest, Effort::Default);
             let mut needed = 0;
             while pieces.advance(&bytes[..needed]).unwrap() == Progress::NeedMore {
                 assert!(needed < bytes.len(), "{how:?} {largest}");
@@ -220,34 +213,6 @@ fn pieces_give_what_the_whole_gives_and_the_rest_is_not_wanted() {
             let planes = pieces.finish(&bytes[..needed]).unwrap();
             assert_eq!(planes, read(&bytes, largest), "{how:?} {largest}");
         }
-    }
-}
-
-#[test]
-fn a_cut_is_told_and_what_comes_before_it_is_right() {
-    let (width, height) = (64, 400);
-    let pixels = picture(width, height, true);
-    for how in every_way().filter(|how| !how.progressive && !how.separates()) {
-        let bytes = encode(&pixels, width, height, how);
-        let whole = read(&bytes, ALL);
-        let cut = read(&bytes[..bytes.len() * 2 / 3], ALL);
-        assert!(
-            (150..300).contains(&cut.intact_rows),
-            "{how:?} {}",
-            cut.intact_rows
-        );
-        let samples = cut.intact_rows as usize * usize::from(width);
-        let same = cut.planes[0].samples[..samples] == whole.planes[0].samples[..samples];
-        assert!(same, "{how:?}");
-    }
-    for how in every_way().filter(|how| how.progressive || how.separates()) {
-        let bytes = encode(&pixels, width, height, how);
-        assert_eq!(read(&bytes[..bytes.len() - 40], ALL).planes[0].height, 400);
-        assert!(
-            read(&bytes[..bytes.len() - 40], ALL).intact_rows < 400,
-            "{how:?}"
-        );
-        assert!(read(&bytes[..bytes.len() / 2], 20).intact_rows <= 400);
     }
 }
 
@@ -299,93 +264,9 @@ fn the_number_of_lines_may_come_after_the_first_scan() {
             assert_eq!(read(&late, largest), read(&bytes, largest), "{how:?}");
         }
         late[end + 4] = 1;
-        let planes = reader(ALL).finish(&late).unwrap();
+        let planes = reader(ALL, Effort::Default).finish(&late).unwrap();
         assert!(planes.intact_rows <= 48, "256 lines too many are not there");
     }
-}
-
-#[test]
-fn what_is_too_large_is_refused_before_any_pixel() {
-    let how = How {
-        sampling: SamplingFactor::F_2_2,
-        progressive: true,
-        restart_interval: 0,
-    };
-    let bytes = encode(&picture(203, 120, false), 203, 120, how);
-    let refused = |limits: Limits| {
-        let want = Want {
-            largest: ALL,
-            effort: Effort::Default,
-        };
-        match Reader::new(want, limits, Stop::default()).finish(&bytes) {
-            Err(Error::TooLarge { what, .. }) => what,
-            other => panic!("{other:?}"),
-        }
-    };
-    let limits = Limits {
-        max_pixels: 203 * 120 - 1,
-        ..Limits::default()
-    };
-    assert_eq!(refused(limits), "number of pixels");
-    let limits = Limits {
-        max_decoded_bytes: 100_000,
-        ..Limits::default()
-    };
-    assert_eq!(refused(limits), "memory for decoding in bytes");
-}
-
-#[test]
-fn thousands_of_scans_are_refused() {
-    let how = How {
-        sampling: SamplingFactor::F_1_1,
-        progressive: true,
-        restart_interval: 0,
-    };
-    let mut bytes = encode(&picture(16, 16, false), 16, 16, how);
-    let scan = bytes.windows(2).rposition(|m| m == [0xff, 0xda]).unwrap();
-    let end = super::super::markers::end_of_scan(&bytes, scan + 2).unwrap();
-    let again = bytes[scan..end].repeat(3000);
-    // Before the last, so that it is still wanted.
-    bytes.splice(scan..scan, again);
-    assert!(matches!(
-        reader(ALL).finish(&bytes),
-        Ok(_)
-            | Err(Error::TooLarge {
-                what: "number of scans",
-                ..
-            })
-    ));
-}
-
-#[test]
-fn a_stopped_reader_stops() {
-    let how = every_way().next().unwrap();
-    let bytes = encode(&picture(65, 33, false), 65, 33, how);
-    let stop = Stop::default();
-    stop.stop();
-    let want = Want {
-        largest: ALL,
-        effort: Effort::Fast,
-    };
-    let stopped = Reader::new(want, Limits::default(), stop).finish(&bytes);
-    assert!(matches!(stopped, Err(Error::Stopped)));
-}
-
-#[test]
-fn kinds_that_are_not_read_are_named() {
-    let how = every_way().next().unwrap();
-    let bytes = encode(&picture(8, 8, false), 8, 8, how);
-    let frame = bytes.windows(2).position(|m| m == [0xff, 0xc0]).unwrap();
-    let kind = |offset: usize, value: u8| {
-        let mut other = bytes.clone();
-        other[frame + offset] = value;
-        reader(ALL).finish(&other).unwrap_err().to_string()
-    };
-    assert_eq!(kind(1, 0xc3), "lossless JPEG is not supported");
-    assert_eq!(kind(1, 0xc5), "hierarchical JPEG is not supported");
-    assert_eq!(kind(1, 0xc9), "arithmetic-coded JPEG is not supported");
-    assert_eq!(kind(4, 12), "12-bit JPEG is not supported");
-    assert_eq!(kind(9, 2), "2-component JPEG is not supported");
 }
 
 #[test]
@@ -397,11 +278,17 @@ fn the_header_says_what_will_be_held() {
             restart_interval: 0,
         };
         let bytes = encode(&picture(203, 120, false), 203, 120, how);
-        assert_eq!(reader(ALL).header(&bytes[..20]).unwrap(), None);
-        let header = reader(ALL).header(&bytes).unwrap().unwrap();
+        assert_eq!(
+            reader(ALL, Effort::Default).header(&bytes[..20]).unwrap(),
+            None
+        );
+        let header = reader(ALL, Effort::Default)
+            .header(&bytes)
+            .unwrap()
+            .unwrap();
         assert_eq!((header.width, header.height), (203, 120));
         assert_eq!(header.progressive, progressive);
-        let small = reader(9).header(&bytes).unwrap().unwrap();
+        let small = reader(9, Effort::Default).header(&bytes).unwrap().unwrap();
         assert!(small.peak_bytes < header.peak_bytes);
         header.peak_bytes
     });

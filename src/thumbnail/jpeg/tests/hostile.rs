@@ -50,23 +50,31 @@ fn a_bomb_by_dnl_is_refused_too() {
 }
 
 #[test]
-fn memory_for_decoding_is_limited_before_it_is_taken() {
+fn pixels_and_memory_are_limited_before_any_is_taken() {
     let frame = picture(400, 400, &[(1, 1), (1, 1), (1, 1)], 2);
-    let limits = Limits {
+    let pixels = Limits {
+        max_pixels: 400 * 400 - 1,
+        ..Limits::default()
+    };
+    let memory = Limits {
         max_decoded_bytes: 600 << 10,
         ..Limits::default()
     };
     for layout in two_layouts(&frame) {
-        let want = Want {
-            largest: ALL,
-            effort: Effort::Default,
-        };
-        let mut reader = Reader::new(want, limits, Stop::default());
-        let refused = reader.advance(&write(&frame, &layout));
-        assert!(
-            matches!(refused, Err(Error::TooLarge { .. })),
-            "{refused:?}"
-        );
+        for (limits, expected) in [
+            (pixels, "number of pixels"),
+            (memory, "memory for decoding in bytes"),
+        ] {
+            let want = Want {
+                largest: ALL,
+                effort: Effort::Default,
+            };
+            let mut reader = Reader::new(want, limits, Stop::default());
+            match reader.advance(&write(&frame, &layout)) {
+                Err(Error::TooLarge { what, .. }) => assert_eq!(what, expected),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }
 

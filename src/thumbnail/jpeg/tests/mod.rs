@@ -6,6 +6,7 @@ mod blocks;
 mod corpus;
 mod damage;
 mod djpeg;
+mod estimate;
 mod hostile;
 mod layouts;
 mod peers;
