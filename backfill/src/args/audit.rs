@@ -15,7 +15,7 @@ use crate::audit::State;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct VerifyFlags {
-    /// Replay what is missing, partial, stale, mixed or `zero_byte`, and look at it again
+    /// Replay what is missing, partial, stale, mixed or without bytes, and look at it again
     #[arg(long)]
     repair: bool,
     /// With --repair: also replay what failed and was rejected
