@@ -37,6 +37,10 @@ pub struct Outcome {
     /// How much of the original is right, where the thumbnails show a damaged one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<Degraded>,
+    /// The sender asked for a backfill's run without the right to: the event was handled as an
+    /// ordinary one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub run_refused: bool,
     /// Calls to the store and their bytes.
     pub traffic: Traffic,
     /// How long each stage took.
@@ -158,7 +162,7 @@ pub enum Stage {
     Check,
     /// Reading the original.
     Fetch,
-    /// Waiting for a processor.
+    /// Waiting for memory, and for a processor.
     Queue,
     /// From bytes to pixels.
     Decode,

@@ -4,7 +4,7 @@
 //! ends right whatever is delivered, how often and in what order:
 //!
 //! 1. HEAD the commit mark, the output that is written last, and GET the failure record.
-//! 2. GET the original, unless it is the version in the mark and the siblings stand as the mark
+//! 2. Take the memory that it will need; GET the original, unless it is the version in the mark and the siblings stand as the mark
 //!    says, or the version that the record rejects: then the event is a duplicate and costs neither
 //!    a pixel nor a PUT.
 //! 3. Write the outputs, all at once; then the mark; then look at the original again: if it is
@@ -23,16 +23,20 @@ use crate::object::ETag;
 use crate::outcome::{Outcome, Stage, Timings, Traffic, Verdict};
 use crate::plan::{Decision, Foreign, Plan, Policy};
 use crate::storage::{self, Object, Storage};
+use crate::thumbnail::Limits;
 
 mod failure;
 mod fetch;
 mod mark;
+mod memory;
 mod reject;
 mod steps;
 mod turns;
 
 pub use failure::{FailureRecord, FailureState};
 pub use mark::Mark;
+use memory::Memory;
+use steps::need_before_reading;
 use turns::Turns;
 
 /// How often the flow starts over when the original changes under it, before it leaves the key to
@@ -48,7 +52,10 @@ const TIME_FOR_ONE: Duration = Duration::from_mins(4);
 pub struct Thumbnailer {
     store: Arc<dyn Storage>,
     policy: Policy,
+    /// The policy's, as far as the memory allows.
+    limits: Limits,
     processors: Arc<Semaphore>,
+    memory: Memory,
     turns: Turns,
 }
 
@@ -67,6 +74,9 @@ pub enum Error {
     /// The time for this event is over.
     #[error("the time for this event is over")]
     Deadline,
+    /// Other pictures hold the memory that this one needs. It was not read.
+    #[error("the memory that it needs is in use; again after {0:?}")]
+    Busy(Duration),
 }
 
 impl Thumbnailer {
@@ -76,9 +86,27 @@ impl Thumbnailer {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             store,
+            limits: *policy.limits(),
             policy,
             processors: Arc::new(Semaphore::new(processors)),
+            memory: Memory::new(u64::MAX),
             turns: Turns::default(),
+        }
+    }
+
+    /// The same within so many bytes of memory for all pictures in work together, which also limits
+    /// what one may demand. Without it only the [limits](Policy::limits) of each picture hold.
+    #[must_use]
+    pub fn with_memory(self, budget_bytes: u64) -> Self {
+        let limits = Limits {
+            max_bytes: self.limits.max_bytes.min(budget_bytes / 4),
+            max_decoded_bytes: self.limits.max_decoded_bytes.min(budget_bytes / 2),
+            ..self.limits
+        };
+        Self {
+            limits,
+            memory: Memory::new(budget_bytes),
+            ..self
         }
     }
 
@@ -126,6 +154,7 @@ impl Thumbnailer {
             original: None,
             thumbnails: Vec::new(),
             degraded: None,
+            run_refused: false,
             traffic: Traffic::default(),
             timings: Timings::default(),
         };
@@ -144,6 +173,7 @@ impl Thumbnailer {
                     thumbnailer: self,
                     plan: &plan,
                     run: event.extension(BACKFILL_RUN),
+                    need_bytes: need_before_reading(event.change().length, &self.limits),
                     limits: self.policy.limits_fingerprint(),
                     outcome: &mut outcome,
                     recorded: false,
@@ -167,6 +197,8 @@ struct Flow<'a> {
     plan: &'a Plan,
     run: Option<String>,
     limits: String,
+    /// The memory that this picture needs, as far as it is known.
+    need_bytes: u64,
     outcome: &'a mut Outcome,
     /// Whether a failure record stands, be it of what is there now or not.
     recorded: bool,
@@ -196,8 +228,9 @@ enum Fetched {
 enum Replaced {
     /// The set stands, or a record of why there is none.
     Done,
-    /// The original became another one between two reads of its parts.
-    Changed,
+    /// Not at all: the original became another one between two reads of its parts, or needs more
+    /// memory than was free.
+    Again,
 }
 
 impl Flow<'_> {
@@ -205,6 +238,7 @@ impl Flow<'_> {
     async fn settle(&mut self) -> Result<(), Error> {
         for _ in 0..MAX_ROUNDS {
             let mark = self.standing().await?;
+            let share = self.admit().await?;
             let seen = match self.fetch(mark.as_ref()).await? {
                 Fetched::Unchanged(etag) => {
                     self.end(Verdict::Duplicate, None);
@@ -219,14 +253,14 @@ impl Flow<'_> {
                 Fetched::Rejected(record) => Some(self.reject_again(record).await?),
                 Fetched::Original(original) => {
                     let etag = original.head.etag.clone();
-                    match self.replace(original).await? {
+                    match self.replace(&share, original).await? {
                         Replaced::Done => Some(etag),
-                        Replaced::Changed => continue,
+                        Replaced::Again => continue,
                     }
                 }
                 Fetched::TooLarge => match self.reject_unread().await? {
                     Replaced::Done => self.outcome.etag.clone(),
-                    Replaced::Changed => continue,
+                    Replaced::Again => continue,
                 },
                 Fetched::Collision => self.collide().await?,
                 Fetched::Gone => {

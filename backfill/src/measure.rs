@@ -264,6 +264,7 @@ mod tests {
             original: None,
             thumbnails: Vec::new(),
             degraded: None,
+            run_refused: false,
             traffic: Traffic {
                 gets: 1,
                 puts: 6,

@@ -3,9 +3,9 @@
 //!
 //! | exit code | |
 //! |---|---|
-//! | 0 | done; for a job: the event is handled, or running again cannot help |
-//! | 1 | failed; for a job: running again can help |
-//! | 2 | the command line or the configuration is wrong |
+//! | 0 | done; for a job: the event is handled, there is none, or running again cannot help |
+//! | 1 | failed; for a job: running again can help, be it once its configuration is mended |
+//! | 2 | the command line is wrong, or the configuration is and no event waits for it |
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -30,6 +30,8 @@ enum End {
     Usage(String),
     /// What was asked for did not succeed: 1.
     Failed(String),
+    /// There is nothing to do: 0.
+    Nothing(String),
 }
 
 /// Runs the command that `args` are, the program's name first, and returns its exit code.
@@ -52,6 +54,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => return code,
         Err(End::Usage(text)) => (ExitCode::from(2), text),
         Err(End::Failed(text)) => (FAILED, text),
+        Err(End::Nothing(text)) => (ExitCode::SUCCESS, text),
     };
     let _ = writeln!(io::stderr(), "function: {text}");
     code
@@ -77,10 +80,15 @@ fn serve(matches: &ArgMatches) -> Result<ExitCode, End> {
 
 fn job(matches: &ArgMatches) -> Result<ExitCode, End> {
     if environment("CE_DATA").is_none() {
-        let text = "CE_DATA is not set: a job gets its event from a Code Engine subscription";
-        return Err(End::Usage(text.to_owned()));
+        let text = "CE_DATA is not set, so there is no event: a job gets it from a Code Engine \
+                    subscription";
+        return Err(End::Nothing(text.to_owned()));
     }
-    let config = configured(matches)?;
+    // An event waits: it must not count as handled before the configuration is mended.
+    let config = configured(matches).map_err(|end| match end {
+        End::Usage(text) => End::Failed(text),
+        other => other,
+    })?;
     logging::init(&config.log);
     let finished = block_on(job::handle(&config, environment))?.map_err(failed)?;
     writeln!(io::stdout(), "{}", finished.line).map_err(failed)?;

@@ -9,6 +9,8 @@ use cos_thumbnails::config::{self as flow, Mistakes, Reader, Variable};
 use subtle::ConstantTimeEq;
 use tracing_subscriber::EnvFilter;
 
+use crate::memory;
+
 /// The address to listen on.
 pub const BIND_ADDRESS: Variable = Variable::with_default(
     "BIND_ADDRESS",
@@ -33,6 +35,12 @@ pub const DRAIN_SECONDS: Variable = Variable::with_default(
     "2",
     "time without events after SIGTERM before the process ends",
 );
+/// Memory for pictures.
+pub const MEMORY_BUDGET_BYTES: Variable = Variable::with_default(
+    "MEMORY_BUDGET_BYTES",
+    "three quarters of the container's memory",
+    "memory for all pictures in work, at least 16777216; one that finds none gets 429",
+);
 /// The secret that a backfill shows.
 pub const BACKFILL_SECRET: Variable = Variable {
     name: "BACKFILL_SECRET",
@@ -48,12 +56,16 @@ pub const RUST_LOG: Variable = Variable::with_default(
     "what is logged: a level, or a filter such as info,function=debug",
 );
 
+/// With less, even usual pictures would be refused.
+const MIN_MEMORY_BUDGET_BYTES: u64 = 16 << 20;
+
 /// The function's settings beside [`cos_thumbnails::config::VARIABLES`].
-pub const VARIABLES: [Variable; 6] = [
+pub const VARIABLES: [Variable; 7] = [
     BIND_ADDRESS,
     IN_FLIGHT,
     DEADLINE_SECONDS,
     DRAIN_SECONDS,
+    MEMORY_BUDGET_BYTES,
     BACKFILL_SECRET,
     RUST_LOG,
 ];
@@ -71,6 +83,8 @@ pub struct Config {
     pub deadline: Duration,
     /// Time without events before the process ends after SIGTERM.
     pub drain: Duration,
+    /// Bytes of memory for all pictures in work; `None` where nothing limits it.
+    pub memory_budget_bytes: Option<u64>,
     /// What a backfill must show to have thumbnails made anew.
     pub backfill_secret: Option<Secret>,
     /// What is logged, a filter of `tracing-subscriber`.
@@ -90,15 +104,28 @@ impl Config {
         let in_flight = reader.parsed::<NonZeroU16>(IN_FLIGHT);
         let deadline = reader.checked(DEADLINE_SECONDS, seconds);
         let drain = reader.checked(DRAIN_SECONDS, seconds);
+        let memory_budget_bytes = match reader.set(MEMORY_BUDGET_BYTES) {
+            Some(_) => reader.checked(MEMORY_BUDGET_BYTES, memory_budget).map(Some),
+            None => Some(memory::budget_bytes()),
+        };
         let backfill_secret = reader.set(BACKFILL_SECRET).map(Secret);
         let log = reader.checked(RUST_LOG, filter);
-        match (flow, bind_address, in_flight, deadline, drain, log) {
+        match (
+            flow,
+            bind_address,
+            in_flight,
+            deadline,
+            drain,
+            memory_budget_bytes,
+            log,
+        ) {
             (
                 Ok(flow),
                 Some(bind_address),
                 Some(in_flight),
                 Some(deadline),
                 Some(drain),
+                Some(memory_budget_bytes),
                 Some(log),
             ) => Ok(Self {
                 flow,
@@ -106,6 +133,7 @@ impl Config {
                 in_flight: in_flight.get().into(),
                 deadline,
                 drain,
+                memory_budget_bytes,
                 backfill_secret,
                 log,
             }),
@@ -122,6 +150,15 @@ impl Config {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.bind_address, self.flow.port)
+    }
+}
+
+fn memory_budget(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(bytes) if bytes >= MIN_MEMORY_BUDGET_BYTES => Ok(bytes),
+        _ => Err(format!(
+            "is no number of bytes from {MIN_MEMORY_BUDGET_BYTES}"
+        )),
     }
 }
 
@@ -207,6 +244,7 @@ mod tests {
             ("IN_FLIGHT", "0"),
             ("DEADLINE_SECONDS", "-1"),
             ("DRAIN_SECONDS", "NaN"),
+            ("MEMORY_BUDGET_BYTES", "1000"),
             ("RUST_LOG", "function=loud"),
         ])
         .unwrap_err();
@@ -221,6 +259,7 @@ mod tests {
             "IN_FLIGHT",
             "DEADLINE_SECONDS",
             "DRAIN_SECONDS",
+            "MEMORY_BUDGET_BYTES",
             "RUST_LOG",
         ];
         assert_eq!(named, expected);

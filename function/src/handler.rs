@@ -22,13 +22,14 @@ const FOR_THE_RECORD: Duration = Duration::from_secs(10);
 /// Brings the thumbnails of each event's object up to date.
 pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> impl Handler {
     move |event, context: Context| {
-        let event = admit_backfill(event, may_backfill(&context, secret.as_ref()));
+        let (event, run_refused) = admit_backfill(event, may_backfill(&context, secret.as_ref()));
         let thumbnailer = Arc::clone(&thumbnailer);
         async move {
-            let outcome = thumbnailer
+            let mut outcome = thumbnailer
                 .handle_by(&event, deadline(context.deadline))
                 .await
                 .map_err(|error| failure(&error))?;
+            outcome.run_refused = run_refused;
             record_outcome(&shown(&outcome));
             Reply::new(&outcome).map_err(|error| {
                 tracing::error!(%error, "the outcome has no JSON form");
@@ -57,25 +58,30 @@ fn may_backfill(context: &Context, secret: Option<&Secret>) -> bool {
 }
 
 /// Takes the name of the backfill's run away from an event that may not have it. What is left is an
-/// ordinary event.
-fn admit_backfill(event: Event, allowed: bool) -> Event {
+/// ordinary event, and its sender is told.
+fn admit_backfill(event: Event, allowed: bool) -> (Event, bool) {
     if allowed || event.extension(BACKFILL_RUN).is_none() {
-        return event;
+        return (event, false);
     }
     tracing::warn!(
         "{BACKFILL_RUN} is not honoured: the request does not show the shared secret \
          (Authorization: Bearer), or none is set (BACKFILL_SECRET)"
     );
-    event.without_extension(BACKFILL_RUN)
+    (event.without_extension(BACKFILL_RUN), true)
 }
 
 /// What the sender learns of an error; the log has it whole.
 fn failure(error: &Error) -> Failure {
     match error {
         Error::Foreign(foreign) => Failure::Forbidden(foreign.to_string()),
+        Error::Busy(wait) => Failure::Busy(*wait),
         error => {
             tracing::error!(error = %chain(error).escape_debug(), "the event was not handled");
-            Failure::Unavailable(STORE_FAULT)
+            let of_store = match error {
+                Error::Store(error) => error.retry_after(),
+                _ => None,
+            };
+            Failure::Unavailable(of_store.unwrap_or(STORE_FAULT))
         }
     }
 }
@@ -169,15 +175,17 @@ mod tests {
         let thumbnailer = red_picture().await;
         let secret = || Some(Secret::new("open sesame"));
         let right = Some("Bearer open sesame");
-        for (n, (secret, listener, shown, verdict)) in [
-            (None, ANYONE, None, "made"),
-            (None, ANYONE, None, "duplicate"),
-            (None, ANYONE, right, "duplicate"),
-            (None, THIS_MACHINE, None, "made"),
-            (secret(), THIS_MACHINE, None, "duplicate"),
-            (secret(), ANYONE, Some("Bearer open sesam"), "duplicate"),
-            (secret(), ANYONE, Some("Basic open sesame"), "duplicate"),
-            (secret(), ANYONE, right, "made"),
+        let wrong = Some("Bearer open sesam");
+        let other = Some("Basic open sesame");
+        for (n, (secret, listener, shown, verdict, honoured)) in [
+            (None, ANYONE, None, "made", false),
+            (None, ANYONE, None, "duplicate", false),
+            (None, ANYONE, right, "duplicate", false),
+            (None, THIS_MACHINE, None, "made", true),
+            (secret(), THIS_MACHINE, None, "duplicate", false),
+            (secret(), ANYONE, wrong, "duplicate", false),
+            (secret(), ANYONE, other, "duplicate", false),
+            (secret(), ANYONE, right, "made", true),
         ]
         .into_iter()
         .enumerate()
@@ -186,6 +194,8 @@ mod tests {
             let event = event("b", Some(&format!("run-{n}")));
             let reply = handler.call(event, context(listener, shown)).await.unwrap();
             assert_eq!(reply.value()["verdict"], verdict, "case {n}");
+            let refused = reply.value().get("run_refused").is_some();
+            assert_eq!(refused, !honoured, "case {n}");
         }
     }
 

@@ -16,14 +16,16 @@ pub mod config;
 mod handler;
 mod job;
 mod logging;
+mod memory;
 mod render;
 pub mod runtime;
 
 use std::future::Future;
 use std::sync::Arc;
 
+use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
-use cos_thumbnails::storage::{ConfigError, S3};
+use cos_thumbnails::storage::{ConfigError, Kind, S3, Storage};
 use cos_thumbnails::thumbnailer::Thumbnailer;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -56,6 +58,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let thumbnailer = Arc::new(thumbnailer(&config)?);
     let version = version(&config.flow.policy);
+    let store = Arc::clone(thumbnailer.store());
     Runtime::new(handler::handler(thumbnailer, config.backfill_secret))
         .in_flight(config.in_flight)
         .waiting(2 * config.in_flight)
@@ -63,6 +66,7 @@ pub async fn serve(
         .drain(config.drain)
         .drain_at_most(config.deadline)
         .version(version)
+        .ready(move || answers(Arc::clone(&store)))
         .serve(listener, shutdown)
         .await?;
     Ok(())
@@ -77,10 +81,27 @@ fn version(policy: &Policy) -> serde_json::Value {
     })
 }
 
+/// Looked for, to see that the store answers. It is not there; if someone puts it there, that is an
+/// answer, too.
+const PROBE_KEY: &str = "failures/.probe";
+
+/// Whether the store answers as it should. Faults that pass, and those of one object, are the events'
+/// matter: an instance that is not ready gets none.
+async fn answers(store: Arc<dyn Storage>) -> bool {
+    let error = match store.head(&Key::new(PROBE_KEY)).await {
+        Ok(_) => return true,
+        Err(error) if error.kind() == Kind::NotFound => return true,
+        Err(error) => error,
+    };
+    tracing::warn!(error = %handler::chain(&error).escape_debug(), "not ready: the store does not answer");
+    false
+}
+
 fn thumbnailer(config: &Config) -> Result<Thumbnailer, Error> {
     let store = S3::new(&config.flow.store)?;
-    Ok(Thumbnailer::new(
-        Arc::new(store),
-        config.flow.policy.clone(),
-    ))
+    let thumbnailer = Thumbnailer::new(Arc::new(store), config.flow.policy.clone());
+    Ok(match config.memory_budget_bytes {
+        Some(bytes) => thumbnailer.with_memory(bytes),
+        None => thumbnailer,
+    })
 }

@@ -1,5 +1,6 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 /// What went wrong in the store, reduced to what any S3-compatible store can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub enum Kind {
 pub struct Error {
     kind: Kind,
     operation: &'static str,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -41,6 +43,7 @@ impl Error {
         Self {
             kind,
             operation,
+            retry_after: None,
             source: None,
         }
     }
@@ -53,9 +56,17 @@ impl Error {
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         Self {
-            kind,
-            operation,
             source: Some(source.into()),
+            ..Self::new(kind, operation)
+        }
+    }
+
+    /// The same with the time after which the store wants to be asked again.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
+        Self {
+            retry_after,
+            ..self
         }
     }
 
@@ -63,6 +74,12 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// After which time the store wants to be asked again, where it said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Whether the same call can succeed later.

@@ -9,7 +9,9 @@ use crate::outcome::Reason;
 ///
 /// It is true of one version of the original, one recipe and one set of limits. An event that finds
 /// it [rejected](FailureState::Rejected) for what is there now is answered from it, and the picture
-/// is not read again; anything else is tried anew, as is an event of another backfill's run.
+/// is not read again; anything else is tried anew, as is an event of another backfill's run. A
+/// collision and a picture that is too large are looked at again each time: both can pass without a
+/// change of the original.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
     /// The original's key.

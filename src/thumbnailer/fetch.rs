@@ -85,10 +85,12 @@ impl Flow<'_> {
     }
 
     /// The record, if it rejects its version for good. A collision lasts only as long as the other
-    /// original does.
+    /// original does; and what is too large for one instance, which its header tells, may not be for
+    /// another with more memory.
     fn rejected(&self) -> Option<FailureRecord> {
         let record = self.record.as_ref()?;
-        let for_good = record.state == FailureState::Rejected && record.reason != Reason::Collision;
+        let for_now = matches!(record.reason, Reason::Collision | Reason::TooLarge);
+        let for_good = record.state == FailureState::Rejected && !for_now;
         for_good.then(|| record.clone())
     }
 
@@ -110,10 +112,11 @@ impl Flow<'_> {
 
     /// The original or, as it may be enough, its first bytes.
     async fn get(&mut self, if_none_match: Option<&ETag>) -> Result<Object, storage::Error> {
-        let max_bytes = self.thumbnailer.policy.limits().max_bytes;
+        let max_bytes = self.thumbnailer.limits.max_bytes;
         let whole = GetOptions {
             if_none_match: if_none_match.cloned(),
-            max_length: Some(max_bytes),
+            // Never more than there is memory for, whatever the event said.
+            max_length: Some(max_bytes.min(self.need_bytes)),
             ..GetOptions::default()
         };
         let first = GetOptions {

@@ -2,6 +2,7 @@
 
 use chrono::{SubsecRound, Utc};
 
+use super::steps::need_before_reading;
 use super::{Error, FailureRecord, FailureState, Flow, Replaced};
 use crate::object::ETag;
 use crate::outcome::{Reason, Stage, Verdict};
@@ -46,17 +47,23 @@ impl Flow<'_> {
         Ok(record.etag)
     }
 
-    /// An original of too many bytes: its version is all that is asked for.
+    /// An original of more bytes than are taken, or than there was memory for: its length and its
+    /// version are all that is asked for.
     pub(super) async fn reject_unread(&mut self) -> Result<Replaced, Error> {
-        let limit = self.thumbnailer.policy.limits().max_bytes;
+        let limits = &self.thumbnailer.limits;
+        let limit = limits.max_bytes;
         match self.look(Stage::Check).await? {
             Some(head) if head.length > limit => {
                 let message = format!("the object is longer than {limit} bytes");
                 self.reject(&head.etag, Reason::TooLarge, message).await?;
                 Ok(Replaced::Done)
             }
-            // Another one by now, which may be good.
-            _ => Ok(Replaced::Changed),
+            Some(head) => {
+                let need = need_before_reading(Some(head.length), limits);
+                self.need_bytes = self.need_bytes.max(need);
+                Ok(Replaced::Again)
+            }
+            None => Ok(Replaced::Again),
         }
     }
 

@@ -3,30 +3,36 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::fetch::found;
+use super::memory::Share;
 use super::{Error, Flow, Mark, Replaced, Thumbnailer};
 use crate::object::ETag;
 use crate::outcome::{Reason, Stage, Thumbnail, Verdict};
 use crate::plan::{OnDelete, Output};
 use crate::render::{Encoded, Rendered, Rendering, Step};
 use crate::storage::{self, Head, Metadata, Object, PutOptions, Storage};
-use crate::thumbnail::{self, Stop};
+use crate::thumbnail::{self, Limits, Stop};
 
 /// How long caches may keep a thumbnail: its key is stable while its content is not.
 const CACHE_CONTROL: &str = "public, max-age=3600";
 
 impl<'a> Flow<'a> {
     /// Step 3: the set of this version of the original, or a record of why there is none.
-    pub(super) async fn replace(&mut self, original: Object) -> Result<Replaced, Error> {
+    pub(super) async fn replace(
+        &mut self,
+        share: &Share,
+        original: Object,
+    ) -> Result<Replaced, Error> {
         let policy = &self.thumbnailer.policy;
         let stop = StopOnDrop(Stop::default());
-        let rendering = Rendering::new(policy.recipe(), policy.limits(), &stop.0);
+        let rendering = Rendering::new(policy.recipe(), &self.thumbnailer.limits, &stop.0);
         let (etag, length) = (&original.head.etag, original.head.length);
-        let Some(rendered) = self.render(rendering, &original).await? else {
-            return Ok(Replaced::Changed);
+        let Some(rendered) = self.render(share, rendering, &original).await? else {
+            return Ok(Replaced::Again);
         };
         match rendered {
             Ok(mut rendered) => {
@@ -46,22 +52,26 @@ impl<'a> Flow<'a> {
     }
 
     /// The thumbnails of an original whose bytes, or the first of them, were read: more are read as
-    /// they are needed. `None` if it is another one by now.
+    /// they are needed. `None` if it is another one by now, or needs more memory than is free.
     async fn render(
         &mut self,
+        share: &Share,
         mut rendering: Rendering,
         original: &Object,
     ) -> Result<Option<Result<Rendered, thumbnail::Error>>, Error> {
-        let length = original.head.length;
+        let (etag, length) = (&original.head.etag, original.head.length);
         let mut body = original.body.clone();
         // What was estimated to be enough and was not is not estimated again.
         for estimate in [true, false] {
             if body.len() as u64 >= length {
                 break;
             }
+            if !self.fits(share, etag, &body, length).await {
+                return Ok(None);
+            }
             let part = body.clone();
             let work = move || rendering.with_part(&part);
-            let end = match self.off_thread(&original.head.etag, work).await {
+            let end = match self.off_thread(share, etag, work).await {
                 Ok(Step::Done(rendered)) => return Ok(Some(Ok(rendered))),
                 Ok(Step::NeedMore {
                     rendering: same,
@@ -78,13 +88,42 @@ impl<'a> Flow<'a> {
                 None => return Ok(None),
             }
         }
+        if !self.fits(share, etag, &body, length).await {
+            return Ok(None);
+        }
         let work = move || rendering.with_all(&body);
-        Ok(Some(self.off_thread(&original.head.etag, work).await))
+        Ok(Some(self.off_thread(share, etag, work).await))
+    }
+
+    /// Waits a little for the memory that this picture needs, as far as that is known.
+    pub(super) async fn admit(&mut self) -> Result<Share, Error> {
+        let memory = &self.thumbnailer.memory;
+        let share = self.timed(Stage::Queue, memory.take(self.need_bytes)).await;
+        share.ok_or_else(|| Error::Busy(memory.come_again()))
+    }
+
+    /// Whether there is the memory that the header predicts, beside what is held of the file and, if
+    /// it was read in part, of its rest. If not, all is given back, and tried again with what is
+    /// known now. What cannot be read has no prediction: reading it says why.
+    async fn fits(&mut self, share: &Share, etag: &ETag, body: &Bytes, length: u64) -> bool {
+        let policy = &self.thumbnailer.policy;
+        let largest = policy.recipe().sizes().last().copied().unwrap_or_default();
+        let (effort, limits) = (policy.recipe().effort(), self.thumbnailer.limits);
+        let header = body.clone();
+        let inspect = move || thumbnail::inspect(&header, largest, effort, &limits);
+        let info = self.off_thread(share, etag, inspect).await;
+        let decoding = info.map_or(0, |info| info.peak_bytes);
+        let in_parts = (body.len() as u64) < length;
+        let file = if in_parts { 2 * length } else { length };
+        let need = file.saturating_add(decoding);
+        self.need_bytes = self.need_bytes.max(need);
+        share.grow_to(need.min(self.thumbnailer.memory.budget_bytes()))
     }
 
     /// Computes where it holds up nothing else, as many at once as there are processors.
     async fn off_thread<T: Send + 'static>(
         &mut self,
+        share: &Share,
         etag: &ETag,
         work: impl FnOnce() -> Result<T, thumbnail::Error> + Send + 'static,
     ) -> Result<T, thumbnail::Error> {
@@ -95,8 +134,9 @@ impl<'a> Flow<'a> {
         self.outcome.timings.add(Stage::Queue, queued.elapsed());
         // From here on it is this picture that takes the time.
         self.working = Some(etag.clone());
+        let held = (permit, share.clone());
         let work = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _held = held;
             work()
         });
         let result = work.await.unwrap_or_else(|panic| {
@@ -236,6 +276,18 @@ impl Thumbnailer {
             .put(&output.key, thumbnail.bytes.clone(), options)
             .await
     }
+}
+
+/// Read of an original whose event does not say how long it is, unless it turns out to be longer.
+const UNKNOWN_LENGTH_BYTES: u64 = 1 << 20;
+/// Beside a file's own bytes, until its header is known: enough for most JPEGs to be read with.
+const USUAL_BYTES: u64 = 4 << 20;
+
+/// The memory that an original of that length needs, before anything else is known of it. More than
+/// the limit is never read.
+pub(super) fn need_before_reading(length: Option<u64>, limits: &Limits) -> u64 {
+    let length = length.unwrap_or(UNKNOWN_LENGTH_BYTES);
+    length.min(limits.max_bytes).saturating_add(USUAL_BYTES)
 }
 
 /// Ends the work on a picture whose flow was given up.

@@ -1,5 +1,6 @@
 //! The flow over the memory store: whatever is delivered, the end state is the newest original's.
 
+mod admission;
 mod failures;
 mod hooked;
 mod parts;
@@ -28,7 +29,7 @@ fn picture(red: u8) -> Bytes {
     file.into_inner().into()
 }
 
-fn event(key: &str) -> Event {
+pub(crate) fn event(key: &str) -> Event {
     let change = Change {
         operation: Operation::Write,
         object: ObjectId {
@@ -47,7 +48,7 @@ fn policy() -> Policy {
     policy_with(Recipe::standard())
 }
 
-fn policy_with(recipe: Recipe) -> Policy {
+pub(crate) fn policy_with(recipe: Recipe) -> Policy {
     Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap()
 }
 

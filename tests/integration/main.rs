@@ -5,4 +5,5 @@
 mod architecture;
 mod events;
 mod flow;
+mod model;
 mod storage;

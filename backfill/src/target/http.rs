@@ -109,7 +109,12 @@ impl Http {
                 .insert(AUTHORIZATION, authorization.clone());
         }
         let body = self.ask(request).await?;
-        serde_json::from_slice(&body).map_err(|error| TargetError::NotAnOutcome(error.into()))
+        let outcome: Outcome = serde_json::from_slice(&body)
+            .map_err(|error| TargetError::NotAnOutcome(error.into()))?;
+        if outcome.run_refused {
+            return Err(TargetError::RunRefused);
+        }
+        Ok(outcome)
     }
 
     /// The body of a successful answer.

@@ -53,6 +53,12 @@ pub enum TargetError {
     /// The function answered with success, but does not say how it makes thumbnails.
     #[error("the function does not say its recipe: is it an older version?")]
     NotAVersion(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The function took the event for an ordinary one, so that nothing was made anew.
+    #[error(
+        "the function does not let this backfill have thumbnails made anew: BACKFILL_SECRET here \
+         must be the one that it was started with"
+    )]
+    RunRefused,
     /// The function's answer is longer than any outcome.
     #[error("the function's answer is too long for an outcome")]
     TooLong,
@@ -82,6 +88,7 @@ impl TargetError {
             Self::Flow(thumbnailer::Error::Foreign(_))
             | Self::NotAnOutcome(_)
             | Self::NotAVersion(_)
+            | Self::RunRefused
             | Self::TooLong
             | Self::Interrupted
             | Self::Panicked => false,
@@ -95,6 +102,7 @@ impl TargetError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            Self::Flow(thumbnailer::Error::Busy(wait)) => Some(*wait),
             _ => None,
         }
     }

@@ -29,6 +29,8 @@ use crate::fakes::{change, made, replay};
 enum Answer {
     /// The outcome of the event that was sent.
     Made,
+    /// The same, without the run having been honoured.
+    RunRefused,
     Status(u16, &'static [(&'static str, &'static str)], &'static str),
     /// None at all.
     Hang,
@@ -128,6 +130,13 @@ async fn answer(
         .expect("more requests than the script has");
     match next {
         Answer::Made => Response::new(full(serde_json::to_string(&made(&event)).unwrap())),
+        Answer::RunRefused => {
+            let outcome = Outcome {
+                run_refused: true,
+                ..made(&event)
+            };
+            Response::new(full(serde_json::to_string(&outcome).unwrap()))
+        }
         Answer::Status(status, headers, text) => {
             let mut response = Response::new(full(text.into()));
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -320,6 +329,14 @@ async fn success_without_an_outcome_is_no_success() {
         .unwrap_err();
     assert!(matches!(error, TargetError::NotAnOutcome(_)), "{error:?}");
     assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_honoured_is_no_success() {
+    let error = send(&[Answer::RunRefused], PATIENT).await.unwrap_err();
+    assert!(matches!(error, TargetError::RunRefused), "{error:?}");
+    assert!(!error.is_retryable());
+    assert!(error.to_string().contains("BACKFILL_SECRET"), "{error}");
 }
 
 #[tokio::test]

@@ -14,12 +14,14 @@
 //! ```
 //!
 //! It serves HTTP/1.1. `POST /` and `POST /events` are the same; `GET /healthz` says that the process
-//! lives, `GET /readyz` that it is not on its way out; `GET /version` is what [`Runtime::version`] was
-//! given. What is answered when is the table of
+//! lives, `GET /readyz` that it is not on its way out and that what it needs does answer; `GET /version`
+//! is what [`Runtime::version`] was given. What is answered when is the table of
 //! `runtime/reply.rs`.
 
 mod drain;
 mod handler;
+mod pace;
+mod ready;
 mod receive;
 mod reply;
 mod server;
@@ -32,6 +34,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tower::{BoxError, Layer, Service};
+
+use ready::Readiness;
 
 pub use handler::{Context, Handler, HandlerService, Invocation};
 pub use receive::record_outcome;
@@ -112,6 +116,7 @@ struct Settings {
     drain: Duration,
     drain_at_most: Duration,
     version: Option<serde_json::Value>,
+    readiness: Readiness,
 }
 
 impl Default for Settings {
@@ -128,6 +133,7 @@ impl Default for Settings {
             drain: Duration::from_secs(2),
             drain_at_most: Duration::from_secs(280),
             version: None,
+            readiness: Readiness::default(),
         }
     }
 }
@@ -234,6 +240,18 @@ impl<S> Runtime<S> {
     #[must_use]
     pub fn version(mut self, version: serde_json::Value) -> Self {
         self.settings.version = Some(version);
+        self
+    }
+
+    /// What `GET /readyz` asks, besides whether the process is on its way out: whether what events
+    /// need does answer. It is asked once in five seconds at most; no answer within four is a no.
+    #[must_use]
+    pub fn ready<F, Fut>(mut self, question: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        self.settings.readiness = Readiness::new(question);
         self
     }
 

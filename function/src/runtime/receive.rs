@@ -1,5 +1,6 @@
 //! From an admitted request to its answer: read the body, parse the events, call the handler.
 
+use std::error::Error as _;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -140,10 +141,14 @@ pub fn record_outcome(outcome: &str) {
 
 impl From<ParseError> for Refusal {
     fn from(error: ParseError) -> Self {
-        // The text names the event where its id could be read.
+        // The text names the event where its id could be read, and the place where JSON breaks.
+        let mut text = error.to_string();
+        if let Some(cause) = error.problem.source() {
+            text += &format!(": {cause}");
+        }
         match error.problem {
-            Problem::UnsupportedMediaType(_) => Self::MediaType(error.to_string()),
-            _ => Self::Malformed(error.to_string()),
+            Problem::UnsupportedMediaType(_) => Self::MediaType(text),
+            _ => Self::Malformed(text),
         }
     }
 }

@@ -20,7 +20,7 @@
 //! | not HTTP at all (answered by hyper), or a body that breaks off | 400 | no |
 //! | [`Failure::Unavailable`], the deadline passed, the body came too slowly, the handler panicked | 503 + `Retry-After` | yes |
 //! | `/healthz`; `/readyz`; `/version` | 200 | |
-//! | `/readyz` while draining | 503 | |
+//! | `/readyz` while draining, or while what is needed does not answer | 503 | |
 //!
 //! 401, 408, 409 and 3xx are never sent: a store's refusal of our credentials is our fault, not the
 //! sender's, and must not discard its event.
@@ -41,9 +41,8 @@ use tower::timeout::error::Elapsed;
 /// An HTTP response of the runtime.
 pub(super) type Response = HttpResponse<UnsyncBoxBody<Bytes, BoxError>>;
 
-/// How long a sender should wait when the runtime itself was too busy: about the time in which an
-/// instance works off what it has admitted.
-pub(super) const BUSY: Duration = Duration::from_secs(1);
+/// How long a sender should wait when a layer around the handler was too busy.
+const BUSY: Duration = Duration::from_secs(1);
 /// How long a sender should wait after a fault whose end nobody knows.
 const FAULT: Duration = Duration::from_secs(5);
 
@@ -145,7 +144,7 @@ pub(super) enum Refusal {
     #[error("the body breaks off: {0}")]
     BodyBroken(String),
     #[error("busy: as many events as can be are being handled and waiting")]
-    Overloaded,
+    Overloaded(Duration),
     #[error("the event was not handled in time; send it again")]
     Deadline,
     #[error("the event could not be handled; send it again")]
@@ -153,11 +152,12 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The refusal that an error out of the layers around a request stands for.
-    pub(super) fn of(error: BoxError) -> Self {
+    /// The refusal that an error out of the layers around a request stands for. `come_again` says when
+    /// there will be a place.
+    pub(super) fn of(error: BoxError, come_again: impl FnOnce() -> Duration) -> Self {
         match error.downcast::<Self>() {
             Ok(refusal) => *refusal,
-            Err(error) if error.is::<Overloaded>() => Self::Overloaded,
+            Err(error) if error.is::<Overloaded>() => Self::Overloaded(come_again()),
             Err(error) if error.is::<Elapsed>() => Self::Deadline,
             Err(error) => {
                 tracing::error!(error = %error.to_string().escape_debug(), "a request failed");
@@ -173,14 +173,14 @@ impl Refusal {
             Self::Malformed(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooSlow(_) | Self::Deadline | Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     pub(super) fn response(&self) -> Response {
         let retry_after = match self {
-            Self::Overloaded => Some(BUSY),
+            Self::Overloaded(wait) => Some(*wait),
             Self::BodyTooSlow(_) | Self::Deadline | Self::Fault => Some(FAULT),
             _ => None,
         };
@@ -243,9 +243,9 @@ pub(super) fn well() -> Response {
     respond(StatusCode::OK, None, &json!({ "status": "ok" }))
 }
 
-/// The answer to `/readyz` while draining.
-pub(super) fn draining() -> Response {
-    let body = json!({ "status": "draining" });
+/// The answer to `/readyz` where events should not come, and why.
+pub(super) fn not_ready(why: &str) -> Response {
+    let body = json!({ "status": why });
     respond(StatusCode::SERVICE_UNAVAILABLE, None, &body)
 }
 

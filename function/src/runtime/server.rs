@@ -21,6 +21,7 @@ use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::drain::Activity;
+use super::pace::Pace;
 use super::receive::receive;
 use super::reply::{self, Refusal, Response};
 use super::{Error, Invocation, Reply, Settings};
@@ -172,7 +173,12 @@ where
             events.oneshot(request).await
         }
         "/" | "/events" => Err(Refusal::Method { allow: "POST" }),
-        "/readyz" if probe && shared.draining.load(Ordering::Relaxed) => Ok(reply::draining()),
+        "/readyz" if probe && shared.draining.load(Ordering::Relaxed) => {
+            Ok(reply::not_ready("draining"))
+        }
+        "/readyz" if probe && !shared.settings.readiness.is_ready().await => {
+            Ok(reply::not_ready("what is needed does not answer"))
+        }
         "/healthz" | "/readyz" if probe => Ok(reply::well()),
         "/version" if let Some(version) = &shared.settings.version => {
             if probe {
@@ -211,13 +217,24 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let shared = Arc::clone(settings);
+    let (in_flight, waiting) = (settings.in_flight, settings.waiting);
+    let pace = Arc::new(Pace::default());
+    let counted = Arc::clone(&pace);
     let placed = ServiceBuilder::new()
         .concurrency_limit(settings.in_flight)
         .map_response(|response: http::Response<_>| response.map(BodyExt::boxed_unsync))
         .layer(CatchPanicLayer::custom(|_| Refusal::Fault.response()))
-        .service_fn(move |request| receive(service.clone(), Arc::clone(&shared), request));
+        .service_fn(move |request| {
+            let received = receive(service.clone(), Arc::clone(&shared), request);
+            let (pace, begun) = (Arc::clone(&counted), Instant::now());
+            async move {
+                let answer = received.await;
+                pace.count(begun.elapsed());
+                answer
+            }
+        });
     ServiceBuilder::new()
-        .map_err(Refusal::of)
+        .map_err(move |error| Refusal::of(error, || pace.come_again(waiting, in_flight)))
         .load_shed()
         .concurrency_limit(settings.in_flight + settings.waiting)
         .timeout(settings.deadline)

@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-use crate::http::{bare, event, send};
+use crate::http::{BUCKET, bare, event, send};
 use serde_json::{Value, json};
 
 /// In every secret of these tests; must be in nothing that the program writes.
-const CANARY: &str = "canary-5f3a";
+pub(crate) const CANARY: &str = "canary-5f3a";
+
+/// Nothing listens there.
+const NO_STORE: &str = "http://127.0.0.1:1";
 
 /// The binary with nothing in its environment but a whole configuration. Nothing listens at the
 /// store's address.
@@ -19,9 +22,9 @@ fn function(args: &[&str]) -> Command {
     command
         .args(args)
         .env_clear()
-        .env("COS_ENDPOINT", "http://127.0.0.1:1")
+        .env("COS_ENDPOINT", NO_STORE)
         .env("COS_REGION", "eu-de")
-        .env("COS_BUCKET", "b")
+        .env("COS_BUCKET", BUCKET)
         .env("COS_ACCESS_KEY_ID", "id")
         .env("COS_SECRET_ACCESS_KEY", CANARY)
         .env("BACKFILL_SECRET", CANARY);
@@ -227,7 +230,7 @@ fn job(id: &str, bucket: &str, key: &str) -> Command {
 
 #[test]
 fn a_job_ends_with_one_only_where_again_can_help() {
-    let (code, stdout, _) = run(job("e1", "b", "thumbnails/x/16.jpg"));
+    let (code, stdout, _) = run(job("e1", BUCKET, "thumbnails/x/16.jpg"));
     let line = &json_lines(&stdout)[0];
     assert_eq!(
         (code, &line["verdict"], &line["event_id"]),
@@ -240,7 +243,7 @@ fn a_job_ends_with_one_only_where_again_can_help() {
         (Some(0), &json!(false))
     );
 
-    let mut broken = job("e3", "b", "images/x.jpg");
+    let mut broken = job("e3", BUCKET, "images/x.jpg");
     broken.env("CE_DATA", "{");
     let (code, stdout, _) = run(broken);
     assert_eq!(
@@ -248,29 +251,39 @@ fn a_job_ends_with_one_only_where_again_can_help() {
         (Some(0), &json!(false))
     );
 
-    let (code, stdout, _) = run(job("e4", "b", "images/x.jpg"));
+    let (code, stdout, _) = run(job("e4", BUCKET, "images/x.jpg"));
     let line = &json_lines(&stdout)[0];
     assert_eq!(
         (code, &line["again"], &line["event_id"]),
         (Some(1), &json!(true), &json!("e4"))
     );
 
+    let mut misconfigured = job("e5", BUCKET, "images/x.jpg");
+    misconfigured.env("SIZES", "none");
+    let (code, stdout, stderr) = run(misconfigured);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.contains("SIZES"), "{stderr}");
+
     let (code, _, stderr) = run(function(&["job"]));
-    assert_eq!(code, Some(2));
+    assert_eq!(code, Some(0));
     assert!(stderr.contains("CE_DATA"), "{stderr}");
 }
 
 /// `function`, serving; killed with the test.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     log: BufReader<ChildStderr>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Serving {
-    fn start() -> Self {
+    /// Before the store at that address.
+    pub(crate) fn start_at(endpoint: &str) -> Self {
         let mut command = function(&["serve", "--port", "0", "--bind-address", "127.0.0.1"]);
-        command.env("DRAIN_SECONDS", "0.1").stderr(Stdio::piped());
+        command
+            .env("COS_ENDPOINT", endpoint)
+            .env("DRAIN_SECONDS", "0.1")
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -305,13 +318,15 @@ impl Drop for Serving {
 
 #[tokio::test]
 async fn serving_outlives_bad_events_and_drains_at_sigterm() {
-    let serving = Serving::start();
+    let serving = Serving::start_at(NO_STORE);
     let address = serving.address;
-    let foreign = event("foreign", "images/x.jpg").replace("\"b\"", "\"c\"");
+    let foreign = event("foreign", "images/x.jpg").replace("\"pictures\"", "\"others\"");
     let endpoint = event("endpoint", "images/x.jpg")
         .replace("\"endpoint\":\"\"", "\"endpoint\":\"http://127.0.0.1:2\"");
     for (request, status) in [
-        (bare("GET", "/readyz"), 200),
+        // Nothing listens at the store's address.
+        (bare("GET", "/readyz"), 503),
+        (bare("GET", "/healthz"), 200),
         (
             event("own", "thumbnails/a\u{2028}b\n\u{1b}[31m/16.jpg"),
             200,

@@ -6,6 +6,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+/// The bucket that events are about.
+pub(crate) const BUCKET: &str = "pictures";
+
 /// An answer as it came.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -100,11 +103,11 @@ pub(crate) fn bare(method: &str, path: &str) -> String {
 /// The head of a request with an event as Code Engine sends it, and its body.
 pub(crate) fn event_parts(id: &str, key: &str) -> (String, String) {
     let body = serde_json::json!({
-        "bucket": "b",
+        "bucket": BUCKET,
         "endpoint": "",
         "key": key,
         "notification": {
-            "bucket_name": "b",
+            "bucket_name": BUCKET,
             "content_type": "image/jpeg",
             "event_type": "Object:Write",
             "format": "2.0",
@@ -120,7 +123,7 @@ pub(crate) fn event_parts(id: &str, key: &str) -> (String, String) {
     let head = format!(
         "POST /events HTTP/1.1\r\nhost: f\r\ncontent-type: application/json\r\n\
          ce-specversion: 1.0\r\nce-id: {id}\r\nce-type: com.ibm.cloud.cos.document.write\r\n\
-         ce-source: https://cloud.ibm.com/catalog/services/cloud-object-storage/b\r\n\
+         ce-source: https://cloud.ibm.com/catalog/services/cloud-object-storage/{BUCKET}\r\n\
          ce-time: 2026-08-13T11:56:31.032Z\r\n"
     );
     (head, body)

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod binary;
+mod faults;
 mod http;
+mod proxy;
 mod readme;
 mod runtime;

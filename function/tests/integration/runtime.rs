@@ -182,6 +182,7 @@ async fn what_is_no_event_is_refused_for_good() {
     assert_eq!(answer.status, 415, "{}", answer.body);
     let answer = send(server.address, &request.replace("{\"", "[\"")).await;
     assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.body.contains("line 1 column"), "{}", answer.body);
     let mut connection = Connection::open(server.address).await;
     connection.send("this is no HTTP\r\n\r\n").await;
     assert_eq!(connection.head().await.status, 400);

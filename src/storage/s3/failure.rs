@@ -4,6 +4,7 @@
 //! <https://cloud.ibm.com/docs/cloud-object-storage?topic=cloud-object-storage-compatibility-common>.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -13,6 +14,9 @@ use crate::storage::{Error, Kind};
 
 /// The longest piece of a store's own words that is repeated in an error, in characters.
 const MAX_QUOTED_CHARS: usize = 200;
+
+/// The longest time that a store's `Retry-After` is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// A store's refusal in its own words. The body is not repeated whole: a `SignatureDoesNotMatch`
 /// carries the request that was signed.
@@ -35,6 +39,8 @@ where
             let status = context.raw().status().as_u16();
             let said = context.err();
             let kind = kind_of(status, said.code());
+            let wait = context.raw().headers().get("retry-after");
+            let wait = wait.and_then(retry_after);
             let request_id = said.meta().request_id().unwrap_or("unknown");
             let refusal = Refusal {
                 status,
@@ -42,7 +48,7 @@ where
                 message: quoted(said.message().unwrap_or("no message")),
                 request_id: quoted(request_id),
             };
-            Error::with_source(kind, operation, refusal)
+            Error::with_source(kind, operation, refusal).with_retry_after(wait)
         }
         // The answer could not be read: an error page of a proxy, or XML that was cut.
         SdkError::ResponseError(context) => {
@@ -66,6 +72,12 @@ where
         Ok(source) => Error::with_source(kind, operation, source),
         Err(_) => Error::new(kind, operation),
     }
+}
+
+/// `Retry-After` in seconds. No store is known that sends a date.
+fn retry_after(value: &str) -> Option<Duration> {
+    let seconds = value.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 /// What a status, and the S3 error code if there was one, means. HEAD has no body, thus no code.
@@ -146,6 +158,14 @@ mod tests {
         ] {
             assert_eq!(kind_of(status, code), kind, "{status} {code:?}");
         }
+    }
+
+    #[test]
+    fn a_store_may_say_when_to_come_again() {
+        assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("999999999"), Some(MAX_RETRY_AFTER));
+        assert_eq!(retry_after("-1"), None);
+        assert_eq!(retry_after("soon"), None);
     }
 
     #[test]
