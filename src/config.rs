@@ -13,8 +13,9 @@ mod variables;
 pub use reader::Reader;
 pub use variables::{
     COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, EFFORT,
-    FIRST_READ_PERCENT, MAX_ATTEMPTS, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE,
-    RECIPE_VARIABLES, SIZES, SOURCE_PREFIX, VARIABLES, Variable, markdown,
+    FIRST_READ_PERCENT, MAX_ATTEMPTS, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES, MAX_ICC_BYTES,
+    MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY,
+    RECIPE, RECIPE_VARIABLES, SIZES, SOURCE_PREFIX, VARIABLES, Variable, markdown,
 };
 
 /// Everything that the flow needs.
@@ -62,6 +63,7 @@ impl Config {
         let first_read_percent = reader.first_read_percent();
         let on_delete = reader.parsed(ON_DELETE);
         let max_attempts = reader.parsed(MAX_ATTEMPTS);
+        let limits = reader.limits();
         let policy = match (&bucket, source_prefix, output_prefix, recipe) {
             (Some(bucket), Some(source), Some(output), Some(recipe)) => {
                 let policy = Policy::new(Bucket::new(bucket), source, output, recipe);
@@ -69,9 +71,10 @@ impl Config {
             }
             _ => None,
         };
-        let policy = policy.zip(on_delete).zip(max_attempts);
-        let policy = policy.map(|((policy, on_delete), max_attempts)| {
+        let policy = policy.zip(on_delete).zip(max_attempts).zip(limits);
+        let policy = policy.map(|(((policy, on_delete), max_attempts), limits)| {
             let policy = policy
+                .with_limits(limits)
                 .with_on_delete(on_delete)
                 .with_max_attempts(max_attempts);
             match first_read_percent {
@@ -155,7 +158,7 @@ impl fmt::Display for Mistakes {
 mod tests {
     use super::*;
     use crate::plan::OnDelete;
-    use crate::thumbnail::Effort;
+    use crate::thumbnail::{Effort, Limits};
 
     const COMPLETE: [(&str, &str); 5] = [
         ("COS_ENDPOINT", "http://127.0.0.1:9000"),
@@ -200,11 +203,11 @@ mod tests {
             "COS_ENDPOINT" => Some("ftp://store.example".into()),
             "COS_SECRET_ACCESS_KEY" => Some("canary".into()),
             "SIZES" => Some("16,big".into()),
-            "QUALITY" => Some("101".into()),
+            "QUALITY" | "MIN_INTACT_PERCENT" => Some("101".into()),
             "EFFORT" => Some("none".into()),
-            "FIRST_READ_PERCENT" | "MAX_ATTEMPTS" => Some("0".into()),
+            "FIRST_READ_PERCENT" | "MAX_ATTEMPTS" | "MAX_PIXELS" => Some("0".into()),
             "ON_DELETE" => Some("forget".into()),
-            "PORT" => Some("web".into()),
+            "PORT" | "MAX_SIDE" => Some("web".into()),
             "OUTPUT_KEY" => Some("{path}".into()),
             _ => None,
         })
@@ -225,6 +228,9 @@ mod tests {
             "FIRST_READ_PERCENT",
             "ON_DELETE",
             "MAX_ATTEMPTS",
+            "MAX_PIXELS",
+            "MAX_SIDE",
+            "MIN_INTACT_PERCENT",
             "OUTPUT_KEY",
             "PORT",
         ] {
@@ -246,6 +252,31 @@ mod tests {
         .unwrap_err();
         assert_eq!(mistakes.as_slice().len(), 5, "{mistakes}");
         assert!(!format!("{mistakes} {mistakes:?}").contains("canary"));
+    }
+
+    #[test]
+    fn limits_are_settings_whose_defaults_are_those_of_the_library() {
+        let limits = |more: &[(&str, &str)]| *read(more).unwrap().policy.limits();
+        assert_eq!(limits(&[]), Limits::default());
+        let set = [
+            ("MAX_BYTES", "1"),
+            ("MAX_PIXELS", "2"),
+            ("MAX_SIDE", "3"),
+            ("MAX_DECODED_BYTES", "4"),
+            ("MAX_ICC_BYTES", "5"),
+            ("MAX_EXIF_BYTES", "6"),
+            ("MIN_INTACT_PERCENT", "7"),
+        ];
+        let expected = Limits {
+            max_bytes: 1,
+            max_pixels: 2,
+            max_side: 3,
+            max_decoded_bytes: 4,
+            max_icc_bytes: 5,
+            max_exif_bytes: 6,
+            min_intact_percent: 7,
+        };
+        assert_eq!(limits(&set), expected);
     }
 
     #[test]

@@ -90,8 +90,16 @@ pub enum Reason {
     Malformed,
     /// The picture ends early.
     Truncated,
-    /// The picture is over a limit.
-    TooLarge,
+    /// The file is longer than allowed.
+    TooManyBytes,
+    /// The picture has more pixels than allowed.
+    TooManyPixels,
+    /// The picture is wider or higher than allowed.
+    SideTooLong,
+    /// Decoding the picture would take more memory than allowed.
+    TooMuchMemory,
+    /// The JPEG has more scans than any encoder makes.
+    TooManyScans,
     /// The work was ended at its deadline.
     Stopped,
     /// The work failed by a fault of ours.

@@ -280,9 +280,16 @@ fn next(state: State, reason: Option<Reason>) -> (String, bool) {
             "delete the thumbnail that is not planned, if no one uses it; or plan its size (SIZES)"
         }
         (State::Pending, _) => "wait: its event may be on its way; then backfill verify --repair",
-        (State::Failed, Some(Reason::TooLarge)) => {
-            "upload a smaller picture; after a change of the limits it is tried anew"
-        }
+        (
+            State::Failed,
+            Some(
+                Reason::TooManyBytes
+                | Reason::TooManyPixels
+                | Reason::SideTooLong
+                | Reason::TooMuchMemory
+                | Reason::TooManyScans,
+            ),
+        ) => "upload a smaller picture; after a change of the limits it is tried anew",
         (State::Failed, Some(Reason::Collision)) => {
             "choose an OUTPUT_KEY with {path}: then no two originals share keys"
         }

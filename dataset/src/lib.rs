@@ -7,6 +7,8 @@
 //! assert!(first.bytes.starts_with(&[0xFF, 0xD8]));
 //! ```
 
+#[cfg(feature = "golden")]
+pub mod golden;
 pub mod jpeg;
 mod manifest;
 mod noise;

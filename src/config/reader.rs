@@ -1,8 +1,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{EFFORT, FIRST_READ_PERCENT, Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES, Variable};
+use super::{
+    EFFORT, FIRST_READ_PERCENT, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES, MAX_ICC_BYTES,
+    MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES,
+    Variable,
+};
 use crate::plan::{OutputKey, Recipe};
+use crate::thumbnail::Limits;
 
 /// Reads variables one by one and keeps the mistakes.
 ///
@@ -114,6 +119,36 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             .filter(|percent| (1..=100).contains(percent))
             .ok_or_else(|| format!("{text:?} is not a number from 1 to 100"));
         self.noted(FIRST_READ_PERCENT, checked)
+    }
+
+    /// What a picture may demand.
+    pub(super) fn limits(&mut self) -> Option<Limits> {
+        let max_bytes = self.at_least_1(MAX_BYTES);
+        let max_pixels = self.at_least_1(MAX_PIXELS);
+        let max_side = self.at_least_1(MAX_SIDE);
+        let max_decoded_bytes = self.at_least_1(MAX_DECODED_BYTES);
+        let max_icc_bytes = self.parsed(MAX_ICC_BYTES);
+        let max_exif_bytes = self.parsed(MAX_EXIF_BYTES);
+        let min_intact_percent = self.checked(MIN_INTACT_PERCENT, |text| {
+            let percent = text.parse().ok().filter(|percent| *percent <= 100);
+            percent.ok_or_else(|| "is not a number from 0 to 100".to_owned())
+        });
+        Some(Limits {
+            max_bytes: max_bytes?,
+            max_pixels: max_pixels?,
+            max_side: max_side?,
+            max_decoded_bytes: max_decoded_bytes?,
+            max_icc_bytes: max_icc_bytes?,
+            max_exif_bytes: max_exif_bytes?,
+            min_intact_percent: min_intact_percent?,
+        })
+    }
+
+    fn at_least_1<T: FromStr + From<u8> + PartialOrd>(&mut self, variable: Variable) -> Option<T> {
+        self.checked(variable, |text| {
+            let number = text.parse().ok().filter(|number| *number >= T::from(1));
+            number.ok_or_else(|| "is not a number, at least 1".to_owned())
+        })
     }
 
     pub(super) fn recipe(&mut self) -> Option<Recipe> {

@@ -149,8 +149,51 @@ pub const MAX_ATTEMPTS: Variable = Variable::with_default(
 pub const PORT: Variable =
     Variable::with_default("PORT", "8080", "port to listen on; Code Engine sets it");
 
+/// Limit of a file's length.
+pub const MAX_BYTES: Variable = Variable::with_default(
+    "MAX_BYTES",
+    "104857600",
+    "length of an original in bytes, at most",
+);
+/// Limit of a picture's pixels.
+pub const MAX_PIXELS: Variable = Variable::with_default(
+    "MAX_PIXELS",
+    "100000000",
+    "width times height of an original, at most",
+);
+/// Limit of a picture's sides.
+pub const MAX_SIDE: Variable = Variable::with_default(
+    "MAX_SIDE",
+    "65535",
+    "width and height of an original, at most",
+);
+/// Limit of the memory for one picture.
+pub const MAX_DECODED_BYTES: Variable = Variable::with_default(
+    "MAX_DECODED_BYTES",
+    "1073741824",
+    "memory that decoding an original may take, in bytes, as its header predicts it",
+);
+/// Limit of a profile's length.
+pub const MAX_ICC_BYTES: Variable = Variable::with_default(
+    "MAX_ICC_BYTES",
+    "4194304",
+    "length of an ICC profile; a longer one is ignored",
+);
+/// Limit of an EXIF block's length.
+pub const MAX_EXIF_BYTES: Variable = Variable::with_default(
+    "MAX_EXIF_BYTES",
+    "1048576",
+    "length of an EXIF block; a longer one is ignored",
+);
+/// How much of a damaged picture must be right.
+pub const MIN_INTACT_PERCENT: Variable = Variable::with_default(
+    "MIN_INTACT_PERCENT",
+    "50",
+    "share of a damaged JPEG's rows that must be right, 0 to 100, for thumbnails to be made of it",
+);
+
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 16] = [
+pub const VARIABLES: [Variable; 23] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -166,6 +209,13 @@ pub const VARIABLES: [Variable; 16] = [
     FIRST_READ_PERCENT,
     ON_DELETE,
     MAX_ATTEMPTS,
+    MAX_BYTES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    MAX_DECODED_BYTES,
+    MAX_ICC_BYTES,
+    MAX_EXIF_BYTES,
+    MIN_INTACT_PERCENT,
     PORT,
 ];
 

@@ -6,16 +6,24 @@ use super::Error;
 use super::raster::{Channels, Raster};
 use super::resize::{divide, premultiply};
 
-/// Longer ICC profiles are ignored. The largest in use, for printing, have about 3 MB.
-pub(super) const MAX_PROFILE_BYTES: usize = 4 << 20;
+/// Reads an ICC profile, if it can be used at all.
+pub(super) fn profile(icc: &[u8]) -> Option<ColorProfile> {
+    ColorProfile::new_from_slice(icc).ok()
+}
+
+/// The most bytes that understanding a profile of this length and converting by it takes, beside the
+/// profile and the samples: its tables as floating point, and one made of them.
+pub(super) fn predicted_bytes(profile_bytes: u64) -> u64 {
+    8 * profile_bytes + (40 * profile_bytes).min(3 << 20)
+}
 
 /// Makes RGB of grey, and sRGB of what an ICC profile describes. Alpha is premultiplied before and
 /// after.
 ///
-/// A profile that cannot be used (malformed, or for another number of channels, as CMYK profiles
-/// are once the decoder has made RGB) is ignored and the picture taken as sRGB, as browsers do.
-pub(super) fn to_srgb(raster: Raster, icc: Option<&[u8]>) -> Result<Raster, Error> {
-    let Some(profile) = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok()) else {
+/// A profile that cannot be used, as one for another number of channels, is ignored and the picture
+/// taken as sRGB, as browsers do.
+pub(super) fn to_srgb(raster: Raster, profile: Option<&ColorProfile>) -> Result<Raster, Error> {
+    let Some(profile) = profile else {
         return Ok(expand_grey(raster));
     };
     let of_grey = profile.color_space == DataColorSpace::Gray;
@@ -25,18 +33,43 @@ pub(super) fn to_srgb(raster: Raster, icc: Option<&[u8]>) -> Result<Raster, Erro
         _ if of_rgb => expand_grey(raster),
         _ => return Ok(expand_grey(raster)),
     };
-    convert(raster, &profile)
+    convert(raster, profile)
+}
+
+/// sRGB of inks: cyan, magenta, yellow and black of each pixel, 255 for all of an ink.
+///
+/// Without a profile of a press they are multiplied: what of the paper's white passes cyan, then passes
+/// black, and so on. That is what most programs show.
+pub(super) fn of_inks(inks: &[u8], profile: Option<&ColorProfile>) -> Vec<u8> {
+    let pixels = inks.as_chunks::<4>().0;
+    let press = profile.filter(|profile| profile.color_space == DataColorSpace::Cmyk);
+    if let Some(transform) = press.and_then(|press| {
+        // The layout of four samples, whatever they are.
+        let (srgb, options) = (ColorProfile::new_srgb(), TransformOptions::default());
+        let made = press.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options);
+        made.ok()
+    }) {
+        let mut samples = vec![0; pixels.len() * 3];
+        if transform.transform(inks, &mut samples).is_ok() {
+            return samples;
+        }
+    }
+    let passes = |ink: u8| u32::from(255 - ink);
+    #[expect(clippy::cast_possible_truncation, reason = "255 x 255 / 255 is 255")]
+    let multiplied = |a: u32, b: u32| ((a * b + 127) / 255) as u8;
+    let colour = |&[c, m, y, k]: &[u8; 4]| [c, m, y].map(|ink| multiplied(passes(ink), passes(k)));
+    pixels.iter().flat_map(colour).collect()
 }
 
 /// Whether [`to_srgb`] would leave a picture of these channels, grey or RGB, as it is, as far as
 /// that can be told without making a transform: sRGB by its primaries and curves, under whatever
 /// name, and what is no usable profile.
-pub(super) fn keeps(icc: Option<&[u8]>, channels: DataColorSpace) -> bool {
-    let Some(profile) = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok()) else {
+pub(super) fn keeps(profile: Option<&ColorProfile>, channels: DataColorSpace) -> bool {
+    let Some(profile) = profile else {
         return true;
     };
     match profile.color_space {
-        DataColorSpace::Rgb => is_srgb(&profile),
+        DataColorSpace::Rgb => is_srgb(profile),
         DataColorSpace::Gray if channels == DataColorSpace::Gray => {
             profile.gray_trc.as_ref().is_some_and(has_srgb_curve)
         }
@@ -193,7 +226,7 @@ mod tests {
     }
 
     fn through(profile: &ColorProfile, raster: Raster) -> Raster {
-        to_srgb(raster, Some(&profile.encode().unwrap())).unwrap()
+        to_srgb(raster, super::profile(&profile.encode().unwrap()).as_ref()).unwrap()
     }
 
     #[test]
@@ -256,7 +289,10 @@ mod tests {
     )]
     fn srgb_is_known_by_its_primaries_and_curves() {
         let keeps = |profile: &ColorProfile, channels| {
-            super::keeps(Some(&profile.encode().unwrap()), channels)
+            super::keeps(
+                super::profile(&profile.encode().unwrap()).as_ref(),
+                channels,
+            )
         };
         let (grey, rgb) = (DataColorSpace::Gray, DataColorSpace::Rgb);
         let mut tabled = ColorProfile::new_srgb();
@@ -282,14 +318,12 @@ mod tests {
             keeps(&linear, rgb),
             "a profile of grey says nothing about colour"
         );
-        assert!(super::keeps(None, rgb) && super::keeps(Some(b"garbage"), grey));
+        assert!(super::keeps(None, rgb) && super::profile(b"garbage").is_none());
     }
 
     #[test]
     fn useless_profiles_are_ignored() {
         let picture = raster(Channels::Rgb, &[200, 100, 50]);
-        let garbage = to_srgb(picture.clone(), Some(b"garbage")).unwrap();
-        assert_eq!(garbage, picture);
         let grey_profile = ColorProfile::new_gray_with_gamma(1.0);
         assert_eq!(through(&grey_profile, picture.clone()), picture);
     }

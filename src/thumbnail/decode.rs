@@ -2,17 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use image::ColorType;
 use moxcms::DataColorSpace;
 
-use super::colour::{self, MAX_PROFILE_BYTES};
-use super::inspect::{Opened, decoder_error, open};
+use super::colour;
 use super::jpeg::{Progress, Reader, Want};
 use super::picture::{Damage, Form, Picture};
 use super::planar::Coarse;
 use super::planes::{Colour, Planes};
-use super::raster::{Channels, Raster, narrow_to_8_bits};
-use super::resize::{premultiply, resize};
+use super::raster::{Channels, Raster};
+use super::resize::resize;
+use super::sources::{self, Opened, Pixels};
 use super::{Effort, Error, Format, Limits, Stop, fit_size, whole};
 
 /// Decodes a picture for thumbnails that fit into a box of `largest` pixels a side.
@@ -110,9 +109,9 @@ impl Decoder {
                 return of_planes(self.reader.finish(bytes)?, largest, limits, stop);
             }
             whole::check(format, bytes)?;
-            let opened = open(format, bytes, limits, stop)?;
+            let opened = sources::open(format, bytes, limits, stop)?;
             go_on(stop)?;
-            finish(opened, largest, stop)
+            of_pixels(format, opened, largest, stop)
         });
         // A decoder whose input ended by the flag calls it an error of the input.
         go_on(stop)?;
@@ -142,17 +141,26 @@ fn of_planes(read: Planes, largest: u32, limits: &Limits, stop: &Stop) -> Result
     let original = read.orientation.upright_size(read.width, read.height);
     go_on(stop)?;
     let coarse = Coarse::upright(read.planes, read.orientation);
-    let icc = read.icc.as_deref();
+    let profile = read.icc.as_deref().and_then(colour::profile);
+    let profile = profile.as_ref();
     let form = match read.colour {
-        Colour::Grey if colour::keeps(icc, DataColorSpace::Gray) => Form::Planar(coarse.into()),
-        Colour::YCbCr if colour::keeps(icc, DataColorSpace::Rgb) => Form::Planar(coarse.into()),
+        Colour::Grey if colour::keeps(profile, DataColorSpace::Gray) => Form::Planar(coarse.into()),
+        Colour::YCbCr if colour::keeps(profile, DataColorSpace::Rgb) => Form::Planar(coarse.into()),
         _ => {
             // As large as it is, but for what more than twice the largest thumbnail would add.
             let (width, height) = coarse.size();
-            let side = width.max(height).clamp(largest, largest.saturating_mul(2));
+            let longer = width.max(height).clamp(largest, largest.saturating_mul(2));
             go_on(stop)?;
-            let raster = coarse.raster(read.colour, fit_size(original.0, original.1, side));
-            Form::Raster(colour::to_srgb(raster, icc)?)
+            let size = fit_size(original.0, original.1, longer);
+            Form::Raster(match coarse.inks(read.colour, size) {
+                Some(inks) => Raster {
+                    width: size.0,
+                    height: size.1,
+                    channels: Channels::Rgb,
+                    samples: colour::of_inks(&inks, profile),
+                },
+                None => colour::to_srgb(coarse.raster(read.colour, size), profile)?,
+            })
         }
     };
     Ok(Picture::new(Format::Jpeg, form, original, largest).damaged(damage))
@@ -190,74 +198,34 @@ fn go_on(stop: &Stop) -> Result<(), Error> {
     Ok(())
 }
 
-fn finish(mut opened: Opened<'_>, largest: u32, stop: &Stop) -> Result<Picture, Error> {
-    let info = opened.info;
-    let profile = opened.decoder.icc_profile().ok().flatten();
-    let profile = profile.filter(|icc| icc.len() <= MAX_PROFILE_BYTES);
-
-    let mut raster = read(opened)?;
+/// The picture that any other format's reader leaves: shrunk, turned and converted.
+fn of_pixels(
+    format: Format,
+    opened: Opened<'_>,
+    largest: u32,
+    stop: &Stop,
+) -> Result<Picture, Error> {
+    let header = opened.header;
+    let Pixels {
+        mut raster,
+        profile,
+    } = opened.read()?;
     go_on(stop)?;
-
-    premultiply(&mut raster)?;
-    let longer = u64::from(info.width.max(info.height));
+    let longer = u64::from(header.width.max(header.height));
     if longer >= 4 * u64::from(largest) {
-        let twice = fit_size(info.width, info.height, largest.saturating_mul(2));
+        let twice = fit_size(header.width, header.height, largest.saturating_mul(2));
         raster = resize(&raster, twice)?;
     }
     go_on(stop)?;
-
-    let raster = info.orientation.apply(raster);
-    let raster = colour::to_srgb(raster, profile.as_deref())?;
-    let original = info.orientation.upright_size(info.width, info.height);
+    let raster = header.orientation.apply(raster);
+    let raster = colour::to_srgb(raster, profile.as_ref())?;
+    let original = header.orientation.upright_size(header.width, header.height);
     Ok(Picture::new(
-        info.format,
+        format,
         Form::Raster(raster),
         original,
         largest,
     ))
-}
-
-/// All pixels, 8 bits a sample, alpha not yet multiplied.
-fn read(opened: Opened<'_>) -> Result<Raster, Error> {
-    let Opened {
-        info,
-        mut decoder,
-        decoder_bytes,
-    } = opened;
-    let refused = |error| decoder_error(info.format, error);
-    let color_type = decoder.color_type();
-    let (channels, wide) = match color_type {
-        ColorType::L8 => (Channels::Grey, false),
-        ColorType::La8 => (Channels::GreyAlpha, false),
-        ColorType::Rgb8 => (Channels::Rgb, false),
-        ColorType::Rgba8 => (Channels::Rgba, false),
-        ColorType::L16 => (Channels::Grey, true),
-        ColorType::La16 => (Channels::GreyAlpha, true),
-        ColorType::Rgb16 => (Channels::Rgb, true),
-        ColorType::Rgba16 => (Channels::Rgba, true),
-        _ => {
-            return Err(Error::Unsupported {
-                what: format!("{} with samples as {color_type:?}", info.format),
-            });
-        }
-    };
-    // What was predicted is what the decoder gets; those that keep count refuse to exceed it.
-    let mut bounded = image::Limits::no_limits();
-    bounded.max_alloc = Some(decoder_bytes);
-    decoder.set_limits(bounded).map_err(refused)?;
-    let filled = usize::try_from(decoder.total_bytes())
-        .map_err(|_| Error::malformed(info.format, "more bytes than there are addresses"))?;
-    let mut samples = vec![0; filled];
-    decoder.read_image_boxed(&mut samples).map_err(refused)?;
-    if wide {
-        narrow_to_8_bits(&mut samples);
-    }
-    Ok(Raster {
-        width: info.width,
-        height: info.height,
-        channels,
-        samples,
-    })
 }
 
 #[cfg(test)]

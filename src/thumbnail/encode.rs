@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
-use super::Error;
 use super::planar::Planar;
 use super::raster::{Channels, Raster};
+use super::{Error, Limited};
 
 /// What a thumbnail is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,7 +47,7 @@ pub(super) fn jpeg(raster: &Raster, quality: u8) -> Result<Vec<u8>, Error> {
 pub(super) fn planar_jpeg(planar: &Planar, quality: u8) -> Result<Vec<u8>, Error> {
     let (width, height) = planar.size();
     planar.encode(quality).ok_or(Error::TooLarge {
-        what: "side of a JPEG in pixels",
+        what: Limited::OutputSide,
         value: width.max(height).into(),
         limit: u16::MAX.into(),
     })

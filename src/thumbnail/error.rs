@@ -1,4 +1,4 @@
-use super::Format;
+use super::{Format, Limited};
 
 /// Why there is no thumbnail.
 ///
@@ -36,8 +36,8 @@ pub enum Error {
     /// a JPEG has too many scans, which is found on the way.
     #[error("{what} is {value}, the limit is {limit}")]
     TooLarge {
-        /// What is too large, with its unit.
-        what: &'static str,
+        /// What is too large.
+        what: Limited,
         /// How large it is.
         value: u64,
         /// How large it may be.

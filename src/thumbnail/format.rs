@@ -111,6 +111,12 @@ fn unsupported_kind(bytes: &[u8]) -> Option<&'static str> {
         [b'%', b'!', b'P', b'S', ..] => "PostScript",
         [b'8', b'B', b'P', b'S', ..] => "Photoshop document",
         [b'q', b'o', b'i', b'f', ..] => "QOI",
+        // What cameras write instead of TIFF's 42: Panasonic, Olympus; and Fujifilm's own.
+        [b'I', b'I', b'U', 0, ..]
+        | [b'I', b'I', b'R', b'O' | b'S', ..]
+        | [b'M', b'M', b'O', b'R', ..]
+        | [b'F', b'U', b'J', b'I', b'F', b'I', b'L', b'M', ..] => "camera raw",
+        [0, 0, 1, 0xba | 0xb3, ..] => "MPEG video",
         [0x76, 0x2f, 0x31, 0x01, ..] => "OpenEXR",
         [0, 0, 1, 0, ..] => "Windows icon",
         _ if is_svg(bytes) => "SVG",
@@ -143,6 +149,8 @@ mod tests {
         assert_eq!(named(b"%PDF-1.7\n"), "PDF");
         assert_eq!(named(b"<?xml version=\"1.0\"?>\n<svg xmlns=\"\"/>"), "SVG");
         assert_eq!(named(b"II*\0\x10\0\0\0CR\x02\0"), "Canon raw");
+        assert_eq!(named(b"IIU\0\x18\0\0\0"), "camera raw");
+        assert_eq!(named(b"FUJIFILMCCD-RAW 0201"), "camera raw");
     }
 
     #[test]

@@ -1,6 +1,10 @@
+use std::fmt;
+
 use super::Error;
 
 /// What a picture may demand at most. Looked at before any pixel is decoded.
+///
+/// Of animations and files with several pages one picture is read, which no setting changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Length of the file in bytes. Default 100 MiB.
@@ -11,33 +15,74 @@ pub struct Limits {
     pub max_side: u32,
     /// Bytes that decoding may hold at its peak, as predicted from the header. Default 1 GiB.
     pub max_decoded_bytes: u64,
+    /// Length of an ICC profile in bytes; a longer one is ignored, and the picture taken as sRGB.
+    /// Default 4 MiB: the largest in use, for printing, have about 3 MB.
+    pub max_icc_bytes: u32,
+    /// Length of an EXIF block in bytes; a longer one is ignored, and the picture taken as upright.
+    /// Default 1 MiB: in a JPEG none is longer than 64 KiB.
+    pub max_exif_bytes: u32,
     /// Of a damaged JPEG, the least share of rows that must be right for thumbnails to be made of
     /// it, in per cent. Default 50; with 100 every damaged picture is refused.
     pub min_intact_percent: u8,
 }
 
+/// What there is a limit for: of [`Limits`] all but those for metadata, which is ignored beyond them;
+/// and two that are not settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limited {
+    /// [`Limits::max_bytes`].
+    Bytes,
+    /// [`Limits::max_pixels`].
+    Pixels,
+    /// [`Limits::max_side`].
+    Side,
+    /// [`Limits::max_decoded_bytes`].
+    DecodedBytes,
+    /// Scans of a JPEG.
+    Scans,
+    /// A side of a thumbnail that its format cannot hold.
+    OutputSide,
+}
+
+impl fmt::Display for Limited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "file length in bytes",
+            Self::Pixels => "number of pixels",
+            Self::Side => "longer side in pixels",
+            Self::DecodedBytes => "memory for decoding in bytes",
+            Self::Scans => "number of scans",
+            Self::OutputSide => "side of a thumbnail in pixels",
+        })
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_bytes: 100 << 20,
-            max_pixels: 100_000_000,
-            max_side: 65_535,
-            max_decoded_bytes: 1 << 30,
-            min_intact_percent: 50,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Limits {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        max_bytes: 100 << 20,
+        max_pixels: 100_000_000,
+        max_side: 65_535,
+        max_decoded_bytes: 1 << 30,
+        max_icc_bytes: 4 << 20,
+        max_exif_bytes: 1 << 20,
+        min_intact_percent: 50,
+    };
+
     pub(super) fn check_file(&self, bytes: &[u8]) -> Result<(), Error> {
-        at_most("file length in bytes", bytes.len() as u64, self.max_bytes)
+        at_most(Limited::Bytes, bytes.len() as u64, self.max_bytes)
     }
 
     pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), Error> {
         let (width, height) = (u64::from(width), u64::from(height));
-        at_most("width in pixels", width, self.max_side.into())?;
-        at_most("height in pixels", height, self.max_side.into())?;
-        at_most("number of pixels", width * height, self.max_pixels)
+        at_most(Limited::Side, width.max(height), self.max_side.into())?;
+        at_most(Limited::Pixels, width * height, self.max_pixels)
     }
 
     /// Whether enough of a damaged picture is right.
@@ -46,15 +91,21 @@ impl Limits {
     }
 
     pub(super) fn check_peak(&self, peak_bytes: u64) -> Result<(), Error> {
-        at_most(
-            "memory for decoding in bytes",
-            peak_bytes,
-            self.max_decoded_bytes,
-        )
+        at_most(Limited::DecodedBytes, peak_bytes, self.max_decoded_bytes)
+    }
+
+    /// An ICC profile, if it is not too long.
+    pub(super) fn icc<'a>(&self, profile: &'a [u8]) -> Option<&'a [u8]> {
+        (profile.len() <= self.max_icc_bytes as usize).then_some(profile)
+    }
+
+    /// An EXIF block, if it is not too long.
+    pub(super) fn exif<'a>(&self, block: &'a [u8]) -> Option<&'a [u8]> {
+        (block.len() <= self.max_exif_bytes as usize).then_some(block)
     }
 }
 
-fn at_most(what: &'static str, value: u64, limit: u64) -> Result<(), Error> {
+fn at_most(what: Limited, value: u64, limit: u64) -> Result<(), Error> {
     if value > limit {
         return Err(Error::TooLarge { what, value, limit });
     }

@@ -38,6 +38,7 @@ mod planar;
 mod planes;
 mod raster;
 mod resize;
+mod sources;
 mod stop;
 mod whole;
 
@@ -50,7 +51,7 @@ pub use inspect::{Info, inspect};
 pub use jpeg::Progress;
 #[cfg(fuzzing)]
 pub(crate) use jpeg::invariants::hold;
-pub use limits::Limits;
+pub use limits::{Limited, Limits};
 pub use orient::Orientation;
 pub use picture::{Damage, Picture};
 pub use planes::{Effort, NoEffort};

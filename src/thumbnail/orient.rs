@@ -37,6 +37,11 @@ impl Orientation {
         }
     }
 
+    /// Of a tag's value; `None` if it is none of 1 to 8.
+    pub(super) fn of_value(value: u8) -> Option<Self> {
+        Transform::from_exif(value).map(Self)
+    }
+
     /// Reads an EXIF block (a TIFF structure, without JPEG's `Exif\0\0` before it).
     pub(super) fn of_exif(block: &[u8]) -> Option<Self> {
         Transform::from_exif_chunk(block).map(Self)
@@ -76,12 +81,6 @@ impl Orientation {
             channels,
             samples: picture.into_bytes(),
         }
-    }
-}
-
-impl From<Transform> for Orientation {
-    fn from(transform: Transform) -> Self {
-        Self(transform)
     }
 }
 

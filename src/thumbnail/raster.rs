@@ -32,21 +32,24 @@ pub(super) struct Raster {
     pub(super) samples: Vec<u8>,
 }
 
-/// Rounds 16-bit samples in native byte order to 8 bits, in place, so that no second copy of a full
-/// picture is held.
+/// The nearest level of 8 bits. 65,535 is 255 x 257, so white stays white and v x 257 becomes exactly
+/// v.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "(65,535 + 128) / 257 is 255"
+)]
+pub(super) fn narrow(wide: u16) -> u8 {
+    ((u32::from(wide) + 128) / 257) as u8
+}
+
+/// Rounds big-endian 16-bit samples to 8 bits, in place, so that no second copy of a full picture is
+/// held.
 pub(super) fn narrow_to_8_bits(samples: &mut Vec<u8>) {
-    let narrow = samples.len() / 2;
-    for i in 0..narrow {
-        let wide = u32::from(u16::from_ne_bytes([samples[2 * i], samples[2 * i + 1]]));
-        // 65,535 is 255 x 257, so white stays white and v x 257 becomes exactly v.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "(65,535 + 128) / 257 is 255"
-        )]
-        let eight = ((wide + 128) / 257) as u8;
-        samples[i] = eight;
+    let count = samples.len() / 2;
+    for n in 0..count {
+        samples[n] = narrow(u16::from_be_bytes([samples[2 * n], samples[2 * n + 1]]));
     }
-    samples.truncate(narrow);
+    samples.truncate(count);
     samples.shrink_to_fit();
 }
 
@@ -58,7 +61,7 @@ mod tests {
     #[test]
     fn sixteen_bits_are_rounded_to_the_nearest_eight() {
         for wide in 0..=u16::MAX {
-            let mut samples = wide.to_ne_bytes().to_vec();
+            let mut samples = wide.to_be_bytes().to_vec();
             narrow_to_8_bits(&mut samples);
             let exact = f64::from(wide) / 257.0;
             assert!((f64::from(samples[0]) - exact).abs() <= 0.5, "{wide}");

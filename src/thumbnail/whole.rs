@@ -20,22 +20,24 @@ pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), Error> {
 
 /// What the chunks of a PNG say (PNG third edition, 5.3).
 #[derive(Debug, Default)]
-pub(super) struct PngChunks {
+pub(super) struct PngChunks<'a> {
     /// Width and height, if the header chunk comes first, as it must.
     pub(super) size: Option<(u32, u32)>,
-    /// Lengths of all chunks before the image data.
-    pub(super) metadata_bytes: u64,
+    /// Length of the compressed ICC profile.
+    pub(super) icc_bytes: u32,
+    /// The first EXIF block, which may come after the image data, and where its chunk's type stands.
+    pub(super) exif: Option<&'a [u8]>,
+    pub(super) exif_at: Option<usize>,
     missing: Option<&'static str>,
 }
 
 /// Walks over the chunks of a PNG.
-pub(super) fn png(bytes: &[u8]) -> PngChunks {
+pub(super) fn png(bytes: &[u8]) -> PngChunks<'_> {
     let mut found = PngChunks {
         missing: Some("the IEND chunk"),
         ..PngChunks::default()
     };
     let mut rest = bytes.get(8..).unwrap_or_default();
-    let mut before_data = true;
     while let Some((&[l0, l1, l2, l3, ref kind @ ..], body)) = rest.split_first_chunk::<8>() {
         let length = u32::from_be_bytes([l0, l1, l2, l3]);
         // The checksum follows the body.
@@ -47,7 +49,6 @@ pub(super) fn png(bytes: &[u8]) -> PngChunks {
                 found.missing = None;
                 break;
             }
-            b"IDAT" => before_data = false,
             b"IHDR" if length == 13 => {
                 found.size = body
                     .first_chunk::<8>()
@@ -58,7 +59,11 @@ pub(super) fn png(bytes: &[u8]) -> PngChunks {
                         )
                     });
             }
-            _ if before_data => found.metadata_bytes += u64::from(length),
+            b"iCCP" => found.icc_bytes = found.icc_bytes.max(length),
+            b"eXIf" if found.exif.is_none() => {
+                found.exif = body.get(..length as usize);
+                found.exif_at = Some(bytes.len() - body.len() - 4);
+            }
             _ => {}
         }
         rest = next;
@@ -87,15 +92,19 @@ fn gif(bytes: &[u8]) -> Option<&'static str> {
 
 /// What the chunks of a WebP say (RFC 9649, 2.3).
 #[derive(Debug, Default)]
-pub(super) struct WebPChunks {
+pub(super) struct WebPChunks<'a> {
     /// Width and height of the largest lossy frame. The decoder allocates by these before it
     /// compares them with the canvas.
     pub(super) lossy_size: (u32, u32),
+    /// The ICC profile.
+    pub(super) icc: Option<&'a [u8]>,
+    /// The EXIF block.
+    pub(super) exif: Option<&'a [u8]>,
     missing: Option<&'static str>,
 }
 
 /// Walks over the chunks of a WebP, and those in its first animation frames.
-pub(super) fn webp(bytes: &[u8]) -> WebPChunks {
+pub(super) fn webp(bytes: &[u8]) -> WebPChunks<'_> {
     let mut found = WebPChunks::default();
     let riff_size = bytes.get(4..).and_then(le32).unwrap_or(u32::MAX);
     if bytes.len() as u64 - 8 < u64::from(riff_size) {
@@ -120,6 +129,8 @@ pub(super) fn webp(bytes: &[u8]) -> WebPChunks {
                     found.lossy_size = (w.max(width), h.max(height));
                 }
             }
+            b"ICCP" => found.icc = body.get(..length as usize),
+            b"EXIF" => found.exif = body.get(..length as usize),
             _ => {}
         }
         let Some(tail) = body.get(length as usize..) else {

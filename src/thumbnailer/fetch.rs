@@ -89,7 +89,7 @@ impl Flow<'_> {
     /// another with more memory.
     fn rejected(&self) -> Option<FailureRecord> {
         let record = self.record.as_ref()?;
-        let for_now = matches!(record.reason, Reason::Collision | Reason::TooLarge);
+        let for_now = matches!(record.reason, Reason::Collision | Reason::TooMuchMemory);
         let for_good = record.state == FailureState::Rejected && !for_now;
         for_good.then(|| record.clone())
     }

@@ -55,7 +55,8 @@ impl Flow<'_> {
         match self.look(Stage::Check).await? {
             Some(head) if head.length > limit => {
                 let message = format!("the object is longer than {limit} bytes");
-                self.reject(&head.etag, Reason::TooLarge, message).await?;
+                self.reject(&head.etag, Reason::TooManyBytes, message)
+                    .await?;
                 Ok(Replaced::Done)
             }
             Some(head) => {
@@ -164,13 +165,21 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// A rejection in the words of the records.
 fn reason(rejection: &thumbnail::Error) -> Reason {
-    use thumbnail::Error;
+    use thumbnail::{Error, Limited};
     match rejection {
         Error::NotAPicture => Reason::NotAPicture,
         Error::Unsupported { .. } => Reason::Unsupported,
         Error::Malformed { .. } => Reason::Malformed,
         Error::Truncated { .. } => Reason::Truncated,
-        Error::TooLarge { .. } => Reason::TooLarge,
+        Error::TooLarge { what, .. } => match what {
+            Limited::Bytes => Reason::TooManyBytes,
+            Limited::Pixels => Reason::TooManyPixels,
+            Limited::Side => Reason::SideTooLong,
+            Limited::DecodedBytes => Reason::TooMuchMemory,
+            Limited::Scans => Reason::TooManyScans,
+            // A recipe asks for no such thumbnail.
+            Limited::OutputSide => Reason::Internal,
+        },
         Error::Stopped => Reason::Stopped,
         Error::Failed { .. } => Reason::Internal,
     }

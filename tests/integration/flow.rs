@@ -331,7 +331,7 @@ async fn an_object_over_the_limit_is_rejected_without_being_read() {
     let rejected = flow.handle(&event("images/a.png")).await.unwrap();
     assert_eq!(
         (rejected.verdict, rejected.reason),
-        (Verdict::Rejected, Some(Reason::TooLarge))
+        (Verdict::Rejected, Some(Reason::TooManyBytes))
     );
     assert_eq!(rejected.traffic.bytes_read, 0);
     assert!(keys(&*store).await.contains(&"failures/a.png".to_owned()));

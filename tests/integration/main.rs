@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod architecture;
+mod damage;
 mod events;
 mod flow;
+mod golden;
 mod model;
 mod storage;

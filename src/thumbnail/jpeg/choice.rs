@@ -45,7 +45,10 @@ pub(super) fn sizes(frame: &Frame, colour: Colour, want: Want) -> Vec<usize> {
                 least_ratio(want.effort) * f64::from(want.largest)
             };
             let (width, height) = frame.exact_size(i);
-            let long_edge = width.max(height);
+            // By the direction in which the component is coarser: at 4:1:1 colour has a quarter of the
+            // samples across, and all of them down.
+            let (across, down) = (f64::from(frame.width), f64::from(frame.height));
+            let long_edge = across.max(down) * (width / across).min(height / down);
             [1, 2, 4]
                 .into_iter()
                 .find(|&n| long_edge * n as f64 / 8.0 >= needed)

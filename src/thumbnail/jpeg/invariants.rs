@@ -13,6 +13,7 @@ const LIMITS: Limits = Limits {
     max_side: 65_535,
     max_decoded_bytes: 32 << 20,
     min_intact_percent: 0,
+    ..Limits::DEFAULT
 };
 
 /// The sides of the boxes to choose from: every n is chosen for some size of picture.

@@ -1,13 +1,14 @@
 //! What the application segments say: orientation, ICC profile, the meaning of the components.
 
+use super::super::Limits;
 use super::super::Orientation;
-use super::super::colour::MAX_PROFILE_BYTES;
 use super::super::planes::Colour;
 use super::frame::Component;
 
 /// What was found so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Metadata {
+    limits: Limits,
     orientation: Option<Orientation>,
     jfif: bool,
     /// The transform that an Adobe APP14 segment names.
@@ -24,6 +25,17 @@ struct Profile {
 }
 
 impl Metadata {
+    /// Nothing yet. Profiles and EXIF blocks over these limits will be ignored.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            orientation: None,
+            jfif: false,
+            adobe: None,
+            profile: Profile::default(),
+        }
+    }
+
     /// Looks into one application segment.
     pub(super) fn read(&mut self, code: u8, segment: &[u8]) {
         match code {
@@ -31,11 +43,13 @@ impl Metadata {
             0xe1 if self.orientation.is_none() => {
                 self.orientation = segment
                     .strip_prefix(b"Exif\0\0")
+                    .and_then(|block| self.limits.exif(block))
                     .and_then(Orientation::of_exif);
             }
             0xe2 => {
                 if let Some([number, count, piece @ ..]) = segment.strip_prefix(b"ICC_PROFILE\0") {
-                    self.profile.add(*number, *count, piece);
+                    let most = self.limits.max_icc_bytes as usize;
+                    self.profile.add(*number, *count, piece, most);
                 }
             }
             0xee => {
@@ -77,9 +91,9 @@ impl Metadata {
 }
 
 impl Profile {
-    fn add(&mut self, number: u8, count: u8, piece: &[u8]) {
+    fn add(&mut self, number: u8, count: u8, piece: &[u8], most: usize) {
         let known = self.pieces.iter().any(|(n, _)| *n == number);
-        let too_long = self.bytes + piece.len() > MAX_PROFILE_BYTES;
+        let too_long = self.bytes + piece.len() > most;
         if number == 0 || number > count || known || too_long {
             return;
         }
@@ -114,13 +128,13 @@ mod tests {
 
     #[test]
     fn a_profile_is_put_together_in_its_order_or_not_at_all() {
-        let mut metadata = Metadata::default();
+        let mut metadata = Metadata::new(&Limits::DEFAULT);
         metadata.read(0xe2, &icc(2, 2, b"cd"));
         metadata.read(0xe2, &icc(2, 2, b"again"));
         metadata.read(0xe2, &icc(1, 2, b"ab"));
         assert_eq!(metadata.into_profile().unwrap(), b"abcd");
 
-        let mut metadata = Metadata::default();
+        let mut metadata = Metadata::new(&Limits::DEFAULT);
         metadata.read(0xe2, &icc(2, 2, b"cd"));
         assert_eq!(metadata.into_profile(), None);
     }
@@ -139,7 +153,7 @@ mod tests {
                     blocks_high: 1,
                 })
                 .collect();
-            let mut metadata = Metadata::default();
+            let mut metadata = Metadata::new(&Limits::DEFAULT);
             if jfif {
                 metadata.read(0xe0, b"JFIF\0\x01\x02");
             }

@@ -1,7 +1,7 @@
 //! From the file's segments to planes.
 
 use super::super::planes::{Colour, Planes};
-use super::super::{Error, Format, Limits, Orientation, Stop, planar};
+use super::super::{Error, Format, Limited, Limits, Orientation, Stop, colour, planar};
 use super::coefficients::Coefficients;
 use super::component::{Held, Reading};
 use super::estimate::Estimate;
@@ -73,7 +73,7 @@ impl Reader {
             limits,
             stop,
             tables: Tables::default(),
-            metadata: Metadata::default(),
+            metadata: Metadata::new(&limits),
             frame: None,
             readings: Vec::new(),
             at: 0,
@@ -296,7 +296,7 @@ impl Reader {
         self.scans += 1;
         if self.scans > MAX_SCANS {
             return Err(Error::TooLarge {
-                what: "number of scans",
+                what: Limited::Scans,
                 value: self.scans,
                 limit: MAX_SCANS,
             });
@@ -357,6 +357,8 @@ impl Reader {
         };
         let made = planar::predicted_bytes(frame.width, frame.height, self.want.largest);
         // The profile is put together of its pieces.
-        all + row + turned + made + SMALL_BUFFERS + 2 * self.metadata.profile_bytes()
+        let profile = self.metadata.profile_bytes();
+        let colour = 2 * profile + colour::predicted_bytes(profile);
+        all + row + turned + made + SMALL_BUFFERS + colour
     }
 }

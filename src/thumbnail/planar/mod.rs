@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌─► Planar ─► fit (lanczos, resample) ─► encode ─► bytes     no profile, sRGB
 //!  Planes ──►┤                       └── luma w x h, chroma half of it
-//!            └─► raster: RGB of at most twice the largest thumbnail ─► colour      all others
+//!            └─► raster: RGB or inks of at most twice the largest thumbnail ─► colour      all others
 //! ```
 //!
 //! The eye sees colour at half the resolution of brightness, so JPEG stores it so, and so do the
@@ -37,6 +37,7 @@ mod resample;
 mod tests;
 
 pub(super) use coarse::Coarse;
+pub(super) use raster::rgb_of_levels;
 
 /// The most bytes that are held at one time of what is made of a picture's planes, for thumbnails that
 /// fit into a box of `largest` pixels a side.

@@ -6,12 +6,9 @@ use super::super::raster::{Channels, Raster};
 use super::{Coarse, FinePlane};
 
 impl Coarse {
-    /// The picture at `size` as grey or RGB.
-    ///
-    /// Inks are multiplied: what of the paper's white passes cyan, then passes black, and so on.
-    /// That is what most programs show where there is no profile of a press.
+    /// The picture at `size` as grey or RGB; of inks, see [`inks`](Self::inks), it has the first.
     pub(in super::super) fn raster(&self, colour: Colour, size: (u32, u32)) -> Raster {
-        let planes = self.fit(|_| (f64::from(size.0), f64::from(size.1)));
+        let planes = self.at(size);
         let channels = match colour {
             Colour::Grey => Channels::Grey,
             _ => Channels::Rgb,
@@ -28,21 +25,6 @@ impl Coarse {
                     samples.extend([r, g, b].map(level));
                 }
             }
-            (Colour::Cmyk { inverted } | Colour::Ycck { inverted }, [c, m, y, k]) => {
-                let as_ycc = matches!(colour, Colour::Ycck { .. });
-                for (n, &k) in k.samples.iter().enumerate() {
-                    let three = [c, m, y].map(|plane: &FinePlane| plane.samples[n]);
-                    // YCCK holds, as colours, what the inks leave; inks are the rest.
-                    let inks = if as_ycc {
-                        rgb(three).map(|v| 255 - v)
-                    } else {
-                        three.map(level)
-                    };
-                    let passes = |v: u8| u32::from(if inverted { v } else { 255 - v });
-                    let black = passes(level(k));
-                    samples.extend(inks.map(|ink| multiplied(passes(ink), black)));
-                }
-            }
             _ => samples.extend(planes[0].samples.iter().map(|&v| level(v))),
         }
         Raster {
@@ -52,6 +34,39 @@ impl Coarse {
             samples,
         }
     }
+
+    /// Cyan, magenta, yellow and black of each pixel at `size`, 255 for all of an ink, if the
+    /// components are inks.
+    pub(in super::super) fn inks(&self, colour: Colour, size: (u32, u32)) -> Option<Vec<u8>> {
+        let (Colour::Cmyk { inverted } | Colour::Ycck { inverted }) = colour else {
+            return None;
+        };
+        let planes = self.at(size);
+        let [c, m, y, k] = &planes[..] else {
+            return None;
+        };
+        let as_ycc = matches!(colour, Colour::Ycck { .. });
+        let stored = k.samples.iter().enumerate().flat_map(|(n, &k)| {
+            let three = [c, m, y].map(|plane: &FinePlane| plane.samples[n]);
+            // YCCK holds, as colours, what the inks leave; inks are the rest.
+            let [c, m, y] = if as_ycc {
+                rgb(three).map(|v| 255 - v)
+            } else {
+                three.map(level)
+            };
+            [c, m, y, level(k)]
+        });
+        Some(stored.map(|v| if inverted { 255 - v } else { v }).collect())
+    }
+
+    fn at(&self, size: (u32, u32)) -> Vec<FinePlane> {
+        self.fit(|_| (f64::from(size.0), f64::from(size.1)))
+    }
+}
+
+/// RGB of full-range YCbCr of 8 bits by BT.601 (JFIF 1.02).
+pub(in super::super) fn rgb_of_levels(ycc: [u8; 3]) -> [u8; 3] {
+    rgb(ycc.map(|level| (i16::from(level) - 128) << FRACTION_BITS))
 }
 
 /// A sample as a level of 8 bits.
@@ -64,11 +79,6 @@ fn level(fine: i16) -> u8 {
 #[expect(clippy::cast_sign_loss, reason = "it is clamped")]
 fn clamped(level: i32) -> u8 {
     level.clamp(0, 255) as u8
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "255 x 255 / 255 is 255")]
-fn multiplied(a: u32, b: u32) -> u8 {
-    ((a * b + 127) / 255) as u8
 }
 
 /// RGB of full-range YCbCr by BT.601 (JFIF 1.02).

@@ -1,6 +1,5 @@
 //! The whole way, from planes to a decoded file.
 
-use image::metadata::Orientation as Transform;
 use proptest::prelude::*;
 
 use super::super::Orientation;
@@ -34,7 +33,7 @@ fn smooth((width, height): (f64, f64)) -> Vec<Plane> {
 }
 
 fn turn(exif: u8) -> Orientation {
-    Transform::from_exif(exif).unwrap().into()
+    Orientation::of_value(exif).unwrap()
 }
 
 fn upright(planes: Vec<Plane>) -> Planar {
@@ -192,7 +191,10 @@ fn inks_are_multiplied_whichever_way_they_are_stored() {
         let planes = levels.map(|level| plane((2.0, 2.0), |_, _| level.into()));
         Coarse::upright(planes.into(), Orientation::default())
     };
-    let pixel = |coarse: &Coarse, colour| coarse.raster(colour, (1, 1)).samples;
+    let pixel = |coarse: &Coarse, colour| {
+        let inks = coarse.inks(colour, (1, 1)).unwrap();
+        super::super::colour::of_inks(&inks, None)
+    };
     let inverted = Colour::Cmyk { inverted: true };
     // 255 is no ink: what is left of white.
     assert_eq!(pixel(&four([255, 0, 128, 255]), inverted), [255, 0, 128]);

@@ -115,7 +115,7 @@ async fn case_7_what_needs_more_than_all_memory_is_rejected() {
     let rejected = rejected.unwrap();
     assert_eq!(
         (rejected.verdict, rejected.reason),
-        (Verdict::Rejected, Some(Reason::TooLarge))
+        (Verdict::Rejected, Some(Reason::TooMuchMemory))
     );
     assert_eq!(keys(&*store).await, ["failures/a.png", "images/a.png"]);
     // With more memory it is tried again.

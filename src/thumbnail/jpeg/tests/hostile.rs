@@ -2,7 +2,7 @@
 
 use dataset::jpeg::{Scan, icc, sequential as one_scan, write};
 
-use super::super::super::colour::MAX_PROFILE_BYTES;
+use super::super::super::Limited;
 use super::super::super::planes::Effort;
 use super::super::MAX_SCANS;
 use super::*;
@@ -61,10 +61,7 @@ fn pixels_and_memory_are_limited_before_any_is_taken() {
         ..Limits::default()
     };
     for layout in two_layouts(&frame) {
-        for (limits, expected) in [
-            (pixels, "number of pixels"),
-            (memory, "memory for decoding in bytes"),
-        ] {
+        for (limits, expected) in [(pixels, Limited::Pixels), (memory, Limited::DecodedBytes)] {
             let want = Want {
                 largest: ALL,
                 effort: Effort::Default,
@@ -137,7 +134,7 @@ fn a_huge_profile_is_left_out_and_the_picture_read() {
         read(&write(&frame, &layout), ALL, Effort::Default).unwrap()
     };
     assert_eq!(with(60_000).icc.map(|icc| icc.len()), Some(60_000));
-    assert_eq!(with(MAX_PROFILE_BYTES + 1).icc, None);
+    assert_eq!(with(Limits::DEFAULT.max_icc_bytes as usize + 1).icc, None);
     assert_eq!(with(200 * 65_519).icc, None);
     assert_eq!(with(200 * 65_519).planes, with(100).planes);
 }

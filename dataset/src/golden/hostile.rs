@@ -1,0 +1,322 @@
+//! Files that are made to do harm: small ones that promise much.
+
+use gif::{Encoder, Frame};
+
+use crate::jpeg::{self, Layout, Process, Samples, Scan};
+
+use super::formats::{bitmap, zlib};
+use super::tiff::{Compression, Photometric, Tiff};
+
+/// A file and what its reader owes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hostile {
+    /// What it is.
+    pub name: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What should become of it.
+    pub expected: Expected,
+}
+
+/// What should become of a hostile file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Refused as too large, from the header.
+    TooLarge,
+    /// Refused as no picture, or none of a kind that is read.
+    NoPicture,
+    /// Refused as damaged.
+    Damaged,
+    /// Read, without what is too large about it.
+    Read,
+    /// Refused or read; what it takes is bounded all the same.
+    Bounded,
+}
+
+/// All of them.
+#[must_use]
+pub fn hostile() -> Vec<Hostile> {
+    [bombs(), metadata(), foreign(), slow()].concat()
+}
+
+fn of(name: &str, bytes: Vec<u8>, expected: Expected) -> Hostile {
+    Hostile {
+        name: name.to_owned(),
+        bytes,
+        expected,
+    }
+}
+
+fn png_header(width: u32, height: u32, depth: u8, color: u8) -> ([u8; 4], Vec<u8>) {
+    let mut header = Vec::new();
+    header.extend(width.to_be_bytes());
+    header.extend(height.to_be_bytes());
+    header.extend([depth, color, 0, 0, 0]);
+    (*b"IHDR", header)
+}
+
+/// Pictures of thousands of megapixels in some bytes.
+fn bombs() -> Vec<Hostile> {
+    let too_large = |name: &str, bytes| of(name, bytes, Expected::TooLarge);
+    let end = (*b"IEND", Vec::new());
+    let idat = (*b"IDAT", zlib(&vec![0; 100_000]));
+    let png = |width, height, depth, color| {
+        super::png::raw(&[
+            png_header(width, height, depth, color),
+            idat.clone(),
+            end.clone(),
+        ])
+    };
+    let mut all = vec![
+        too_large("png-50000x50000", png(50_000, 50_000, 8, 2)),
+        too_large("png-2.5-gigapixels-of-1-bit", png(50_000, 50_000, 1, 0)),
+        too_large("png-2-31-wide", png(u32::MAX >> 1, 1, 16, 6)),
+        too_large(
+            "bmp-60000x60000",
+            bitmap(60_000, 60_000, 24, 0, &[], &[0; 64]),
+        ),
+        too_large(
+            "bmp-rle8-60000x60000",
+            bitmap(60_000, 60_000, 8, 1, &[0; 1024], &[0, 1]),
+        ),
+        of(
+            "bmp-of-2-31-rows",
+            bitmap(0x7FFF_FFFF, i32::MIN + 1, 32, 0, &[], &[0; 64]),
+            Expected::Damaged,
+        ),
+    ];
+    // A lossless header (RFC 9649, 3.4) and a lossy one, each 16383 x 16383 in 34 bytes at most.
+    let lossless = [0x2F, 0xFE, 0xBF, 0xFF, 0x0F, 0, 0, 0];
+    let lossy = [
+        0x10, 0, 0, 0x9D, 0x01, 0x2A, 0xFF, 0x3F, 0xFF, 0x3F, 0, 0, 0, 0,
+    ];
+    for (name, kind, content) in [
+        ("lossless", b"VP8L", &lossless[..]),
+        ("lossy", b"VP8 ", &lossy[..]),
+    ] {
+        let length = |extra: usize| {
+            u32::try_from(content.len() + extra)
+                .unwrap_or(u32::MAX)
+                .to_le_bytes()
+        };
+        let bytes = [b"RIFF", &length(12)[..], b"WEBP", kind, &length(0), content].concat();
+        all.push(too_large(&format!("webp-{name}-16383x16383"), bytes));
+    }
+    let frame = |width, height| {
+        let mut bytes = Vec::new();
+        let frame = Frame {
+            width,
+            height,
+            buffer: vec![2, 0x44, 0x01, 0].into(),
+            ..Frame::default()
+        };
+        let written = Encoder::new(&mut bytes, 65_535, 65_535, &[0; 6])
+            .and_then(|mut encoder| encoder.write_lzw_pre_encoded_frame(&frame));
+        assert!(written.is_ok(), "{written:?}");
+        bytes
+    };
+    all.push(too_large("gif-canvas-65535x65535", frame(1, 1)));
+    all.push(too_large("gif-frame-65535x65535", frame(65_535, 65_535)));
+    let strips = Tiff {
+        width: 50_000,
+        height: 50_000,
+        piece: (0, 50_000),
+        ..Tiff::new(0, 0)
+    };
+    all.push(too_large(
+        "tiff-50000x50000",
+        strips.with_pieces(&[vec![0; 64]]),
+    ));
+    let within = Tiff {
+        compression: Compression::Jpeg,
+        photometric: Photometric::YCbCr,
+        ..Tiff::new(16, 16)
+    };
+    // A JPEG of 65,500 x 65,500 as the only strip of a small picture.
+    let bytes = within.with_pieces(&[jpeg_bomb(false)]);
+    all.push(of("tiff-with-jpeg-65500x65500", bytes, Expected::TooLarge));
+    all.push(too_large("jpeg-65500x65500", jpeg_bomb(false)));
+    all.push(too_large("jpeg-progressive-65500x65500", jpeg_bomb(true)));
+    all
+}
+
+/// A JPEG that claims 65,500 x 65,500 pixels in some hundred bytes.
+fn jpeg_bomb(progressive: bool) -> Vec<u8> {
+    let (process, scans) = if progressive {
+        (Process::Progressive, jpeg::libjpeg(3))
+    } else {
+        (Process::Baseline, jpeg::sequential(3))
+    };
+    let mut bytes = jpeg::write(
+        &small_frame(8),
+        &Layout {
+            process,
+            scans,
+            ..Layout::default()
+        },
+    );
+    let is_frame = |marker: &[u8]| marker[0] == 0xFF && matches!(marker[1], 0xC0..=0xC2);
+    if let Some(at) = bytes.windows(2).position(is_frame) {
+        let side = 65_500_u16.to_be_bytes();
+        bytes[at + 5..at + 9].copy_from_slice(&[side, side].concat());
+    }
+    bytes
+}
+
+fn small_frame(side: u16) -> jpeg::Frame {
+    let count = usize::from(side) * usize::from(side);
+    let samples = |seed: usize| Samples {
+        sampling: (1, 1),
+        table: jpeg::quantisation(90).0,
+        samples: (0..count)
+            .map(|n| (n * 7 + seed * 31).to_le_bytes()[0])
+            .collect(),
+    };
+    jpeg::Frame::of_samples(side, side, &[samples(0), samples(1), samples(2)])
+}
+
+/// Profiles, EXIF blocks and texts that are longer than a picture.
+fn metadata() -> Vec<Hostile> {
+    let header = png_header(16, 16, 8, 2);
+    let rows = (*b"IDAT", zlib(&[0; 16 * (1 + 16 * 3)]));
+    let end = (*b"IEND", Vec::new());
+    let with = |name: &str, kind: [u8; 4], content: Vec<u8>| {
+        let chunks = [header.clone(), (kind, content), rows.clone(), end.clone()];
+        of(name, super::png::raw(&chunks), Expected::Read)
+    };
+    let zeros = zlib(&vec![0; 256 << 20]);
+    let text = [b"Comment\0\0\0\0\0".to_vec(), vec![b'a'; 8 << 20]].concat();
+    let mut all = vec![
+        with(
+            "png-iccp-256-mib",
+            *b"iCCP",
+            [b"icc\0\0".to_vec(), zeros.clone()].concat(),
+        ),
+        with(
+            "png-ztxt-256-mib",
+            *b"zTXt",
+            [b"Comment\0\0".to_vec(), zeros].concat(),
+        ),
+        with("png-itxt-8-mib", *b"iTXt", text),
+        with("png-exif-8-mib", *b"eXIf", vec![b'M'; 8 << 20]),
+        with("png-unknown-8-mib", *b"abCd", vec![0; 8 << 20]),
+    ];
+    let tiff = Tiff {
+        icc: Some(vec![0; 8 << 20]),
+        ..Tiff::new(16, 16)
+    };
+    let bytes = tiff.write(&[0; 16 * 16 * 3]);
+    all.push(of("tiff-icc-8-mib", bytes, Expected::Read));
+    let layout = Layout {
+        scans: jpeg::sequential(3),
+        segments: jpeg::icc(&vec![0; 8 << 20], 65_519),
+        ..Layout::default()
+    };
+    all.push(of(
+        "jpeg-icc-8-mib",
+        jpeg::write(&small_frame(16), &layout),
+        Expected::Read,
+    ));
+    // A profile that says it has a table of 4 inks with 255 steps each.
+    let mut profile = super::spaces::press();
+    let lut = profile.windows(4).rposition(|tag| tag == b"mft2");
+    if let Some(steps) = lut.and_then(|at| profile.get_mut(at + 10)) {
+        *steps = 255;
+    }
+    let tiff = Tiff {
+        channels: 4,
+        photometric: Photometric::Cmyk,
+        icc: Some(profile),
+        ..Tiff::new(16, 16)
+    };
+    all.push(of(
+        "tiff-icc-of-255-steps",
+        tiff.write(&[0; 16 * 16 * 4]),
+        Expected::Read,
+    ));
+    all
+}
+
+/// What is no picture, whatever its name is.
+fn foreign() -> Vec<Hostile> {
+    let laughs = "<?xml version=\"1.0\"?><!DOCTYPE svg [<!ENTITY a \"ha\">\
+        <!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">]><svg>&b;</svg>";
+    let outside = "<?xml version=\"1.0\"?><!DOCTYPE svg [<!ENTITY x SYSTEM \
+        \"http://127.0.0.1:1/\">]><svg xmlns=\"http://www.w3.org/2000/svg\">&x;</svg>";
+    let page = "<html><body>404</body></html>";
+    let kinds: [(&str, &[u8]); 14] = [
+        ("nothing", b""),
+        ("text", b"Hello, I am a text called cat.jpg."),
+        ("html", page.as_bytes()),
+        ("svg-laughs", laughs.as_bytes()),
+        ("svg-outside", outside.as_bytes()),
+        ("pdf", b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n"),
+        ("heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        ("avif", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf"),
+        ("mp4", b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41"),
+        ("webm", b"\x1aE\xdf\xa3\x01\0\0\0\0\0\0\x1f"),
+        ("raw-canon", b"II*\0\x10\0\0\0CR\x02\0"),
+        ("raw-fuji", b"FUJIFILMCCD-RAW 0201FF383501"),
+        ("raw-panasonic", b"IIU\0\x18\0\0\0"),
+        ("zip", b"PK\x03\x04\x14\0\0\0\0\0"),
+    ];
+    let all = kinds.map(|(name, bytes)| of(name, bytes.to_vec(), Expected::NoPicture));
+    let raw = Tiff {
+        words: vec![(254, vec![1]), (330, vec![8])],
+        ..Tiff::new(16, 16)
+    };
+    let dng = Tiff {
+        words: vec![(50_706, vec![1, 4])],
+        ..Tiff::new(16, 16)
+    };
+    let samples = [0; 16 * 16 * 3];
+    let more = [
+        of("raw-nikon", raw.write(&samples), Expected::NoPicture),
+        of("raw-dng", dng.write(&samples), Expected::NoPicture),
+        of(
+            "jpeg-start-alone",
+            vec![0xFF, 0xD8, 0xFF],
+            Expected::Damaged,
+        ),
+    ];
+    [&all[..], &more[..]].concat()
+}
+
+/// What is slow to read, or is read again and again.
+fn slow() -> Vec<Hostile> {
+    let scans = vec![Scan::ac(0, 1..=63, 0, 0); 3000];
+    let layout = Layout {
+        process: Process::Progressive,
+        scans: [vec![Scan::dc(&[0, 1, 2], 0, 1)], scans].concat(),
+        ..Layout::default()
+    };
+    let many_scans = jpeg::write(&small_frame(64), &layout);
+    // A thousand strips that are all the same bytes of the file would be more work, and are not more
+    // pixels.
+    let row = [0_u16; 3];
+    let strips = Tiff {
+        compression: Compression::Lzw,
+        piece: (0, 1),
+        ..Tiff::new(1, 1000)
+    };
+    let mut frames = Vec::new();
+    let written = Encoder::new(&mut frames, 16, 16, &[0; 6]).and_then(|mut encoder| {
+        let frame = Frame {
+            width: 16,
+            height: 16,
+            buffer: vec![0; 256].into(),
+            ..Frame::default()
+        };
+        (0..20_000).try_for_each(|_| encoder.write_frame(&frame))
+    });
+    assert!(written.is_ok(), "{written:?}");
+    vec![
+        of("jpeg-3000-scans", many_scans, Expected::Bounded),
+        of(
+            "tiff-1000-strips",
+            strips.write(&row.repeat(1000)),
+            Expected::Read,
+        ),
+        of("gif-20000-frames", frames, Expected::Read),
+    ]
+}

@@ -1,0 +1,216 @@
+//! PNG, row by row.
+
+use moxcms::{
+    Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile,
+    MatrixCoefficients, ToneReprCurve, TransferCharacteristics,
+};
+use png::{
+    BitDepth, CodingIndependentCodePoints, ColorType, Decoder, DecodingError, Info, Reader,
+    SourceChromaticities, Transformations,
+};
+
+use super::super::raster::{Channels, Raster, narrow, narrow_to_8_bits};
+use super::super::resize::premultiply;
+use super::super::{Error, Format, Limits, Orientation, Stop, colour, whole};
+use super::{Header, Input, Patch, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
+
+/// A PNG before its pixels.
+pub(super) struct Png<'a> {
+    reader: Reader<Input<'a>>,
+    channels: Channels,
+    limits: Limits,
+}
+
+impl<'a> Png<'a> {
+    pub(super) fn open(
+        bytes: &'a [u8],
+        limits: &Limits,
+        stop: &'a Stop,
+    ) -> Result<(Header, Self), Error> {
+        let chunks = whole::png(bytes);
+        let (width, height) = chunks.size.ok_or(Error::Truncated {
+            format: Format::Png,
+            missing: "the header chunk",
+        })?;
+        limits.check_size(width, height)?;
+        let with_icc = (1..=limits.max_icc_bytes).contains(&chunks.icc_bytes);
+        let (packed, unpacked) = (
+            2 * u64::from(chunks.icc_bytes),
+            u64::from(limits.max_icc_bytes),
+        );
+        let rows = 64 * u64::from(width) + SMALL_BUFFERS;
+        // The decoder's own count: a chunk in a buffer that doubles, and what is unpacked from it.
+        let counted = u64::from(with_icc) * (packed + unpacked) + rows;
+        // That grows by doubling, too; and there are the tables that are made of it, if it is one and no
+        // bomb: then it was packed to no less than a fifth.
+        let profile = unpacked.min(5 * u64::from(chunks.icc_bytes));
+        let tables = unpacked + colour::predicted_bytes(profile);
+        let beside = counted + u64::from(with_icc) * tables;
+        limits.check_peak(beside)?;
+
+        // The decoder holds any eXIf chunk that it knows, so it is not shown it; orientations that
+        // come after the pixels would be missed besides.
+        let hidden = chunks.exif_at.map(|at| Patch {
+            at: at as u64,
+            bytes: *b"ex",
+        });
+        let input = Input::new(bytes, stop).patched(hidden);
+        let bounded = png::Limits {
+            bytes: usize::try_from(counted).unwrap_or(usize::MAX),
+        };
+        let mut decoder = Decoder::new_with_limits(input, bounded);
+        decoder.set_transformations(Transformations::EXPAND);
+        decoder.set_ignore_text_chunk(true);
+        decoder.set_ignore_iccp_chunk(chunks.icc_bytes > limits.max_icc_bytes);
+        let reader = decoder.read_info().map_err(png_error)?;
+        let channels = match reader.output_color_type().0 {
+            ColorType::Grayscale => Channels::Grey,
+            ColorType::GrayscaleAlpha => Channels::GreyAlpha,
+            ColorType::Rgb | ColorType::Indexed => Channels::Rgb,
+            ColorType::Rgba => Channels::Rgba,
+        };
+        let samples_bytes = area(width, height) * channels.count() as u64;
+        // An interlaced picture is put together at its own depth.
+        let wide = reader.output_color_type().1 == BitDepth::Sixteen;
+        let put_together = u64::from(wide && reader.info().interlaced) * samples_bytes;
+        let exif = chunks.exif.and_then(|block| limits.exif(block));
+        let header = Header {
+            width,
+            height,
+            orientation: exif.and_then(Orientation::of_exif).unwrap_or_default(),
+            samples_bytes,
+            reading_bytes: samples_bytes + put_together + beside,
+        };
+        let limits = *limits;
+        Ok((
+            header,
+            Self {
+                reader,
+                channels,
+                limits,
+            },
+        ))
+    }
+
+    pub(super) fn read(mut self) -> Result<Pixels, Error> {
+        let profile = profile(self.reader.info(), &self.limits);
+        let (width, height) = self.reader.info().size();
+        let line = width as usize * self.channels.count();
+        let wide = self.reader.output_color_type().1 == BitDepth::Sixteen;
+        let mut samples;
+        if self.reader.info().interlaced {
+            let depth = 1 + u64::from(wide);
+            samples = zeroed(Format::Png, line as u64 * u64::from(height) * depth)?;
+            self.reader.next_frame(&mut samples).map_err(png_error)?;
+            if wide {
+                narrow_to_8_bits(&mut samples);
+            }
+        } else {
+            samples = zeroed(Format::Png, line as u64 * u64::from(height))?;
+            for row in samples.chunks_exact_mut(line) {
+                if wide {
+                    let read = self.reader.next_row().map_err(png_error)?;
+                    let read = read.ok_or_else(|| truncated(Format::Png))?;
+                    let words = read.data().as_chunks::<2>().0;
+                    for (level, word) in row.iter_mut().zip(words) {
+                        *level = narrow(u16::from_be_bytes(*word));
+                    }
+                } else {
+                    let read = self.reader.read_row(row).map_err(png_error)?;
+                    read.ok_or_else(|| truncated(Format::Png))?;
+                }
+            }
+        }
+        let mut raster = Raster {
+            width,
+            height,
+            channels: self.channels,
+            samples,
+        };
+        premultiply(&mut raster)?;
+        Ok(Pixels { raster, profile })
+    }
+}
+
+/// What the colours mean, by the first of cICP, iCCP, sRGB, and cHRM with gAMA that is there and can
+/// be used (PNG third edition, 4.3); `None` is sRGB.
+fn profile(info: &Info<'_>, limits: &Limits) -> Option<ColorProfile> {
+    if let Some(profile) = info.coding_independent_code_points.and_then(named) {
+        return Some(profile);
+    }
+    if let Some(icc) = info.icc_profile.as_deref().and_then(|icc| limits.icc(icc)) {
+        return colour::profile(icc);
+    }
+    if info.srgb.is_some() {
+        return None;
+    }
+    measured(
+        info.gama_chunk.map(png::ScaledFloat::into_value),
+        info.chrm_chunk,
+    )
+}
+
+/// A profile of code points (ITU-T H.273), if they are known ones, of full range.
+fn named(code_points: CodingIndependentCodePoints) -> Option<ColorProfile> {
+    let profile = ColorProfile::new_from_cicp(CicpProfile {
+        color_primaries: CicpColorPrimaries::try_from(code_points.color_primaries).ok()?,
+        transfer_characteristics: TransferCharacteristics::try_from(code_points.transfer_function)
+            .ok()?,
+        matrix_coefficients: MatrixCoefficients::Identity,
+        full_range: true,
+    });
+    (code_points.is_video_full_range_image && profile.red_trc.is_some()).then_some(profile)
+}
+
+/// A profile of a gamma and chromaticities; where one of them is missing, it is that of sRGB.
+fn measured(gamma: Option<f32>, primaries: Option<SourceChromaticities>) -> Option<ColorProfile> {
+    /// That of sRGB, as the specification has it for the chunk (11.3.2.5).
+    const SRGB_GAMMA: f32 = 0.45455;
+    // Beyond these no display ever was.
+    let gamma = gamma.filter(|gamma| (0.1..=10.0).contains(gamma));
+    let gamma = gamma.filter(|gamma| (gamma - SRGB_GAMMA).abs() > 0.005);
+    let primaries = primaries.and_then(chromaticities);
+    if gamma.is_none() && primaries.is_none() {
+        return None;
+    }
+    let mut profile = ColorProfile::new_srgb();
+    profile.cicp = None;
+    if let Some((white, primaries)) = primaries {
+        profile.update_rgb_colorimetry(white.to_xyyb(), primaries);
+    }
+    if let Some(gamma) = gamma {
+        let curve = Some(ToneReprCurve::Parametric(vec![1.0 / gamma]));
+        profile.red_trc.clone_from(&curve);
+        profile.green_trc.clone_from(&curve);
+        profile.blue_trc = curve;
+    }
+    Some(profile)
+}
+
+/// White and primaries, unless they are those of sRGB, or none.
+fn chromaticities(of: SourceChromaticities) -> Option<(Chromaticity, ColorPrimaries)> {
+    /// IEC 61966-2-1.
+    const SRGB: [(f32, f32); 4] = [(0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06)];
+    let points = [of.white, of.red, of.green, of.blue];
+    let points = points.map(|(x, y)| (x.into_value(), y.into_value()));
+    let same =
+        |(a, b): (&(f32, f32), &(f32, f32))| (a.0 - b.0).abs() < 0.002 && (a.1 - b.1).abs() < 0.002;
+    let [white, red, green, blue] = points;
+    // Twice the area of the triangle of colours; none can be told in a line.
+    let area = (green.0 - red.0) * (blue.1 - red.1) - (blue.0 - red.0) * (green.1 - red.1);
+    let possible = points
+        .iter()
+        .all(|(x, y)| (0.0..1.0).contains(x) && (0.001..1.0).contains(y));
+    if points.iter().zip(&SRGB).all(same) || !possible || area.abs() < 0.01 {
+        return None;
+    }
+    let [white, red, green, blue] = [white, red, green, blue].map(|(x, y)| Chromaticity { x, y });
+    Some((white, ColorPrimaries { red, green, blue }))
+}
+
+fn png_error(error: DecodingError) -> Error {
+    match error {
+        error if ended_early(&error) => truncated(Format::Png),
+        error => Error::malformed(Format::Png, error),
+    }
+}

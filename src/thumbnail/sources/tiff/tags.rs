@@ -1,0 +1,110 @@
+//! What is to be known of a TIFF beside its samples, and what is to be feared.
+
+use tiff::decoder::{ChunkType, Decoder};
+use tiff::tags::{CompressionMethod, Tag};
+
+use super::super::super::jpeg::{Reader, Want};
+use super::super::super::{Effort, Error, Format, Limits, Orientation, Stop};
+use super::super::{Input, truncated};
+use super::meaning::Layout;
+use super::{malformed, tiff_error};
+
+/// Raw files of cameras are TIFFs whose first picture is a small one, with others below it; or say so
+/// (DNG 1.7, `DNGVersion`).
+pub(super) fn is_raw(decoder: &mut Decoder<Input<'_>>) -> bool {
+    const DNG_VERSION: Tag = Tag::Unknown(50_706);
+    let mut has = |tag| matches!(decoder.find_tag(tag), Ok(Some(_)));
+    if has(DNG_VERSION) {
+        return true;
+    }
+    let has_others = has(Tag::SubIfd);
+    let is_small = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType);
+    has_others && matches!(is_small, Ok(Some(kind)) if kind & 1 == 1)
+}
+
+/// The ICC profile, unless it is longer than allowed.
+pub(super) fn icc(decoder: &mut Decoder<Input<'_>>, limits: &Limits) -> Option<Vec<u8>> {
+    let mut tags = decoder.image_ifd();
+    let length = usize::try_from(tags.find_entry(Tag::IccProfile)?.count()).ok()?;
+    if length > limits.max_icc_bytes as usize {
+        return None;
+    }
+    let mut profile = vec![0; length];
+    let read = tags.find_tag_bytes(Tag::IccProfile, &mut profile, 0).ok()?;
+    (read == Some(length)).then_some(profile)
+}
+
+/// Unreadable metadata does not spoil a readable picture.
+pub(super) fn orientation(decoder: &mut Decoder<Input<'_>>) -> Orientation {
+    let value = decoder
+        .find_tag_unsigned::<u8>(Tag::Orientation)
+        .ok()
+        .flatten();
+    value.and_then(Orientation::of_value).unwrap_or_default()
+}
+
+/// JPEGs in a TIFF have a size of their own, which their decoder allocates by. Refuses those that are
+/// larger than the piece that they are to fill.
+pub(super) fn check_pieces(
+    decoder: &mut Decoder<Input<'_>>,
+    bytes: &[u8],
+    layout: &Layout,
+    limits: &Limits,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression);
+    let compression = compression
+        .map_err(tiff_error)?
+        .map(CompressionMethod::from_u16_exhaustive);
+    if compression != Some(CompressionMethod::ModernJPEG) {
+        return Ok(());
+    }
+    let (offsets, lengths) = match decoder.get_chunk_type() {
+        ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
+        ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
+    };
+    let offsets = decoder.get_tag_u64_vec(offsets).map_err(tiff_error)?;
+    let lengths = decoder.get_tag_u64_vec(lengths).map_err(tiff_error)?;
+    let tables = if decoder
+        .find_tag(Tag::JPEGTables)
+        .map_err(tiff_error)?
+        .is_some()
+    {
+        decoder
+            .get_tag_u8_vec(Tag::JPEGTables)
+            .map_err(tiff_error)?
+    } else {
+        Vec::new()
+    };
+    // Tables are a file without a picture: what follows its end goes before the picture's own begin.
+    let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(&tables);
+    for (offset, length) in offsets.into_iter().zip(lengths) {
+        let end = offset
+            .checked_add(length)
+            .and_then(|end| usize::try_from(end).ok());
+        let piece = end.and_then(|end| bytes.get(usize::try_from(offset).ok()?..end));
+        let piece = piece.ok_or_else(|| truncated(Format::Tiff))?;
+        let joined;
+        let file = if tables.is_empty() {
+            piece
+        } else {
+            let begin = &piece[..piece.len().min(64 << 10)];
+            joined = [tables, begin.strip_prefix(&[0xff, 0xd8]).unwrap_or(begin)].concat();
+            &joined
+        };
+        let want = Want {
+            largest: 1,
+            effort: Effort::Default,
+        };
+        let header = Reader::new(want, *limits, stop.clone()).header(file)?;
+        let (wide, high) = layout.piece;
+        // Whole blocks may be coded beyond the edge.
+        let fits = header.is_some_and(|header| {
+            header.width <= wide.next_multiple_of(32) && header.height <= high.next_multiple_of(32)
+        });
+        if !fits {
+            return Err(malformed("a JPEG in it is larger than its place"));
+        }
+    }
+    Ok(())
+}
