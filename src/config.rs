@@ -4,18 +4,20 @@
 use std::fmt;
 
 use crate::object::Bucket;
-use crate::plan::{Policy, Recipe};
+use crate::plan::{Policy, Recipes};
 use crate::storage::{ConfigError, Credentials, S3Config};
 
 mod reader;
+mod recipes;
 mod variables;
 
 pub use reader::Reader;
 pub use variables::{
-    COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, EFFORT,
-    FIRST_READ_PERCENT, MAX_ATTEMPTS, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES, MAX_ICC_BYTES,
-    MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY,
-    RECIPE, RECIPE_VARIABLES, SIZES, SOURCE_PREFIX, VARIABLES, Variable, markdown,
+    CACHE_CONTROL, COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY,
+    EFFORT, FIRST_READ_PERCENT, MAX_ATTEMPTS, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES,
+    MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX,
+    PORT, QUALITY, RECIPE, RECIPE_VARIABLES, RECIPES, SIZES, SOURCE_PREFIX, VARIABLES, Variable,
+    markdown,
 };
 
 /// Everything that the flow needs.
@@ -58,16 +60,19 @@ impl Config {
             reader.ruled(COS_SECRET_ACCESS_KEY, ConfigError::of_secret_access_key);
         let source_prefix = reader.required(SOURCE_PREFIX);
         let output_prefix = reader.required(OUTPUT_PREFIX);
-        let recipe = reader.recipe();
+        let recipes = reader.recipes();
+        let cache_control = reader.cache_control();
         let port = reader.parsed(PORT);
         let first_read_percent = reader.first_read_percent();
         let on_delete = reader.parsed(ON_DELETE);
         let max_attempts = reader.parsed(MAX_ATTEMPTS);
         let limits = reader.limits();
-        let policy = match (&bucket, source_prefix, output_prefix, recipe) {
-            (Some(bucket), Some(source), Some(output), Some(recipe)) => {
-                let policy = Policy::new(Bucket::new(bucket), source, output, recipe);
-                reader.noted(OUTPUT_PREFIX, policy)
+        let policy = match (&bucket, source_prefix, output_prefix, recipes) {
+            (Some(bucket), Some(source), Some(output), Some(recipes)) => {
+                let policy = Policy::new(Bucket::new(bucket), source, output, recipes);
+                let policy = reader.noted(OUTPUT_PREFIX, policy);
+                let policy = policy.zip(cache_control);
+                policy.map(|(policy, value)| policy.with_cache_control(value))
             }
             _ => None,
         };
@@ -121,9 +126,9 @@ impl Config {
 ///
 /// # Errors
 /// All mistakes at once.
-pub fn recipe_from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Recipe, Mistakes> {
+pub fn recipes_from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Recipes, Mistakes> {
     let mut reader = Reader::new(lookup);
-    reader.recipe().ok_or(Mistakes(reader.mistakes))
+    reader.recipes().ok_or(Mistakes(reader.mistakes))
 }
 
 impl Mistakes {
@@ -188,10 +193,13 @@ mod tests {
             ("MAX_ATTEMPTS", "7"),
         ])
         .unwrap();
-        assert_eq!(config.policy.recipe().effort(), Effort::Fast);
+        let rule = config.policy.recipes().of("any").unwrap();
+        assert_eq!(rule.name(), "paper");
+        assert_eq!(rule.recipe().effort(), Effort::Fast);
         assert_eq!(config.store.credentials.access_key_id, "id");
-        assert_eq!(config.policy.recipe().sizes(), [10, 20]);
-        assert_eq!(config.policy.recipe().quality(), 90);
+        assert_eq!(rule.recipe().sizes(), [10, 20]);
+        assert_eq!(rule.recipe().encodings()[0].quality, 90);
+        assert_eq!(config.policy.cache_control(), "public, max-age=3600");
         assert_eq!(config.policy.on_delete(), OnDelete::Keep);
         assert_eq!(config.policy.max_attempts().get(), 7);
         assert_eq!(config.port, 8080);
@@ -209,6 +217,7 @@ mod tests {
             "ON_DELETE" => Some("forget".into()),
             "PORT" | "MAX_SIDE" => Some("web".into()),
             "OUTPUT_KEY" => Some("{path}".into()),
+            "CACHE_CONTROL" => Some("no\nstore".into()),
             _ => None,
         })
         .unwrap_err();
@@ -232,6 +241,7 @@ mod tests {
             "MAX_SIDE",
             "MIN_INTACT_PERCENT",
             "OUTPUT_KEY",
+            "CACHE_CONTROL",
             "PORT",
         ] {
             assert!(named.contains(&name), "{name} in {named:?}");
@@ -277,6 +287,48 @@ mod tests {
             min_intact_percent: 7,
         };
         assert_eq!(limits(&set), expected);
+    }
+
+    #[test]
+    fn a_file_of_recipes_excludes_the_settings_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recipes.toml");
+        let path = path.to_str().unwrap();
+        std::fs::write(
+            path,
+            "[[recipe]]\nname = 'png'\nmatch = '*.png'\nsizes = [9]\n",
+        )
+        .unwrap();
+        let config = read(&[("RECIPES", path), ("CACHE_CONTROL", "no-store")]).unwrap();
+        let recipes = config.policy.recipes();
+        assert_eq!(recipes.of("a.png").unwrap().recipe().sizes(), [9]);
+        assert!(recipes.of("a.jpg").is_none());
+        assert_eq!(config.policy.cache_control(), "no-store");
+
+        let mistakes = read(&[("RECIPES", path), ("SIZES", "9"), ("EFFORT", "fast")]).unwrap_err();
+        for other in ["SIZES", "EFFORT"] {
+            let both = format!("RECIPES and {other} exclude each other");
+            assert!(mistakes.to_string().contains(&both), "{mistakes}");
+        }
+        std::fs::write(
+            path,
+            "[[recipe]]\nname = 'a'\nmatch = '*'\nsizes = [0]\nfit = ''\n",
+        )
+        .unwrap();
+        let mistakes = read(&[("RECIPES", path), ("PORT", "web")]).unwrap_err();
+        assert_eq!(mistakes.as_slice().len(), 3, "{mistakes}");
+        assert!(
+            mistakes
+                .to_string()
+                .contains("line 4: recipe \"a\": size 0"),
+            "{mistakes}"
+        );
+        let none = folder.path().join("none");
+        let mistakes = read(&[("RECIPES", none.to_str().unwrap())]).unwrap_err();
+        assert!(
+            mistakes.to_string().contains("cannot be read"),
+            "{mistakes}"
+        );
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct Outcome {
     /// The version of the original that the thumbnails show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<ETag>,
-    /// Fingerprint of the recipe.
+    /// Fingerprint of the recipe that the original is for; where it is for none, or none was asked
+    /// for, that of all recipes together.
     pub recipe: String,
     /// The original, where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +73,8 @@ pub enum Reason {
     OutsidePrefix,
     /// The key is one of our own outputs or failure records.
     OwnOutput,
+    /// The original is for none of the recipes.
+    NoRecipe,
     /// A key that ends with `/` and holds nothing: a folder, as some clients make them.
     FolderPlaceholder,
     /// The original is gone, and so are its thumbnails (or removal is off).

@@ -1,11 +1,13 @@
 //! Which thumbnails an event asks for, under which keys, or why none. Pure: no store is asked.
 //!
-//! A [`Recipe`] says what to make of a picture; a [`Policy`] says of which pictures, and where the
-//! thumbnails go; [`Policy::decide`] turns one [`Change`] into a [`Decision`].
+//! A [`Recipe`] says what to make of a picture, [`Recipes`] say which of them is for which; a
+//! [`Policy`] says of which pictures, and where the thumbnails go; [`Policy::decide`] turns one
+//! [`Change`] into a [`Decision`].
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -17,11 +19,16 @@ use crate::thumbnail::{Limits, OutputFormat};
 mod inverse;
 mod reading;
 mod recipe;
+mod rules;
 mod template;
 
 use reading::first_bytes;
-pub use recipe::{Recipe, RecipeError};
+pub use recipe::{MAX_OUTPUTS, Recipe, RecipeError, version};
+pub use rules::{Pattern, PatternError, Recipes, RecipesError, Rule};
 pub use template::{OutputKey, TemplateError};
+
+/// How long caches may keep a thumbnail by default: its key is stable while its content is not.
+pub const CACHE_CONTROL: &str = "public, max-age=3600";
 
 /// Where failure records live: `failures/{path}`, apart from the thumbnails, which may be public.
 pub const FAILURE_PREFIX: &str = "failures/";
@@ -34,7 +41,8 @@ pub struct Policy {
     bucket: Bucket,
     source_prefix: String,
     output_prefix: String,
-    recipe: Recipe,
+    recipes: Recipes,
+    cache_control: String,
     limits: Limits,
     on_delete: OnDelete,
     max_attempts: NonZeroU32,
@@ -95,7 +103,10 @@ pub enum Foreign {
 pub struct Plan {
     /// The original's key.
     pub original: Key,
-    /// What to make, by ascending size. The last one is the mark.
+    /// How its thumbnails are made.
+    pub recipe: Arc<Recipe>,
+    /// What to make, by ascending size. The last one is the mark: the largest size in the recipe's
+    /// first format.
     pub outputs: Vec<Output>,
     /// Where a failure is recorded.
     pub failure: Key,
@@ -125,7 +136,7 @@ impl Plan {
     pub fn mark_and_siblings(&self) -> (&Output, &[Output]) {
         match self.outputs.split_last() {
             Some(parts) => parts,
-            None => unreachable!("a recipe has at least one size"),
+            None => unreachable!("a recipe has at least one size and one format"),
         }
     }
 }
@@ -139,7 +150,7 @@ impl Policy {
         bucket: Bucket,
         source_prefix: impl Into<String>,
         output_prefix: impl Into<String>,
-        recipe: Recipe,
+        recipes: impl Into<Recipes>,
     ) -> Result<Self, PolicyError> {
         let (source_prefix, output_prefix) = (source_prefix.into(), output_prefix.into());
         apart(
@@ -164,7 +175,8 @@ impl Policy {
             bucket,
             source_prefix,
             output_prefix,
-            recipe,
+            recipes: recipes.into(),
+            cache_control: CACHE_CONTROL.to_owned(),
             limits: Limits::default(),
             on_delete: OnDelete::default(),
             max_attempts: MAX_ATTEMPTS,
@@ -193,6 +205,16 @@ impl Policy {
         }
     }
 
+    /// The same with another `Cache-Control` on thumbnails, which must be printable ASCII. Those that
+    /// stand keep theirs: it is not a part of any fingerprint.
+    #[must_use]
+    pub fn with_cache_control(self, cache_control: impl Into<String>) -> Self {
+        Self {
+            cache_control: cache_control.into(),
+            ..self
+        }
+    }
+
     /// The same, with so much of an original read at first; 100 or more reads it whole.
     #[must_use]
     pub fn with_first_read_percent(self, percent: u8) -> Self {
@@ -200,13 +222,6 @@ impl Policy {
             first_read_percent: Some(percent),
             ..self
         }
-    }
-
-    /// How much of an original is read at first, in percent of its bytes, if it may be a JPEG.
-    #[must_use]
-    pub fn first_read_percent(&self) -> u8 {
-        self.first_read_percent
-            .unwrap_or_else(|| reading::first_read_percent(self.recipe.effort()))
     }
 
     /// The bucket served.
@@ -227,10 +242,16 @@ impl Policy {
         &self.output_prefix
     }
 
-    /// How thumbnails are made.
+    /// How thumbnails are made, and which of them how.
     #[must_use]
-    pub fn recipe(&self) -> &Recipe {
-        &self.recipe
+    pub fn recipes(&self) -> &Recipes {
+        &self.recipes
+    }
+
+    /// `Cache-Control` of thumbnails.
+    #[must_use]
+    pub fn cache_control(&self) -> &str {
+        &self.cache_control
     }
 
     /// What a picture may demand.
@@ -283,7 +304,14 @@ impl Policy {
         if path.is_empty() || (path.ends_with('/') && change.length == Some(0)) {
             return Decision::Skip(Reason::FolderPlaceholder);
         }
-        match self.plan(path, first_bytes(change, self.first_read_percent())) {
+        let Some(rule) = self.recipes.of(path) else {
+            return Decision::Skip(Reason::NoRecipe);
+        };
+        let recipe = rule.recipe();
+        let percent = self
+            .first_read_percent
+            .unwrap_or_else(|| reading::first_read_percent(recipe.effort()));
+        match self.plan(path, recipe, first_bytes(change, percent)) {
             Some(plan) => Decision::Make(plan),
             None => Decision::Reject(Reason::KeyTooLong),
         }
@@ -291,18 +319,19 @@ impl Policy {
 
     /// The plan for the original at `path` below the source prefix, unless a planned key would be
     /// longer than a store accepts.
-    fn plan(&self, path: &str, first_bytes: Option<u64>) -> Option<Plan> {
-        let outputs = self.recipe.outputs().map(|(size, format)| Output {
+    fn plan(&self, path: &str, recipe: &Arc<Recipe>, first_bytes: Option<u64>) -> Option<Plan> {
+        let outputs = recipe.outputs().map(|(size, encoding)| Output {
             key: Key::new(format!(
                 "{}{}",
                 self.output_prefix,
-                self.recipe.output_key.expand(path, size, format)
+                recipe.output_key().expand(path, size, encoding.format)
             )),
             size,
-            format,
+            format: encoding.format,
         });
         let original = Key::new(format!("{}{path}", self.source_prefix));
         let plan = Plan {
+            recipe: Arc::clone(recipe),
             outputs: outputs.collect(),
             failure: Key::new(format!("{FAILURE_PREFIX}{path}")),
             original_hash: short_hash(original.as_str()),

@@ -50,6 +50,23 @@ pub fn render(
     Rendering::new(recipe, limits, stop).with_all(bytes)
 }
 
+/// What the header of a picture says of it, and of the memory that its thumbnails by `recipe` need.
+///
+/// # Errors
+/// As [`thumbnail::inspect`].
+pub fn inspect(
+    bytes: &[u8],
+    recipe: &Recipe,
+    limits: &Limits,
+) -> Result<thumbnail::Info, thumbnail::Error> {
+    decoder(recipe, limits, &Stop::default()).inspect(bytes)
+}
+
+fn decoder(recipe: &Recipe, limits: &Limits, stop: &Stop) -> Decoder {
+    let largest = recipe.sizes().last().copied().unwrap_or_default();
+    Decoder::new(largest, recipe.effort(), limits, stop).aiming_at(recipe.fit(), recipe.encodings())
+}
+
 /// [`render`] for a file whose bytes come in pieces, because the first may be enough.
 #[derive(Debug)]
 pub struct Rendering {
@@ -78,9 +95,8 @@ impl Rendering {
     /// A rendering that has seen no bytes. The arguments are those of [`render`].
     #[must_use]
     pub fn new(recipe: &Recipe, limits: &Limits, stop: &Stop) -> Self {
-        let largest = recipe.sizes().last().copied().unwrap_or_default();
         Self {
-            decoder: Decoder::new(largest, recipe.effort(), limits, stop),
+            decoder: decoder(recipe, limits, stop),
             recipe: recipe.clone(),
             stop: stop.clone(),
             watch: Watch::default(),
@@ -130,29 +146,33 @@ fn thumbnails(
 ) -> Result<Rendered, thumbnail::Error> {
     let (width, height) = picture.original_size();
     let mut thumbnails = Vec::new();
-    let mut made: Vec<Picture> = Vec::new();
+    let mut made: Vec<(u32, Picture)> = Vec::new();
     // The largest first: the smaller ones are made from it, or from one another.
-    let outputs: Vec<_> = recipe.outputs().collect();
-    for (size, format) in outputs.into_iter().rev() {
+    for (size, encoding) in recipe.outputs().rev() {
         if stop.is_stopped() {
             return Err(thumbnail::Error::Stopped);
         }
-        // Each from the smallest that is at least twice as large, see `Picture::fit`.
-        let large = |made: &Picture| made.width().max(made.height()) / 2 >= size;
-        let source = made.iter().rposition(large);
-        // The next will be made from it too, or from smaller ones.
-        made.drain(..source.unwrap_or_default());
-        let source = source.map_or(picture, |_| &made[0]);
-        let small = watch.time(Stage::Resize, || source.fit(size))?;
-        let file = watch.time(Stage::Encode, || small.encode(format, recipe.quality()))?;
+        if made.last().is_none_or(|(made, _)| *made != size) {
+            // Each from the smallest that is at least twice as large, see `Picture::fit`.
+            let large = |(_, made): &(u32, Picture)| made.width().max(made.height()) / 2 >= size;
+            let source = made.iter().rposition(large);
+            // The next will be made from it too, or from smaller ones.
+            made.drain(..source.unwrap_or_default());
+            let source = source.map_or(picture, |_| &made[0].1);
+            let small = watch.time(Stage::Resize, || source.fit(size))?;
+            made.push((size, small));
+        }
+        let Some((_, small)) = made.last() else {
+            unreachable!("the size has just been made");
+        };
+        let file = watch.time(Stage::Encode, || small.encode_as(*encoding))?;
         thumbnails.push(Encoded {
             size,
-            format,
+            format: encoding.format,
             width: small.width(),
             height: small.height(),
             bytes: file.into(),
         });
-        made.push(small);
     }
     thumbnails.reverse();
     let original = Original {

@@ -143,6 +143,11 @@ impl Thumbnailer {
     /// [`Error::Foreign`] for what is not ours; the others where trying again can help.
     pub async fn handle_by(&self, event: &Event, deadline: Instant) -> Result<Outcome, Error> {
         let started = Instant::now();
+        let decision = self.policy.decide(event.change());
+        let recipe = match &decision {
+            Decision::Make(plan) => plan.recipe.fingerprint(),
+            _ => self.policy.recipes().fingerprint(),
+        };
         let mut outcome = Outcome {
             event_id: event.id().to_owned(),
             key: event.change().object.key.clone(),
@@ -150,7 +155,7 @@ impl Thumbnailer {
             reason: None,
             message: None,
             etag: None,
-            recipe: self.policy.recipe().fingerprint(),
+            recipe,
             original: None,
             thumbnails: Vec::new(),
             degraded: None,
@@ -158,7 +163,7 @@ impl Thumbnailer {
             traffic: Traffic::default(),
             timings: Timings::default(),
         };
-        match self.policy.decide(event.change()) {
+        match decision {
             Decision::Refuse(foreign) => return Err(foreign.into()),
             Decision::Skip(reason) => outcome.reason = Some(reason),
             Decision::Reject(reason) => {

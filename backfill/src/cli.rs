@@ -333,6 +333,11 @@ pub(crate) fn function(settings: &Settings) -> Result<Http, Error> {
 
 fn header(settings: &Settings, extent: Extent) -> record::Run {
     let started = Utc::now();
+    let recipes = settings.config.policy.recipes();
+    let each = recipes
+        .rules()
+        .iter()
+        .map(|rule| rule.recipe().fingerprint());
     record::Run {
         run: run_id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -340,7 +345,8 @@ fn header(settings: &Settings, extent: Extent) -> record::Run {
         pictures: extent.pictures,
         bytes: extent.bytes,
         in_flight: settings.in_flight,
-        recipe: settings.config.policy.recipe().fingerprint(),
+        recipe: recipes.fingerprint(),
+        recipes: each.filter(|one| *one != recipes.fingerprint()).collect(),
         function: match &settings.way {
             Way::FanOut { function, .. } => function.as_ref().map(ToString::to_string),
             Way::Sequential | Way::Parallel => None,

@@ -97,7 +97,7 @@ impl Explanation {
             }
         };
         this.original = Some(original.clone());
-        this.planned(&plan, policy);
+        this.planned(&plan);
         match audit.look(original, &obsolete(key, &plan)).await? {
             Look::Gone => this.gone(&plan, policy, audit).await?,
             Look::Decided(decision) => this.decided(&decision, policy),
@@ -110,14 +110,14 @@ impl Explanation {
         self.facts.push((what, of_it.into()));
     }
 
-    fn planned(&mut self, plan: &Plan, policy: &Policy) {
+    fn planned(&mut self, plan: &Plan) {
         let (mark, siblings) = plan.mark_and_siblings();
         self.fact(
             "policy",
             format!(
                 "an original: {} thumbnails by recipe {}, the last and mark {}",
                 siblings.len() + 1,
-                policy.recipe().fingerprint(),
+                plan.recipe.fingerprint(),
                 mark.key
             ),
         );

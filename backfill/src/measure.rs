@@ -230,6 +230,7 @@ mod tests {
             bytes: 0,
             in_flight: 1,
             recipe: "recipe".into(),
+            recipes: BTreeSet::new(),
             function: None,
             started: chrono::DateTime::UNIX_EPOCH,
         }

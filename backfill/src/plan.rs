@@ -102,13 +102,6 @@ pub async fn write(
 
 fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result<()> {
     let policy = &settings.config.policy;
-    let recipe = policy.recipe();
-    let sizes = recipe
-        .sizes()
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
     writeln!(out, "A plan: nothing is sent, nothing is written.")?;
     writeln!(
         out,
@@ -123,14 +116,23 @@ fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result
         extent.pictures,
         DecimalBytes(extent.bytes)
     )?;
-    writeln!(
-        out,
-        "recipe     {} px, quality {}, fingerprint {}",
-        sizes,
-        recipe.quality(),
-        recipe.fingerprint()
-    )?;
-    let thumbnails = extent.pictures.saturating_mul(recipe.sizes().len() as u64);
+    let rules = policy.recipes().rules();
+    for rule in rules {
+        let recipe = rule.recipe();
+        let fingerprint = recipe.fingerprint();
+        let name = rule.name();
+        writeln!(
+            out,
+            "recipe     {name}: {recipe}, fingerprint {fingerprint}"
+        )?;
+    }
+    let each = rules.iter().map(|rule| {
+        let recipe = rule.recipe();
+        recipe.sizes().len() * recipe.encodings().len()
+    });
+    let thumbnails = extent
+        .pictures
+        .saturating_mul(each.max().unwrap_or_default() as u64);
     writeln!(
         out,
         "writes     up to {thumbnails} thumbnails; those that stand are made anew"

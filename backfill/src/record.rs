@@ -66,9 +66,12 @@ pub struct Run {
     pub bytes: u64,
     /// How many were in flight at most.
     pub in_flight: usize,
-    /// Fingerprint of the recipe configured here. In fan-out the function has its own, which the
-    /// outcomes name.
+    /// Fingerprint of all recipes configured here, which is that of the only one. In fan-out the
+    /// function has its own, which the outcomes name.
     pub recipe: String,
+    /// Fingerprint of each of them, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub recipes: BTreeSet<String>,
     /// Where the events went, in fan-out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,

@@ -60,7 +60,8 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
         traffic.deletes,
     )?;
     stages(out, summary)?;
-    if summary.recipes.iter().any(|recipe| *recipe != run.recipe) {
+    let ours = |recipe: &String| *recipe == run.recipe || run.recipes.contains(recipe);
+    if !summary.recipes.iter().all(ours) {
         let found = summary
             .recipes
             .iter()

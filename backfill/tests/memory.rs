@@ -43,7 +43,7 @@ impl Listing {
         Some(Mark {
             original_etag: ETag::new("v1"),
             original_hash: plan.original_hash,
-            recipe: self.policy.recipe().fingerprint(),
+            recipe: plan.recipe.fingerprint(),
             siblings: Vec::new(),
             backfill_run: None,
         })

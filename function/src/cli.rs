@@ -22,6 +22,7 @@ use crate::{Config, config, job, logging, render, runtime};
 const FAILED: ExitCode = ExitCode::FAILURE;
 const FILES: &str = "FILE";
 const OUT: &str = "out";
+const AS: &str = "as";
 const JSON: &str = "json";
 
 /// Why a command ended early, and so its exit code.
@@ -100,7 +101,7 @@ fn job(matches: &ArgMatches) -> Result<ExitCode, End> {
 }
 
 fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
-    let recipe = flow::recipe_from_lookup(lookup(matches, &flow::RECIPE_VARIABLES));
+    let recipes = flow::recipes_from_lookup(lookup(matches, &flow::RECIPE_VARIABLES));
     let many = |id| {
         matches
             .get_many::<PathBuf>(id)
@@ -111,9 +112,14 @@ fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
     let job = render::Job {
         files: many(FILES).collect(),
         out: many(OUT).collect(),
-        recipe: recipe.map_err(|mistakes| misconfigured(&mistakes))?,
+        recipes: recipes.map_err(|mistakes| misconfigured(&mistakes))?,
+        key: matches.get_one(AS).cloned(),
         json: matches.get_flag(JSON),
     };
+    if job.key.is_some() && job.files.len() > 1 {
+        let text = "--as is one file's key, but there are several files";
+        return Err(End::Usage(text.to_owned()));
+    }
     // A panic is told in the file's line, and should not be told twice.
     std::panic::set_hook(Box::new(|_| {}));
     let all = block_on(render::render_all(job, &mut io::stdout()))?.map_err(failed)?;
@@ -201,20 +207,24 @@ fn command() -> Command {
         )
 }
 
-fn render_args() -> [Arg; 3] {
+fn render_args() -> [Arg; 4] {
     let path = || value_parser!(PathBuf);
     [
         Arg::new(FILES)
             .value_parser(path())
             .num_args(1..)
             .required(true)
-            .help("Pictures"),
+            .help("Pictures. A path that leads down from here is the key that picks the recipe; of others the name is"),
         Arg::new(OUT)
             .long(OUT)
             .value_name("DIR")
             .value_parser(path())
             .required(true)
             .help("Folder for the thumbnails; made if it is not there"),
+        Arg::new(AS)
+            .long(AS)
+            .value_name("KEY")
+            .help("Key of the only picture below the source prefix, instead of its path"),
         Arg::new(JSON)
             .long(JSON)
             .action(ArgAction::SetTrue)

@@ -76,7 +76,7 @@ pub async fn serve(
 fn version(policy: &Policy) -> serde_json::Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "recipes": [policy.recipe().fingerprint()],
+        "recipes": [policy.recipes().fingerprint()],
         "limits": policy.limits_fingerprint(),
     })
 }

@@ -1,12 +1,14 @@
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use super::{
-    EFFORT, FIRST_READ_PERCENT, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES, MAX_ICC_BYTES,
-    MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, Mistake, OUTPUT_KEY, QUALITY, RECIPE, SIZES,
-    Variable,
+    CACHE_CONTROL, EFFORT, FIRST_READ_PERCENT, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES,
+    MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, Mistake, OUTPUT_KEY, QUALITY, RECIPE,
+    RECIPES, SIZES, Variable, recipes,
 };
-use crate::plan::{OutputKey, Recipe};
+use crate::plan::{OutputKey, Recipe, Recipes, Rule};
 use crate::thumbnail::Limits;
 
 /// Reads variables one by one and keeps the mistakes.
@@ -151,7 +153,52 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
-    pub(super) fn recipe(&mut self) -> Option<Recipe> {
+    /// The recipes: those of the file, or the one that the other settings make.
+    pub(super) fn recipes(&mut self) -> Option<Recipes> {
+        let Some(path) = self.set(RECIPES) else {
+            let name = self.set(RECIPE).unwrap_or_else(|| "default".to_owned());
+            let rule = Rule::new(name, None, self.recipe()?);
+            let recipes = Recipes::new(vec![rule]);
+            return self.noted(RECIPES, recipes);
+        };
+        let before = self.mistakes.len();
+        for other in [RECIPE, SIZES, QUALITY, EFFORT, OUTPUT_KEY] {
+            if self.set(other).is_some() {
+                let problem = format!(
+                    "and {} exclude each other: the file says it, for each recipe",
+                    other.name
+                );
+                self.mistake(RECIPES, problem);
+            }
+        }
+        let recipes = match read_text(&path) {
+            Ok(text) => recipes::read(&text),
+            Err(error) => Err(vec![format!("cannot be read: {error}")]),
+        };
+        match recipes {
+            Ok(recipes) => (self.mistakes.len() == before).then_some(recipes),
+            Err(problems) => {
+                for problem in problems {
+                    self.mistake(RECIPES, format!("{path:?}: {problem}"));
+                }
+                None
+            }
+        }
+    }
+
+    /// What HTTP carries unchanged: printable ASCII.
+    pub(super) fn cache_control(&mut self) -> Option<String> {
+        self.checked(CACHE_CONTROL, |value| {
+            let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+            if plain && value.trim() == value {
+                Ok(value.to_owned())
+            } else {
+                Err("is no header value of printable ASCII".to_owned())
+            }
+        })
+    }
+
+    fn recipe(&mut self) -> Option<Recipe> {
         let before = self.mistakes.len();
         let mut recipe = self
             .checked(RECIPE, |name| {
@@ -187,11 +234,25 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             recipe = recipe.with_effort(effort);
         }
         if let Some(text) = self.set(OUTPUT_KEY) {
-            let key = text.parse::<OutputKey>();
-            if let Some(key) = self.noted(OUTPUT_KEY, key) {
-                recipe = recipe.with_output_key(key);
-            }
+            let key = text.parse::<OutputKey>().map_err(|error| error.to_string());
+            let with = key.and_then(|key| {
+                let with = recipe.clone().with_output_key(key);
+                with.map_err(|error| error.to_string())
+            });
+            recipe = self.noted(OUTPUT_KEY, with).unwrap_or(recipe);
         }
         (self.mistakes.len() == before).then_some(recipe)
     }
+}
+
+/// A file's text, unless it is too long to be one of settings.
+fn read_text(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(path)?;
+    file.take(recipes::MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > recipes::MAX_FILE_BYTES {
+        return Err(io::Error::other("it is longer than 1 MiB"));
+    }
+    Ok(text)
 }

@@ -1,5 +1,7 @@
 //! The table of settings: parsed by, explained from and documented from this one place.
 
+use crate::plan;
+
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
@@ -112,6 +114,12 @@ pub const RECIPE: Variable = Variable::with_default(
     "default",
     "default (quality 80) or paper (quality 75, the paper's keys)",
 );
+/// Recipes by path.
+pub const RECIPES: Variable = Variable::with_default(
+    "RECIPES",
+    "none: one recipe for all",
+    "TOML file of recipes by the original's path, instead of RECIPE, SIZES, QUALITY, EFFORT and OUTPUT_KEY",
+);
 /// Sizes.
 pub const SIZES: Variable = Variable::with_default(
     "SIZES",
@@ -144,6 +152,12 @@ pub const MAX_ATTEMPTS: Variable = Variable::with_default(
     "MAX_ATTEMPTS",
     "3",
     "tries of a picture that is not done in the time for one event, until it is rejected",
+);
+/// How long caches may keep thumbnails.
+pub const CACHE_CONTROL: Variable = Variable::with_default(
+    "CACHE_CONTROL",
+    plan::CACHE_CONTROL,
+    "Cache-Control of the thumbnails that are written; those that stand keep theirs",
 );
 /// Port.
 pub const PORT: Variable =
@@ -193,7 +207,7 @@ pub const MIN_INTACT_PERCENT: Variable = Variable::with_default(
 );
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 23] = [
+pub const VARIABLES: [Variable; 25] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -206,6 +220,8 @@ pub const VARIABLES: [Variable; 23] = [
     SIZES,
     QUALITY,
     EFFORT,
+    RECIPES,
+    CACHE_CONTROL,
     FIRST_READ_PERCENT,
     ON_DELETE,
     MAX_ATTEMPTS,
@@ -220,7 +236,7 @@ pub const VARIABLES: [Variable; 23] = [
 ];
 
 /// The settings of [`VARIABLES`] that say what to make of a picture, without any store.
-pub const RECIPE_VARIABLES: [Variable; 5] = [RECIPE, SIZES, QUALITY, EFFORT, OUTPUT_KEY];
+pub const RECIPE_VARIABLES: [Variable; 6] = [RECIPE, SIZES, QUALITY, EFFORT, OUTPUT_KEY, RECIPES];
 
 /// The table of `variables` in Markdown, as the README shows it.
 #[must_use]

@@ -8,10 +8,13 @@ use crate::object::Key;
 const EXTENSIONS: [&str; 3] = ["jpg", "png", "webp"];
 
 impl Policy {
-    /// Whether a thumbnail's key says which original it is of: so it is with `{path}/{size}.{ext}`.
+    /// Whether a thumbnail's key says which original it is of: so it is with `{path}/{size}.{ext}` in all
+    /// recipes.
     #[must_use]
     pub fn keys_name_originals(&self) -> bool {
-        self.recipe.output_key == OutputKey::standard()
+        let rules = self.recipes.rules().iter();
+        let mut keys = rules.map(|rule| rule.recipe().output_key());
+        keys.all(|key| *key == OutputKey::standard())
     }
 
     /// The key below the output prefix, if it is one that `{path}/{size}.{ext}` could give, of this
@@ -49,7 +52,7 @@ mod tests {
     use crate::plan::{OutputKey, Policy, Recipe};
 
     fn original(template: OutputKey, key: &str) -> Option<String> {
-        let recipe = Recipe::standard().with_output_key(template);
+        let recipe = Recipe::standard().with_output_key(template).unwrap();
         let policy = Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap();
         let original = policy.original_of(&Key::new(key))?;
         Some(original.as_str().to_owned())

@@ -76,6 +76,41 @@ impl OutputKey {
         text.parse().expect("a template of this module")
     }
 
+    /// Whether the key says which format a thumbnail has.
+    pub(super) fn has_extension(&self) -> bool {
+        self.parts.contains(&Part::Ext)
+    }
+
+    /// Whether no two originals ever share a key, whatever the sizes: their path stands whole before
+    /// the last `/`.
+    pub(super) fn keeps_originals_apart(&self) -> bool {
+        let rest = match &self.parts[..] {
+            [Part::Text(_), rest @ ..] => rest,
+            all => all,
+        };
+        let ([Part::Path, Part::Text(text), rest @ ..]
+        | [Part::Dir, Part::Name, Part::Text(text), rest @ ..]) = rest
+        else {
+            return false;
+        };
+        let tail = rest.iter().all(|part| match part {
+            Part::Text(text) => !text.contains('/'),
+            Part::Size | Part::Ext => true,
+            Part::Path | Part::Dir | Part::Name | Part::Stem => false,
+        });
+        tail && text.starts_with('/') && !text[1..].contains('/')
+    }
+
+    /// Whether no key can be by both, because their fixed beginnings differ.
+    pub(super) fn begins_unlike(&self, other: &Self) -> bool {
+        let beginning = |key: &Self| match key.parts.first() {
+            Some(Part::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let (a, b) = (beginning(self), beginning(other));
+        !a.starts_with(&b) && !b.starts_with(&a)
+    }
+
     /// The key of one thumbnail, relative to the output prefix.
     #[must_use]
     pub fn expand(&self, path: &str, size: u32, format: OutputFormat) -> String {

@@ -3,7 +3,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::events::Operation;
 use crate::object::ObjectId;
-use crate::thumbnail::Effort;
+use crate::thumbnail::{ChromaSubsampling, Effort, Fit, OutputFormat};
+
+/// The default recipe's, for the present renderer: 2.
+const FINGERPRINT: &str = "093dc92a7ec981ef";
 
 fn policy() -> Policy {
     Policy::new(
@@ -30,7 +33,9 @@ fn change(key: &str) -> Change {
 }
 
 fn keys(template: &str, path: &str) -> Vec<String> {
-    let recipe = Recipe::standard().with_output_key(template.parse().unwrap());
+    let recipe = Recipe::standard()
+        .with_output_key(template.parse().unwrap())
+        .unwrap();
     let policy = Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap();
     match policy.decide(&change(&format!("images/{path}"))) {
         Decision::Make(plan) => plan
@@ -68,6 +73,154 @@ fn the_mark_is_the_largest_size() {
     };
     let (mark, siblings) = plan.mark_and_siblings();
     assert_eq!((mark.size, siblings.len()), (300, 1));
+}
+
+#[test]
+fn the_mark_is_in_the_first_format() {
+    let formats = [OutputFormat::Png, OutputFormat::Jpeg];
+    let recipe = Recipe::standard().with_sizes(&[20, 300]).unwrap();
+    let recipe = recipe.with_formats(&formats).unwrap();
+    let policy = Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap();
+    let Decision::Make(plan) = policy.decide(&change("images/a")) else {
+        panic!()
+    };
+    let keys: Vec<_> = plan.outputs.iter().map(|o| o.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        ["20.jpg", "20.png", "300.jpg", "300.png"].map(|name| format!("thumbnails/a/{name}"))
+    );
+}
+
+#[test]
+fn recipes_that_cannot_be_are_refused() {
+    let standard = Recipe::standard;
+    let (jpeg, png) = (OutputFormat::Jpeg, OutputFormat::Png);
+    let many: Vec<u32> = (1..=48).collect();
+    let many = standard().with_sizes(&many).unwrap();
+    let no_ext = standard().with_output_key("{path}{size}".parse().unwrap());
+    for (recipe, expected) in [
+        (standard().with_sizes(&[]), RecipeError::NoSize),
+        (standard().with_sizes(&[0]), RecipeError::Size(0)),
+        (standard().with_sizes(&[4097]), RecipeError::Size(4097)),
+        (
+            many.clone().with_formats(&[jpeg, png]),
+            RecipeError::TooManyOutputs(96),
+        ),
+        (standard().with_formats(&[]), RecipeError::NoFormat),
+        (
+            standard().with_formats(&[png, png]),
+            RecipeError::FormatTwice(png),
+        ),
+        (standard().with_quality(0), RecipeError::Quality(0)),
+        (
+            standard().with_quality_of(jpeg, 101),
+            RecipeError::Quality(101),
+        ),
+        (
+            standard().with_quality_of(png, 80),
+            RecipeError::NoQuality(png),
+        ),
+        (
+            no_ext.and_then(|recipe| recipe.with_formats(&[jpeg, png])),
+            RecipeError::NoExtension,
+        ),
+    ] {
+        assert_eq!(recipe, Err(expected));
+    }
+    let both = standard().with_formats(&[png, jpeg]).unwrap();
+    let both = both.with_quality_of(jpeg, 30).unwrap();
+    let qualities: Vec<_> = both.encodings().iter().map(|e| e.quality).collect();
+    assert_eq!(qualities, [80, 30]);
+    assert_eq!(
+        both.with_formats(&[jpeg]).unwrap().encodings()[0].quality,
+        30
+    );
+}
+
+fn rule(name: &str, pattern: &str, recipe: Recipe) -> Rule {
+    Rule::new(name, Some(pattern.parse().unwrap()), recipe)
+}
+
+#[test]
+fn the_first_recipe_that_matches_is_taken_and_none_is_a_reason() {
+    let small = Recipe::standard().with_sizes(&[8]).unwrap();
+    let large = Recipe::standard().with_sizes(&[9]).unwrap();
+    let rules = vec![
+        rule("small", "people/**", small.clone()),
+        rule("large", "**/*.{png,jpg}", large.clone()),
+    ];
+    let recipes = Recipes::new(rules).unwrap();
+    assert_ne!(recipes.fingerprint(), small.fingerprint());
+    let policy = Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipes).unwrap();
+    for (path, expected) in [
+        ("people/a.png", Some(&small)),
+        ("people/x/y.gif", Some(&small)),
+        ("a.png", Some(&large)),
+        ("a/b//c.jpg", Some(&large)),
+        ("a\n.png", Some(&large)),
+        ("../é.png", Some(&large)),
+        ("people", None),
+        ("A.PNG", None),
+    ] {
+        let found = match policy.decide(&change(&format!("images/{path}"))) {
+            Decision::Make(plan) => Some(plan.recipe),
+            Decision::Skip(Reason::NoRecipe) => None,
+            other => panic!("{path}: {other:?}"),
+        };
+        assert_eq!(found.as_deref(), expected, "{path:?}");
+    }
+}
+
+#[test]
+fn recipes_by_which_one_original_could_overwrite_anothers_thumbnails_are_refused() {
+    let with = |sizes: &[u32], key: &str| {
+        let recipe = Recipe::standard().with_sizes(sizes).unwrap();
+        recipe.with_output_key(key.parse().unwrap()).unwrap()
+    };
+    let build = |first: Recipe, second: Recipe| {
+        Recipes::new(vec![rule("a", "*.a", first), rule("b", "*.b", second)])
+    };
+    let apart = "{path}/{size}.{ext}";
+    for (first, second) in [
+        (with(&[8], apart), with(&[8, 9], apart)),
+        (
+            with(&[8], "x/{dir}{name}/{size}"),
+            with(&[9], "x/{dir}{name}/{size}"),
+        ),
+        (with(&[8], "a/{path}{size}"), with(&[9], "b/{stem}{size}")),
+        // As one recipe alone: the marks meet and tell the originals apart.
+        (
+            with(&[8, 9], "flat"),
+            with(&[9, 8], "flat").with_quality(9).unwrap(),
+        ),
+    ] {
+        assert!(
+            build(first.clone(), second.clone()).is_ok(),
+            "{first:?} {second:?}"
+        );
+    }
+    let overlap = RecipesError::Overlap("a".into(), "b".into());
+    for (first, second) in [
+        (with(&[8], "flat"), with(&[8, 9], "flat")),
+        (with(&[8], apart), with(&[8], "x/{path}/{size}.{ext}")),
+        (with(&[8], "x{path}/{size}"), with(&[8], "xy{path}/{size}")),
+        (with(&[8], "{path}/x/{size}"), with(&[9], "{path}/x/{size}")),
+        (
+            with(&[8], "{path}/{name}{size}"),
+            with(&[9], "{path}/{name}{size}"),
+        ),
+    ] {
+        assert_eq!(build(first, second), Err(overlap.clone()));
+    }
+    let twice = vec![
+        rule("a", "*", with(&[8], apart)),
+        rule("a", "**", with(&[8], apart)),
+    ];
+    assert_eq!(
+        Recipes::new(twice),
+        Err(RecipesError::NameTwice("a".into()))
+    );
+    assert_eq!(Recipes::new(Vec::new()), Err(RecipesError::None));
 }
 
 #[test]
@@ -146,17 +299,31 @@ fn what_is_not_ours_is_skipped_or_refused() {
 #[test]
 fn a_fingerprint_follows_everything_that_changes_the_output() {
     let standard = Recipe::standard();
+    let both = |formats: &[_]| Recipe::standard().with_formats(formats).unwrap();
     let others = [
         Recipe::paper(),
         standard.clone().with_quality(81).unwrap(),
         standard.clone().with_sizes(&[16]).unwrap(),
         standard.clone().with_effort(Effort::Fast),
-        standard.clone().with_output_key("flat".parse().unwrap()),
+        standard
+            .clone()
+            .with_output_key("flat".parse().unwrap())
+            .unwrap(),
+        standard.clone().with_fit(Fit::Cover),
+        standard.clone().with_chroma(ChromaSubsampling::Full),
+        standard.clone().with_background([0; 3]),
+        standard.clone().with_formats(&[OutputFormat::Png]).unwrap(),
+        both(&[OutputFormat::Jpeg, OutputFormat::Png]),
+        both(&[OutputFormat::Png, OutputFormat::Jpeg]),
+        both(&[OutputFormat::Png, OutputFormat::Jpeg])
+            .with_quality(81)
+            .unwrap(),
     ];
-    assert_eq!(standard.fingerprint(), Recipe::standard().fingerprint());
-    for other in others {
-        assert_ne!(standard.fingerprint(), other.fingerprint());
-    }
+    let all = others.iter().map(Recipe::fingerprint);
+    let all: std::collections::BTreeSet<_> = all.chain([standard.fingerprint()]).collect();
+    assert_eq!(all.len(), others.len() + 1);
+    // As it was before there was a choice of formats: sets that stand are not made anew.
+    assert_eq!(standard.fingerprint(), FINGERPRINT);
 }
 
 proptest! {
@@ -167,7 +334,7 @@ proptest! {
         path in "[a-c/. ]{1,12}",
         preset in prop::sample::select(vec!["default", "flat", "paper"]),
     ) {
-        let recipe = Recipe::standard().with_output_key(preset.parse().unwrap());
+        let recipe = Recipe::standard().with_output_key(preset.parse().unwrap()).unwrap();
         if let Ok(policy) = Policy::new(Bucket::new("b"), &*source, &*output, recipe)
             && let Decision::Make(plan) = policy.decide(&change(&format!("{source}{path}")))
         {

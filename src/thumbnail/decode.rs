@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use moxcms::DataColorSpace;
 
 use super::colour;
+use super::geometry::WHOLE;
+use super::inspect::{Info, inspect_by};
 use super::jpeg::{Progress, Reader, Want};
 use super::picture::{Damage, Form, Picture};
 use super::planar::Coarse;
@@ -12,7 +14,9 @@ use super::planes::{Colour, Planes};
 use super::raster::{Channels, Raster};
 use super::resize::resize;
 use super::sources::{self, Opened, Pixels};
-use super::{Effort, Error, Format, Limits, Stop, fit_size, whole};
+use super::{
+    ChromaSubsampling, Effort, Encoding, Error, Fit, Format, Limits, Stop, fit_size, whole,
+};
 
 /// Decodes a picture for thumbnails that fit into a box of `largest` pixels a side.
 ///
@@ -43,6 +47,8 @@ pub fn decode(
 pub struct Decoder {
     reader: Reader,
     largest: u32,
+    fit: Fit,
+    chroma: ChromaSubsampling,
     limits: Limits,
     stop: Stop,
 }
@@ -55,9 +61,36 @@ impl Decoder {
         Self {
             reader: Reader::new(Want { largest, effort }, *limits, stop.clone()),
             largest,
+            fit: Fit::default(),
+            chroma: ChromaSubsampling::default(),
             limits: *limits,
             stop: stop.clone(),
         }
+    }
+
+    /// The same for thumbnails that are put so into their boxes, and written in these ways: then of a
+    /// JPEG so much is read as they need.
+    #[must_use]
+    pub fn aiming_at(self, fit: Fit, encodings: &[Encoding]) -> Self {
+        let chroma = encodings.iter().map(|encoding| encoding.chroma_needed());
+        let chroma = chroma.min_by_key(|chroma| chroma.factors());
+        let chroma = chroma.unwrap_or_default();
+        Self {
+            reader: self.reader.aiming_at(fit, chroma),
+            fit,
+            chroma,
+            ..self
+        }
+    }
+
+    /// Reads the header alone, and checks every limit before any pixel, as
+    /// [`inspect`](super::inspect).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`inspect`](super::inspect).
+    pub fn inspect(self, bytes: &[u8]) -> Result<Info, Error> {
+        inspect_by(self.reader, bytes, &self.limits, &self.stop)
     }
 
     /// Goes on as far as `so_far`, the file's bytes from its start, allows. Of a progressive JPEG a
@@ -104,18 +137,19 @@ impl Decoder {
     pub fn finish(self, bytes: &[u8]) -> Result<Picture, Error> {
         let format = format_within(bytes, &self.limits)?;
         let (largest, limits, stop) = (self.largest, &self.limits, &self.stop);
+        let (fit, chroma) = (self.fit, self.chroma);
         let result = catch(format, || {
             if format == Format::Jpeg {
-                return of_planes(self.reader.finish(bytes)?, largest, limits, stop);
+                return of_planes(self.reader.finish(bytes)?, largest, fit, limits, stop);
             }
             whole::check(format, bytes)?;
             let opened = sources::open(format, bytes, limits, stop)?;
             go_on(stop)?;
-            of_pixels(format, opened, largest, stop)
+            of_pixels(format, opened, largest, fit, stop)
         });
         // A decoder whose input ended by the flag calls it an error of the input.
         go_on(stop)?;
-        result
+        result.map(|picture| picture.aiming_at(fit, chroma))
     }
 }
 
@@ -129,7 +163,13 @@ impl std::fmt::Debug for Decoder {
 }
 
 /// The picture that a JPEG's reader leaves: as planes, unless its colours must be converted.
-fn of_planes(read: Planes, largest: u32, limits: &Limits, stop: &Stop) -> Result<Picture, Error> {
+fn of_planes(
+    read: Planes,
+    largest: u32,
+    fit: Fit,
+    limits: &Limits,
+    stop: &Stop,
+) -> Result<Picture, Error> {
     let (intact_rows, rows) = (read.intact_rows, read.height);
     if !limits.accept_damage(intact_rows, rows) {
         return Err(Error::Truncated {
@@ -149,7 +189,8 @@ fn of_planes(read: Planes, largest: u32, limits: &Limits, stop: &Stop) -> Result
         _ => {
             // As large as it is, but for what more than twice the largest thumbnail would add.
             let (width, height) = coarse.size();
-            let longer = width.max(height).clamp(largest, largest.saturating_mul(2));
+            let whole = fit.whole_box(original, largest);
+            let longer = width.max(height).clamp(whole, whole.saturating_mul(2));
             go_on(stop)?;
             let size = fit_size(original.0, original.1, longer);
             Form::Raster(match coarse.inks(read.colour, size) {
@@ -203,6 +244,7 @@ fn of_pixels(
     format: Format,
     opened: Opened<'_>,
     largest: u32,
+    fit: Fit,
     stop: &Stop,
 ) -> Result<Picture, Error> {
     let header = opened.header;
@@ -212,9 +254,10 @@ fn of_pixels(
     } = opened.read()?;
     go_on(stop)?;
     let longer = u64::from(header.width.max(header.height));
-    if longer >= 4 * u64::from(largest) {
-        let twice = fit_size(header.width, header.height, largest.saturating_mul(2));
-        raster = resize(&raster, twice)?;
+    let whole = fit.whole_box((header.width, header.height), largest);
+    if longer >= 4 * u64::from(whole) {
+        let twice = fit_size(header.width, header.height, whole.saturating_mul(2));
+        raster = resize(&raster, twice, WHOLE)?;
     }
     go_on(stop)?;
     let raster = header.orientation.apply(raster);

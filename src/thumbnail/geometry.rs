@@ -1,3 +1,89 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// How a picture is put into its box, a square. It is never enlarged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Fit {
+    /// All of it is shown: the longer side is the box's, the aspect stays. See [`fit_size`].
+    #[default]
+    Inside,
+    /// The box is filled: the largest square in the middle is shown, the rest is cut off. Of a picture
+    /// that is smaller than the box, either way, the square is as large as that picture allows: the
+    /// shape is kept, not the size.
+    Cover,
+}
+
+impl Fit {
+    /// The size in pixels of a thumbnail of a picture of `width` x `height` pixels, for a box of
+    /// `side` pixels a side.
+    #[must_use]
+    pub fn size(self, (width, height): (u32, u32), side: u32) -> (u32, u32) {
+        match self {
+            Self::Inside => fit_size(width, height, side),
+            Self::Cover => {
+                let side = side.min(width).min(height).max(1);
+                (side, side)
+            }
+        }
+    }
+
+    /// The side of the box that the whole picture fits into, cut or not, at the scale of its
+    /// thumbnail.
+    pub(super) fn whole_box(self, (width, height): (u32, u32), side: u32) -> u32 {
+        match self {
+            Self::Inside => side,
+            Self::Cover => {
+                let (shown, _) = self.size((width, height), side);
+                let (short, long) = (width.min(height).max(1), width.max(height));
+                let whole = (u64::from(shown) * u64::from(long)).div_ceil(short.into());
+                u32::try_from(whole).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
+    /// The share of width and height that is shown, around the middle.
+    pub(super) fn shown(self, (width, height): (u32, u32)) -> (f64, f64) {
+        match self {
+            Self::Inside => WHOLE,
+            Self::Cover => {
+                let short = f64::from(width.min(height).max(1));
+                (
+                    short / f64::from(width.max(1)),
+                    short / f64::from(height.max(1)),
+                )
+            }
+        }
+    }
+}
+
+/// All of the width and all of the height.
+pub(super) const WHOLE: (f64, f64) = (1.0, 1.0);
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inside => "inside",
+            Self::Cover => "cover",
+        })
+    }
+}
+
+/// A word that is no [`Fit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither inside nor cover")]
+pub struct NoFit;
+
+impl FromStr for Fit {
+    type Err = NoFit;
+
+    fn from_str(word: &str) -> Result<Self, NoFit> {
+        [Self::Inside, Self::Cover]
+            .into_iter()
+            .find(|fit| fit.to_string() == word)
+            .ok_or(NoFit)
+    }
+}
+
 /// The size of a thumbnail: the picture fitted inside a square box, its aspect kept.
 ///
 /// Equal to the pixel to what Pillow's `Image.thumbnail((max_side, max_side))` gives (Pillow 8.0
@@ -73,7 +159,38 @@ mod tests {
         assert_eq!(fit_size(10, 20, 0), (1, 1));
     }
 
+    #[test]
+    fn cover_is_a_square_that_is_never_enlarged() {
+        let of = |size, side| Fit::Cover.size(size, side);
+        assert_eq!(of((800, 600), 256), (256, 256));
+        assert_eq!(of((800, 100), 256), (100, 100), "as large as it allows");
+        assert_eq!(of((1, 5000), 256), (1, 1));
+        let whole = |size, side| Fit::Cover.whole_box(size, side);
+        assert_eq!(whole((800, 600), 300), 400);
+        assert_eq!(whole((600, 800), 300), 400, "turned or not");
+        assert_eq!(whole((800, 100), 256), 800);
+        assert_eq!(whole((65_535, 1), u32::MAX), 65_535);
+        assert_eq!(Fit::Cover.shown((800, 600)), (0.75, 1.0));
+        assert_eq!(Fit::Inside.shown((800, 600)), WHOLE);
+        for fit in [Fit::Inside, Fit::Cover] {
+            assert_eq!(fit.to_string().parse(), Ok(fit));
+        }
+        assert_eq!("fill".parse::<Fit>(), Err(NoFit));
+    }
+
     proptest! {
+        #[test]
+        fn cover_needs_the_whole_picture_at_no_less_than_its_scale(
+            width in 1_u32..=70_000, height in 1_u32..=70_000, side in 1_u32..=5_000,
+        ) {
+            let (shown, same) = Fit::Cover.size((width, height), side);
+            prop_assert!(shown == same && shown <= side && shown <= width.min(height));
+            let whole = Fit::Cover.whole_box((width, height), side);
+            let (w, h) = fit_size(width, height, whole);
+            prop_assert!(w >= shown && h >= shown, "{} x {} for {}", w, h, shown);
+            prop_assert!(whole <= width.max(height));
+        }
+
         #[test]
         fn fits_keeps_the_aspect_and_never_enlarges(
             width in 1_u32..=70_000, height in 1_u32..=70_000, max_side in 1_u32..=5_000,

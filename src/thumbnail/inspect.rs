@@ -1,7 +1,7 @@
 //! What a picture demands, from its header alone.
 
-use super::jpeg::{Reader, Want};
-use super::{Effort, Error, Format, Limits, Orientation, Stop, sources};
+use super::jpeg::Reader;
+use super::{Decoder, Effort, Error, Format, Limits, Orientation, Stop, sources};
 
 /// What a picture is and what it demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +27,19 @@ pub struct Info {
 /// [`Error::NotAPicture`], [`Error::Unsupported`], [`Error::TooLarge`] by these limits, and
 /// [`Error::Malformed`] or [`Error::Truncated`] where already the header is.
 pub fn inspect(bytes: &[u8], largest: u32, effort: Effort, limits: &Limits) -> Result<Info, Error> {
+    Decoder::new(largest, effort, limits, &Stop::default()).inspect(bytes)
+}
+
+/// [`inspect`] for what the reader of a JPEG is aimed at.
+pub(super) fn inspect_by(
+    mut reader: Reader,
+    bytes: &[u8],
+    limits: &Limits,
+    stop: &Stop,
+) -> Result<Info, Error> {
     let format = super::decode::format_within(bytes, limits)?;
-    let stop = Stop::default();
-    let largest = largest.max(1);
     super::decode::catch(format, || {
         if format == Format::Jpeg {
-            let mut reader = Reader::new(Want { largest, effort }, *limits, stop);
             let state = reader.header(bytes)?.ok_or(Error::Truncated {
                 format,
                 missing: "the first scan",
@@ -45,7 +52,7 @@ pub fn inspect(bytes: &[u8], largest: u32, effort: Effort, limits: &Limits) -> R
                 peak_bytes: state.peak_bytes,
             });
         }
-        let opened = sources::open(format, bytes, limits, &stop)?;
+        let opened = sources::open(format, bytes, limits, stop)?;
         Ok(Info {
             format,
             width: opened.header.width,

@@ -43,10 +43,10 @@ mod stop;
 mod whole;
 
 pub use decode::{Decoder, decode};
-pub use encode::OutputFormat;
+pub use encode::{ChromaSubsampling, Encoding, NoChromaSubsampling, NoOutputFormat, OutputFormat};
 pub use error::Error;
 pub use format::Format;
-pub use geometry::fit_size;
+pub use geometry::{Fit, NoFit, fit_size};
 pub use inspect::{Info, inspect};
 pub use jpeg::Progress;
 #[cfg(fuzzing)]

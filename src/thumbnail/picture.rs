@@ -1,7 +1,8 @@
-use super::planar::Planar;
+use super::geometry::WHOLE;
+use super::planar::{Planar, View};
 use super::raster::Raster;
 use super::resize::resize;
-use super::{Error, Format, OutputFormat, encode, fit_size};
+use super::{ChromaSubsampling, Encoding, Error, Fit, Format, OutputFormat};
 
 /// A decoded picture: upright, sRGB.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +11,10 @@ pub struct Picture {
     form: Form,
     original: (u32, u32),
     largest: u32,
+    fit: Fit,
+    chroma: ChromaSubsampling,
+    /// Whether it is a thumbnail already: nothing is left to be cut off.
+    fitted: bool,
     damage: Option<Damage>,
 }
 
@@ -40,7 +45,20 @@ impl Picture {
             form,
             original,
             largest,
+            fit: Fit::default(),
+            chroma: ChromaSubsampling::default(),
+            fitted: false,
             damage: None,
+        }
+    }
+
+    /// The same for thumbnails that are put so into their boxes, with colour differences at this
+    /// resolution as long as they are planes.
+    pub(super) fn aiming_at(self, fit: Fit, chroma: ChromaSubsampling) -> Self {
+        Self {
+            fit,
+            chroma,
+            ..self
         }
     }
 
@@ -85,8 +103,8 @@ impl Picture {
         self.original
     }
 
-    /// A copy that fits into a box of `max_side` pixels a side, of exactly the size that
-    /// [`fit_size`] gives for the original.
+    /// A copy for a box of `max_side` pixels a side, of exactly the size that [`Fit::size`] gives for
+    /// the original: inside the box, unless the picture was decoded to [cover](Fit::Cover) it.
     ///
     /// A box larger than this picture was made for counts as that: `largest` of
     /// [`decode`](super::decode), or `max_side` of the `fit` before. The copy may be fitted again,
@@ -98,33 +116,54 @@ impl Picture {
     /// [`Error::Failed`], which is not expected.
     pub fn fit(&self, max_side: u32) -> Result<Self, Error> {
         let largest = max_side.min(self.largest);
-        let size = fit_size(self.original.0, self.original.1, largest);
+        let size = self.fit.size(self.original, largest);
+        let shown = if self.fitted {
+            WHOLE
+        } else {
+            self.fit.shown(self.original)
+        };
         let form = match &self.form {
-            Form::Planar(planar) => Form::Planar(planar.fit(size)),
+            Form::Planar(planar) => Form::Planar(planar.fit(View {
+                size,
+                shown,
+                chroma: self.chroma,
+            })),
             Form::Raster(raster) if size == self.size() => Form::Raster(raster.clone()),
-            Form::Raster(raster) => Form::Raster(resize(raster, size)?),
+            Form::Raster(raster) => Form::Raster(resize(raster, size, shown)?),
         };
         Ok(Self {
             form,
             largest,
+            fitted: true,
             ..*self
         })
     }
 
-    /// The picture as a file. What is transparent becomes white where the format knows no alpha.
-    ///
-    /// The same picture, format and quality give the same bytes. `quality` is that of libjpeg, 1 to
-    /// 100; other values count as the nearer of these.
+    /// The picture as a file of that format and quality, everything else as [`Encoding::new`] has it.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] if a side exceeds 65,535 pixels; [`Error::Failed`] is not expected.
+    /// As [`encode_as`](Self::encode_as).
     pub fn encode(&self, format: OutputFormat, quality: u8) -> Result<Vec<u8>, Error> {
-        match format {
-            OutputFormat::Jpeg => match &self.form {
-                Form::Raster(raster) => encode::jpeg(raster, quality),
-                Form::Planar(planar) => encode::planar_jpeg(planar, quality),
-            },
+        self.encode_as(Encoding {
+            quality,
+            ..Encoding::new(format)
+        })
+    }
+
+    /// The picture as a file. What is transparent shows the background where the format knows no
+    /// alpha. There is no metadata.
+    ///
+    /// The same picture and encoding give the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if a side of a JPEG exceeds 65,535 pixels; [`Error::Failed`] is not
+    /// expected.
+    pub fn encode_as(&self, encoding: Encoding) -> Result<Vec<u8>, Error> {
+        match &self.form {
+            Form::Raster(raster) => encoding.of_raster(raster, None),
+            Form::Planar(planar) => encoding.of_planar(planar, None),
         }
     }
 }

@@ -4,6 +4,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::Error;
+use super::geometry::WHOLE;
 use super::raster::{Channels, Raster};
 
 fn pixel_type(channels: Channels) -> PixelType {
@@ -17,7 +18,13 @@ fn pixel_type(channels: Channels) -> PixelType {
 
 /// Resizes with Lanczos (a = 3), the sharpest of the usual filters. Alpha must be premultiplied:
 /// otherwise the colours of invisible pixels would bleed into the visible ones beside them.
-pub(super) fn resize(source: &Raster, (width, height): (u32, u32)) -> Result<Raster, Error> {
+///
+/// Of the source's width and height the shares `shown` are used, around the middle.
+pub(super) fn resize(
+    source: &Raster,
+    (width, height): (u32, u32),
+    shown: (f64, f64),
+) -> Result<Raster, Error> {
     let view = ImageRef::new(
         source.width,
         source.height,
@@ -29,6 +36,15 @@ pub(super) fn resize(source: &Raster, (width, height): (u32, u32)) -> Result<Ras
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .use_alpha(false);
+    let options = if shown == WHOLE {
+        options
+    } else {
+        // In steps of which all sums are exact, so that none reaches past an edge.
+        let in_steps = |length: f64| (length * 256.0).floor() / 256.0;
+        let (wide, high) = (f64::from(source.width), f64::from(source.height));
+        let (across, down) = (in_steps(wide * shown.0), in_steps(high * shown.1));
+        options.crop((wide - across) / 2.0, (high - down) / 2.0, across, down)
+    };
     Resizer::new()
         .resize(&view, &mut target, &options)
         .map_err(|e| Error::failed("resize", e))?;

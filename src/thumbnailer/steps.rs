@@ -12,13 +12,10 @@ use super::memory::Share;
 use super::{Error, Flow, Mark, Replaced, Thumbnailer};
 use crate::object::ETag;
 use crate::outcome::{Reason, Stage, Thumbnail, Verdict};
-use crate::plan::{OnDelete, Output};
-use crate::render::{Encoded, Rendered, Rendering, Step};
+use crate::plan::{self, OnDelete, Output};
+use crate::render::{self, Encoded, Rendered, Rendering, Step};
 use crate::storage::{self, Head, Metadata, Object, PutOptions, Storage};
 use crate::thumbnail::{self, Limits, Stop};
-
-/// How long caches may keep a thumbnail: its key is stable while its content is not.
-const CACHE_CONTROL: &str = "public, max-age=3600";
 
 impl<'a> Flow<'a> {
     /// Step 3: the set of this version of the original, or a record of why there is none.
@@ -27,9 +24,8 @@ impl<'a> Flow<'a> {
         share: &Share,
         original: Object,
     ) -> Result<Replaced, Error> {
-        let policy = &self.thumbnailer.policy;
         let stop = StopOnDrop(Stop::default());
-        let rendering = Rendering::new(policy.recipe(), &self.thumbnailer.limits, &stop.0);
+        let rendering = Rendering::new(&self.plan.recipe, &self.thumbnailer.limits, &stop.0);
         let (etag, length) = (&original.head.etag, original.head.length);
         let Some(rendered) = self.render(share, rendering, &original).await? else {
             return Ok(Replaced::Again);
@@ -106,11 +102,9 @@ impl<'a> Flow<'a> {
     /// it was read in part, of its rest. If not, all is given back, and tried again with what is
     /// known now. What cannot be read has no prediction: reading it says why.
     async fn fits(&mut self, share: &Share, etag: &ETag, body: &Bytes, length: u64) -> bool {
-        let policy = &self.thumbnailer.policy;
-        let largest = policy.recipe().sizes().last().copied().unwrap_or_default();
-        let (effort, limits) = (policy.recipe().effort(), self.thumbnailer.limits);
+        let (recipe, limits) = (Arc::clone(&self.plan.recipe), self.thumbnailer.limits);
         let header = body.clone();
-        let inspect = move || thumbnail::inspect(&header, largest, effort, &limits);
+        let inspect = move || render::inspect(&header, &recipe, &limits);
         let info = self.off_thread(share, etag, inspect).await;
         let decoding = info.map_or(0, |info| info.peak_bytes);
         let in_parts = (body.len() as u64) < length;
@@ -265,11 +259,16 @@ impl Thumbnailer {
         &self,
         output: &Output,
         thumbnail: &Encoded,
-        metadata: Metadata,
+        mut metadata: Metadata,
     ) -> Result<ETag, storage::Error> {
+        metadata.extend([
+            ("width".to_owned(), thumbnail.width.to_string()),
+            ("height".to_owned(), thumbnail.height.to_string()),
+            ("version".to_owned(), plan::version()),
+        ]);
         let options = PutOptions {
             content_type: Some(output.format.media_type().to_owned()),
-            cache_control: Some(CACHE_CONTROL.to_owned()),
+            cache_control: Some(self.policy.cache_control().to_owned()),
             metadata,
         };
         self.store()

@@ -4,6 +4,7 @@ mod admission;
 mod failures;
 mod hooked;
 mod parts;
+mod recipes;
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use chrono::Utc;
 use cos_thumbnails::events::{BACKFILL_RUN, Change, Event, Operation};
 use cos_thumbnails::object::{Bucket, ETag, Key, ObjectId};
 use cos_thumbnails::outcome::{Outcome, Reason, Verdict};
-use cos_thumbnails::plan::{OnDelete, Policy, Recipe};
+use cos_thumbnails::plan::{OnDelete, Policy, Recipe, Recipes};
 use cos_thumbnails::storage::{GetOptions, ListOptions, PutOptions, Storage};
 use cos_thumbnails::thumbnail::Limits;
 use cos_thumbnails::thumbnailer::{self, FailureRecord, Mark, Thumbnailer};
@@ -48,8 +49,8 @@ fn policy() -> Policy {
     policy_with(Recipe::standard())
 }
 
-pub(crate) fn policy_with(recipe: Recipe) -> Policy {
-    Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap()
+pub(crate) fn policy_with(recipes: impl Into<Recipes>) -> Policy {
+    Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipes).unwrap()
 }
 
 fn over(store: &Arc<Hooked>) -> Thumbnailer {

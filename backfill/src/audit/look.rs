@@ -66,7 +66,7 @@ impl Audit {
             Ok(plan) => plan,
             Err(reason) => return Ok(Some(rejected(key.clone(), *reason))),
         };
-        let recipe = self.recipe_of(plan);
+        let recipe = plan.recipe.fingerprint();
         let seen = |evidence| Seen {
             original: &candidate.original,
             plan,
@@ -168,7 +168,7 @@ impl Audit {
             &Seen {
                 original: &original,
                 plan: &plan,
-                recipe: &self.recipe_of(&plan),
+                recipe: &plan.recipe.fingerprint(),
                 limits: &self.limits,
                 outputs: &outputs,
                 obsolete: &standing,
@@ -220,10 +220,6 @@ impl Audit {
                 _ => Err(Error::look(key, error)),
             },
         }
-    }
-
-    fn recipe_of(&self, _plan: &Plan) -> String {
-        self.policy.recipe().fingerprint()
     }
 }
 

@@ -143,7 +143,7 @@ impl Http {
 pub struct FunctionVersion {
     /// Its version.
     pub version: String,
-    /// Fingerprints of its recipes, in their order.
+    /// Fingerprint of all its recipes together.
     pub recipes: Vec<String>,
     /// Fingerprint of its limits.
     pub limits: String,

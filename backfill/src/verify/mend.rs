@@ -118,7 +118,7 @@ impl<'a> Mender<'a> {
             return Ok(());
         };
         let version = function.version().await.map_err(Error::Version)?;
-        let ours = self.policy.recipe().fingerprint();
+        let ours = self.policy.recipes().fingerprint();
         let differs = |what, theirs: String, ours: String| {
             if theirs == ours {
                 Ok(())

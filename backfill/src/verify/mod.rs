@@ -67,7 +67,7 @@ pub(crate) async fn run(
         bucket: policy.bucket().to_string(),
         source_prefix: policy.source_prefix().to_owned(),
         output_prefix: policy.output_prefix().to_owned(),
-        recipe: policy.recipe().fingerprint(),
+        recipe: policy.recipes().fingerprint(),
         fast: verify.fast,
         orphans_told: policy.keys_name_originals(),
         started: options.now.into(),

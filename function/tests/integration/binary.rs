@@ -133,7 +133,7 @@ fn render_for_people_and_in_the_papers_way() {
     assert_eq!(code, Some(0));
     assert_eq!(stdout.lines().count(), 1, "{stdout}");
     assert!(
-        stdout.contains("a\\n.png: PNG 300x200, 6 thumbnails, decode "),
+        stdout.contains("a\\n.png: PNG 300x200, recipe paper: 6 thumbnails, jpeg, decode "),
         "{stdout}"
     );
     assert!(
@@ -167,6 +167,102 @@ fn render_does_not_overwrite_one_files_thumbnails_by_anothers() {
         lines[1]["error"].as_str().unwrap().contains("overwrite"),
         "{}",
         lines[1]
+    );
+}
+
+#[test]
+fn render_tells_files_by_their_thumbnails_and_not_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    picture(&at("a.png"), 30, 20);
+    picture(&at("a.jpg"), 30, 20);
+    fs::create_dir(at("sub")).unwrap();
+    picture(&at("sub/a.jpg"), 30, 20);
+    let render = |args: &[&str]| {
+        let mut command = function(&["render", "--json", "--sizes", "16", "--out", "out"]);
+        command.current_dir(folder.path()).args(args);
+        let (code, stdout, _) = run(command);
+        (code, json_lines(&stdout))
+    };
+    let (code, lines) = render(&["--output-key", "flat", "a.png", "a.jpg"]);
+    assert_eq!(code, Some(1));
+    assert!(lines[0]["thumbnails"].is_array(), "{}", lines[0]);
+    let error = lines[1]["error"].as_str().unwrap();
+    assert!(error.contains("overwrite thumbnails of a.png"), "{error}");
+
+    let (code, lines) = render(&["./a.jpg", "a.jpg", "sub/../a.jpg", "sub/a.jpg"]);
+    assert_eq!(code, Some(0), "{lines:?}");
+    assert_eq!(lines[0]["thumbnails"][0]["file"], "out/a.jpg/16.jpg");
+    assert_eq!(lines[1]["same_as"], "./a.jpg");
+    assert_eq!(lines[2]["same_as"], "./a.jpg");
+    assert_eq!(lines[3]["thumbnails"][0]["file"], "out/sub/a.jpg/16.jpg");
+
+    for out_of_it in ["/tmp/x.png", "../x.png", "a/../../x.png", "./x.png"] {
+        let (code, lines) = render(&["--as", out_of_it, "a.png"]);
+        assert_eq!(code, Some(1));
+        let error = lines[0]["error"].as_str().unwrap();
+        assert!(error.contains("is no path below a folder"), "{error}");
+    }
+}
+
+#[test]
+fn render_shows_what_a_file_of_recipes_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("people")).unwrap();
+    picture(&at("people/a.png"), 60, 40);
+    picture(&at("b.png"), 60, 40);
+    let recipes = "[[recipe]]\nname = 'faces'\nmatch = 'people/**'\nsizes = [16, 200]\n\
+                   fit = 'cover'\nformats = ['png', 'jpeg']\n";
+    fs::write(at("recipes.toml"), recipes).unwrap();
+    let render = |args: &[&str]| {
+        let mut command = function(&["render", "--recipes", "recipes.toml", "--out", "out"]);
+        command.current_dir(folder.path()).args(args);
+        run(command)
+    };
+    let (code, stdout, _) = render(&["--json", "people/a.png", "b.png"]);
+    let lines = json_lines(&stdout);
+    assert_eq!(code, Some(1), "b.png is for none of them: {stdout}");
+    assert!(
+        lines[1]["error"].as_str().unwrap().contains("recipes"),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(lines[0]["recipe"], "faces");
+    let thumbnails = lines[0]["thumbnails"].as_array().unwrap();
+    let made: Vec<_> = thumbnails
+        .iter()
+        .map(|made| {
+            let file = made["file"].as_str().unwrap();
+            let shown = image::open(at(file)).unwrap();
+            assert_eq!(made["width"], shown.width());
+            assert_eq!(made["height"], shown.height());
+            (file, shown.width(), shown.height())
+        })
+        .collect();
+    assert_eq!(
+        made,
+        [
+            ("out/people/a.png/16.jpg", 16, 16),
+            ("out/people/a.png/16.png", 16, 16),
+            ("out/people/a.png/200.jpg", 40, 40),
+            ("out/people/a.png/200.png", 40, 40),
+        ]
+    );
+
+    let (code, stdout, _) = render(&["--as", "people/b.png", "b.png"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        stdout.starts_with("b.png: PNG 60x40, recipe faces: 4 thumbnails, jpeg and png, "),
+        "{stdout}"
+    );
+    let (code, _, stderr) = render(&["--as", "x", "b.png", "people/a.png"]);
+    assert_eq!((code, stderr.contains("--as")), (Some(2), true), "{stderr}");
+    let (code, _, stderr) = render(&["--sizes", "9", "b.png"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.contains("RECIPES") && stderr.contains("SIZES"),
+        "{stderr}"
     );
 }
 

@@ -3,6 +3,7 @@
 //! Of each block of 8 x 8 the n x n lowest coefficients are kept, n = 1, 2, 4 or 8, which give n x n
 //! samples. The numbers are measured ones; what they cost and gain is in the README's *Measured*.
 
+use super::super::ChromaSubsampling;
 use super::super::planes::{Colour, Effort};
 use super::frame::{Frame, Scan};
 use super::zigzag::{NOWHERE, Places};
@@ -33,13 +34,19 @@ fn largest_unrefined_step(effort: Effort) -> u32 {
 /// decoding, their lack leaves the thumbnail within 40 dB and mostly 50 dB of that of all bits.
 const LEAST_REFINED_N: usize = MAX_N;
 
-/// How many coefficients each way are kept of each component.
-pub(super) fn sizes(frame: &Frame, colour: Colour, want: Want) -> Vec<usize> {
+/// How many coefficients each way are kept of each component. Who asks for more than 4:2:0 wants sharp
+/// edges of colour, which then is read as brightness is.
+pub(super) fn sizes(
+    frame: &Frame,
+    colour: Colour,
+    want: Want,
+    output: ChromaSubsampling,
+) -> Vec<usize> {
     (0..frame.components.len())
         .map(|i| {
             let chroma =
                 matches!(colour, Colour::YCbCr | Colour::Ycck { .. }) && (1..3).contains(&i);
-            let needed = if chroma {
+            let needed = if chroma && output == ChromaSubsampling::Quarter {
                 LEAST_CHROMA_RATIO * f64::from(want.largest) / 2.0
             } else {
                 least_ratio(want.effort) * f64::from(want.largest)

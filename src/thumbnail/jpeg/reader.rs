@@ -1,7 +1,9 @@
 //! From the file's segments to planes.
 
 use super::super::planes::{Colour, Planes};
-use super::super::{Error, Format, Limited, Limits, Orientation, Stop, colour, planar};
+use super::super::{
+    ChromaSubsampling, Error, Fit, Format, Limited, Limits, Orientation, Stop, colour, planar,
+};
 use super::coefficients::Coefficients;
 use super::component::{Held, Reading};
 use super::estimate::Estimate;
@@ -18,6 +20,8 @@ use super::{MAX_SCANS, Progress, Want, choice, scan};
 /// Reads one JPEG, whose bytes may come in pieces.
 pub(crate) struct Reader {
     want: Want,
+    fit: Fit,
+    output: ChromaSubsampling,
     limits: Limits,
     stop: Stop,
     tables: Tables,
@@ -70,6 +74,8 @@ impl Reader {
     pub(crate) fn new(want: Want, limits: Limits, stop: Stop) -> Self {
         Self {
             want,
+            fit: Fit::default(),
+            output: ChromaSubsampling::default(),
             limits,
             stop,
             tables: Tables::default(),
@@ -82,6 +88,25 @@ impl Reader {
             dc_bytes_per_block: 0.0,
             enough: false,
             intact_rows: u32::MAX,
+        }
+    }
+
+    /// The same for thumbnails that are put so into their boxes, and whose colour differences have
+    /// this resolution. Those that fit inside, at 4:2:0, need the least.
+    pub(crate) fn aiming_at(self, fit: Fit, output: ChromaSubsampling) -> Self {
+        Self {
+            fit,
+            output,
+            ..self
+        }
+    }
+
+    /// What the planes of this frame are for: thumbnails of which nothing would be cut off.
+    fn want_of(&self, frame: &Frame) -> Want {
+        let size = (frame.width, frame.height);
+        Want {
+            largest: self.fit.whole_box(size, self.want.largest),
+            ..self.want
         }
     }
 
@@ -319,7 +344,7 @@ impl Reader {
             return Ok(());
         };
         let colour = self.metadata.colour(&frame.components);
-        let readings = choice::sizes(frame, colour, self.want)
+        let readings = choice::sizes(frame, colour, self.want_of(frame), self.output)
             .into_iter()
             .map(|n| Reading::new(n, choice::Known::new(n, self.want.effort)))
             .collect();
@@ -355,7 +380,7 @@ impl Reader {
         } else {
             0
         };
-        let made = planar::predicted_bytes(frame.width, frame.height, self.want.largest);
+        let made = planar::predicted_bytes(frame.width, frame.height, self.want_of(frame).largest);
         // The profile is put together of its pieces.
         let profile = self.metadata.profile_bytes();
         let colour = 2 * profile + colour::predicted_bytes(profile);

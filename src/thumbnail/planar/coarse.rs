@@ -39,13 +39,17 @@ impl Coarse {
         first.map_or((1, 1), |plane| (plane.width as u32, plane.height as u32))
     }
 
-    /// All planes at the sizes that `span` gives for each, rounded up.
-    pub(super) fn fit(&self, span: impl Fn(usize) -> (f64, f64)) -> Vec<FinePlane> {
+    /// The share `shown` of all planes at the sizes that `span` gives for each, rounded up.
+    pub(super) fn fit(
+        &self,
+        shown: (f64, f64),
+        span: impl Fn(usize) -> (f64, f64),
+    ) -> Vec<FinePlane> {
         let sources = self.planes.iter().map(|plane| {
             let dimensions = (plane.width, plane.height);
             (&plane.samples[..], dimensions, plane.span)
         });
-        resample::all(sources, self.mirrored, span)
+        resample::all(sources, self.mirrored, shown, span)
     }
 }
 

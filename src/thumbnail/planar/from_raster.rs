@@ -1,7 +1,7 @@
 //! RGB to planes, for pictures that did not come as planes.
 
 use super::super::kernels::resample::FRACTION_BITS;
-use super::{FinePlane, Planar};
+use super::{ChromaSubsampling, FinePlane, Planar};
 
 /// Factors for red, green and blue of full-range Y, Cb and Cr by BT.601 (JFIF 1.02), with
 /// [`FACTOR_BITS`] bits behind the point. Those of Y add up to 1, the others to 0.
@@ -24,13 +24,18 @@ impl Planar {
         };
         Self::Fitted {
             size,
+            chroma: ChromaSubsampling::default(),
             planes: vec![plane],
         }
     }
 
-    /// From RGB. Colour differences are averaged over two by two pixels, as libjpeg does, since
-    /// taking every other one would alias; at the edges, over those that there are.
-    pub(in super::super) fn of_rgb(size: (u32, u32), samples: &[u8]) -> Self {
+    /// From RGB. Colour differences are averaged, at 4:2:0 over two by two pixels, as libjpeg does,
+    /// since taking every other one would alias; at the edges, over those that there are.
+    pub(in super::super) fn of_rgb(
+        size: (u32, u32),
+        samples: &[u8],
+        chroma: ChromaSubsampling,
+    ) -> Self {
         let (width, height) = (size.0 as usize, size.1 as usize);
         let pixels = samples.as_chunks::<3>().0;
         let of = |[r, g, b]: [i32; 3], by: [i32; 3]| r * by[0] + g * by[1] + b * by[2];
@@ -43,14 +48,17 @@ impl Planar {
             height,
             samples: luma.collect(),
         };
-        let (columns, rows) = (width.div_ceil(2), height.div_ceil(2));
+        let (across, down) = chroma.factors();
+        let (across, down) = (usize::from(across), usize::from(down));
+        let (columns, rows) = (width.div_ceil(across), height.div_ceil(down));
         let mut differences = [(); 2].map(|()| Vec::with_capacity(columns * rows));
-        for top in (0..height).step_by(2) {
-            for left in (0..width).step_by(2) {
+        for top in (0..height).step_by(down) {
+            for left in (0..width).step_by(across) {
                 let mut sum = [0; 3];
                 let mut count = 0;
-                for y in top..(top + 2).min(height) {
-                    for pixel in &pixels[y * width + left..y * width + (left + 2).min(width)] {
+                for y in top..(top + down).min(height) {
+                    let right = (left + across).min(width);
+                    for pixel in &pixels[y * width + left..y * width + right] {
                         for (sum, &level) in sum.iter_mut().zip(pixel) {
                             *sum += i32::from(level);
                         }
@@ -69,6 +77,7 @@ impl Planar {
         });
         Self::Fitted {
             size,
+            chroma,
             planes: std::iter::once(luma).chain(differences).collect(),
         }
     }

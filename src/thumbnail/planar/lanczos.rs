@@ -9,6 +9,8 @@ pub(super) struct Axis {
     source: usize,
     /// How many of them the picture takes up; the rest of the last one lies outside.
     source_span: f64,
+    /// The share of these that is shown, around the middle.
+    shown: f64,
     /// How many samples the picture is to take up; so many are made, rounded up.
     target_span: f64,
     /// Whether the first sample to be made is at the picture's end.
@@ -37,9 +39,16 @@ impl Axis {
         Self {
             source: source.0,
             source_span: source.1,
+            shown: 1.0,
             target_span,
             mirrored,
         }
+    }
+
+    /// The same with only a share of the picture shown, around its middle. What lies beyond is not
+    /// cut off before the filter, which reaches over the edge.
+    pub(super) fn showing(self, shown: f64) -> Self {
+        Self { shown, ..self }
     }
 
     /// The weights of each target sample. They add up to 1 exactly, so that areas of one colour
@@ -51,7 +60,8 @@ impl Axis {
         reason = "lengths are below 2^24, positions within them, and weights below 2^15"
     )]
     pub(super) fn taps(self) -> Taps {
-        let scale = self.source_span / self.target_span;
+        let scale = self.source_span * self.shown / self.target_span;
+        let start = self.source_span * ((1.0 - self.shown) / 2.0);
         // Wider where there are more samples to be weighed: then nothing aliases.
         let width = scale.max(1.0);
         let radius = width * RADIUS as f64;
@@ -59,7 +69,7 @@ impl Axis {
         let step = steps_per_sample as i32;
         let mut list: Vec<i32> = Vec::new();
         Taps::new(self.target_span.ceil() as usize, |target, weights| {
-            let centre = (target as f64 + 0.5) * scale;
+            let centre = start + (target as f64 + 0.5) * scale;
             let centre = if self.mirrored {
                 self.source_span - centre
             } else {
@@ -192,6 +202,15 @@ mod tests {
         }
         let mirrored = Axis::new((5, 5.0), 5.0, true).taps();
         assert_eq!(mirrored.of(0).0, 4);
+    }
+
+    #[test]
+    fn a_part_is_the_same_samples_of_the_middle() {
+        let half = |mirrored| Axis::new((12, 12.0), 6.0, mirrored).showing(0.5).taps();
+        for n in 0..6 {
+            assert_eq!(half(false).of(n), (3 + n, &[1 << WEIGHT_BITS, 0][..]));
+            assert_eq!(half(true).of(n), (8 - n, &[1 << WEIGHT_BITS, 0][..]));
+        }
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            ┌─► Planar ─► fit (lanczos, resample) ─► encode ─► bytes     no profile, sRGB
-//!  Planes ──►┤                       └── luma w x h, chroma half of it
+//!  Planes ──►┤                       └── luma w x h, chroma half of it, or as the file has it
 //!            └─► raster: RGB or inks of at most twice the largest thumbnail ─► colour      all others
 //! ```
 //!
@@ -15,8 +15,9 @@
 //! the gamut was tried: it moved the photographs by -1.33 to +0.86 dB at 256 px, nearly all of them
 //! to the worse, and was left out.
 
-use super::fit_size;
+use super::geometry::WHOLE;
 use super::planes::Plane;
+use super::{ChromaSubsampling, fit_size};
 
 mod coarse;
 mod encode;
@@ -71,14 +72,54 @@ impl FinePlane {
 pub(super) enum Planar {
     /// As decoded, 8 bits a sample, at whatever resolutions.
     Coarse(Coarse),
-    /// At the resolution of a thumbnail, the colour differences at half of it, rounded up. Rounded
-    /// to 8 bits only when it is encoded, so a chain of thumbnails loses nothing on its way.
+    /// At the resolution of a thumbnail, the colour differences at the share of it that `chroma` says,
+    /// rounded up. Rounded to 8 bits only when it is encoded, so a chain of thumbnails loses nothing
+    /// on its way.
     Fitted {
         /// Width and height of the first plane in samples, which the picture fills.
         size: (u32, u32),
+        /// How the other planes relate to the first.
+        chroma: ChromaSubsampling,
         /// In the order of the components.
         planes: Vec<FinePlane>,
     },
+}
+
+/// What is to be shown of a picture, and how large.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct View {
+    /// Width and height in pixels.
+    pub(super) size: (u32, u32),
+    /// The shares of the picture's width and height that are shown, around the middle.
+    pub(super) shown: (f64, f64),
+    /// The resolution of the colour differences.
+    pub(super) chroma: ChromaSubsampling,
+}
+
+/// All of the picture, as it is usually stored.
+impl From<(u32, u32)> for View {
+    fn from(size: (u32, u32)) -> Self {
+        Self {
+            size,
+            shown: WHOLE,
+            chroma: ChromaSubsampling::default(),
+        }
+    }
+}
+
+impl View {
+    /// How many samples wide and high a component is; the plane has these rounded up.
+    fn span(self, component: usize) -> (f64, f64) {
+        let (across, down) = match component {
+            0 => (1, 1),
+            _ => self.chroma.factors(),
+        };
+        let (width, height) = self.size;
+        (
+            f64::from(width) / f64::from(across),
+            f64::from(height) / f64::from(down),
+        )
+    }
 }
 
 impl From<Coarse> for Planar {
@@ -96,36 +137,59 @@ impl Planar {
         }
     }
 
-    /// The same picture at `size`.
-    pub(super) fn fit(&self, size: (u32, u32)) -> Self {
+    /// A view of the picture.
+    pub(super) fn fit(&self, view: impl Into<View>) -> Self {
+        let view = view.into();
         let planes = match self {
-            Self::Coarse(coarse) => coarse.fit(|component| span(size, component)),
+            Self::Coarse(coarse) => coarse.fit(view.shown, |component| view.span(component)),
             Self::Fitted {
-                size: before,
+                size,
+                chroma,
                 planes,
             } => {
+                let before = View {
+                    chroma: *chroma,
+                    ..View::from(*size)
+                };
                 let sources = planes.iter().enumerate().map(|(component, plane)| {
                     let dimensions = (plane.width, plane.height);
-                    (&plane.samples[..], dimensions, span(*before, component))
+                    (&plane.samples[..], dimensions, before.span(component))
                 });
-                resample::all(sources, (false, false), |component| span(size, component))
+                resample::all(sources, (false, false), view.shown, |component| {
+                    view.span(component)
+                })
             }
         };
-        Self::Fitted { size, planes }
-    }
-
-    /// Writes JPEG; `None` if a side exceeds 65,535 pixels.
-    pub(super) fn encode(&self, quality: u8) -> Option<Vec<u8>> {
-        match self {
-            Self::Coarse(coarse) => self.fit(coarse.size()).encode(quality),
-            Self::Fitted { planes, .. } => encode::jpeg(planes, quality),
+        Self::Fitted {
+            size: view.size,
+            chroma: view.chroma,
+            planes,
         }
     }
-}
 
-/// How many samples wide and high a component of a thumbnail is at 4:2:0; the plane has these
-/// rounded up.
-fn span((width, height): (u32, u32), component: usize) -> (f64, f64) {
-    let share = if component == 0 { 1.0 } else { 0.5 };
-    (f64::from(width) * share, f64::from(height) * share)
+    /// Writes JPEG, with an EXIF block if there is one; `None` if a side exceeds 65,535 pixels.
+    pub(super) fn encode(
+        &self,
+        quality: u8,
+        chroma: ChromaSubsampling,
+        exif: Option<&[u8]>,
+    ) -> Option<Vec<u8>> {
+        match self {
+            Self::Fitted {
+                chroma: held,
+                planes,
+                ..
+            } if planes.len() == 1 || *held == chroma => {
+                encode::jpeg(planes, chroma, quality, exif)
+            }
+            _ => {
+                let size = self.size();
+                let view = View {
+                    chroma,
+                    ..size.into()
+                };
+                self.fit(view).encode(quality, chroma, exif)
+            }
+        }
+    }
 }

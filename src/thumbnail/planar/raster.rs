@@ -3,36 +3,12 @@
 use super::super::kernels::resample::FRACTION_BITS;
 use super::super::planes::Colour;
 use super::super::raster::{Channels, Raster};
-use super::{Coarse, FinePlane};
+use super::{ChromaSubsampling, Coarse, FinePlane, Planar, View, WHOLE};
 
 impl Coarse {
     /// The picture at `size` as grey or RGB; of inks, see [`inks`](Self::inks), it has the first.
     pub(in super::super) fn raster(&self, colour: Colour, size: (u32, u32)) -> Raster {
-        let planes = self.at(size);
-        let channels = match colour {
-            Colour::Grey => Channels::Grey,
-            _ => Channels::Rgb,
-        };
-        let mut samples = Vec::with_capacity(planes[0].samples.len() * channels.count());
-        match (colour, &planes[..]) {
-            (Colour::YCbCr, [y, cb, cr, ..]) => {
-                for ((&y, &cb), &cr) in y.samples.iter().zip(&cb.samples).zip(&cr.samples) {
-                    samples.extend(rgb([y, cb, cr]));
-                }
-            }
-            (Colour::Rgb, [r, g, b, ..]) => {
-                for ((&r, &g), &b) in r.samples.iter().zip(&g.samples).zip(&b.samples) {
-                    samples.extend([r, g, b].map(level));
-                }
-            }
-            _ => samples.extend(planes[0].samples.iter().map(|&v| level(v))),
-        }
-        Raster {
-            width: size.0,
-            height: size.1,
-            channels,
-            samples,
-        }
+        joined(&self.at(size), colour, size)
     }
 
     /// Cyan, magenta, yellow and black of each pixel at `size`, 255 for all of an ink, if the
@@ -60,7 +36,59 @@ impl Coarse {
     }
 
     fn at(&self, size: (u32, u32)) -> Vec<FinePlane> {
-        self.fit(|_| (f64::from(size.0), f64::from(size.1)))
+        self.fit(WHOLE, |_| (f64::from(size.0), f64::from(size.1)))
+    }
+}
+
+impl Planar {
+    /// The picture as grey or RGB.
+    pub(in super::super) fn raster(&self) -> Raster {
+        let whole = View {
+            chroma: ChromaSubsampling::Full,
+            ..self.size().into()
+        };
+        match self {
+            Self::Fitted {
+                size,
+                chroma,
+                planes,
+            } if planes.len() == 1 || *chroma == whole.chroma => {
+                let colour = match planes.len() {
+                    1 => Colour::Grey,
+                    _ => Colour::YCbCr,
+                };
+                joined(planes, colour, *size)
+            }
+            _ => self.fit(whole).raster(),
+        }
+    }
+}
+
+/// Planes of one size, sample by sample, as grey or RGB.
+fn joined(planes: &[FinePlane], colour: Colour, size: (u32, u32)) -> Raster {
+    let channels = match colour {
+        Colour::Grey => Channels::Grey,
+        _ => Channels::Rgb,
+    };
+    let mut samples = Vec::with_capacity(planes[0].samples.len() * channels.count());
+    match (colour, planes) {
+        (Colour::YCbCr, [y, cb, cr, ..]) => {
+            for ((&y, &cb), &cr) in y.samples.iter().zip(&cb.samples).zip(&cr.samples) {
+                samples.extend(rgb([y, cb, cr]));
+            }
+        }
+        (Colour::Rgb, [r, g, b, ..]) => {
+            for ((&r, &g), &b) in r.samples.iter().zip(&g.samples).zip(&b.samples) {
+                samples.extend([r, g, b].map(level));
+            }
+        }
+        _ => samples.extend(planes[0].samples.iter().map(|&v| level(v))),
+    }
+    Raster {
+        width: size.0,
+        height: size.1,
+        channels,
+        samples,
     }
 }
 

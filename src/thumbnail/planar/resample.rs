@@ -5,13 +5,15 @@ use super::FinePlane;
 use super::lanczos::Axis;
 
 /// Resamples the components of a picture, each given by its samples, its width and height, and
-/// how many samples of these the picture itself takes up. `target_span` says how many samples each
-/// component is to have; its last column and row may lie partly outside.
+/// how many samples of these the picture itself takes up. Of its width and height the shares `shown`
+/// are used, around the middle. `target_span` says how many samples each component is to have; its
+/// last column and row may lie partly outside.
 ///
 /// Planes of the same dimensions, as the two colour differences are, share their taps.
 pub(super) fn all<'a, S: Sample + 'a>(
     sources: impl Iterator<Item = (&'a [S], (usize, usize), (f64, f64))>,
     mirrored: (bool, bool),
+    shown: (f64, f64),
     target_span: impl Fn(usize) -> (f64, f64),
 ) -> Vec<FinePlane> {
     let mut known: Option<([Axis; 2], [Taps; 2])> = None;
@@ -19,8 +21,8 @@ pub(super) fn all<'a, S: Sample + 'a>(
     for (component, (samples, (width, height), span)) in sources.enumerate() {
         let target = target_span(component);
         let axes = [
-            Axis::new((width, span.0), target.0, mirrored.0),
-            Axis::new((height, span.1), target.1, mirrored.1),
+            Axis::new((width, span.0), target.0, mirrored.0).showing(shown.0),
+            Axis::new((height, span.1), target.1, mirrored.1).showing(shown.1),
         ];
         let taps = match known.take() {
             Some((of, taps)) if of == axes => taps,

@@ -87,7 +87,7 @@ fn a_file_of_every_small_size_decodes_to_its_planes() {
         let expected = Coarse::upright(smooth(size), Orientation::default());
         let bytes = upright(smooth(size))
             .fit((width, height))
-            .encode(100)
+            .encode(100, ChromaSubsampling::Quarter, None)
             .unwrap();
         let found = decoded(&bytes).to_rgb8();
         assert_eq!(found.dimensions(), (width, height));
@@ -105,7 +105,11 @@ fn grey_is_one_component_and_exact_to_rounding() {
             255.0 * (x * 0.7 + y * 0.3)
         });
         let expected = grey.samples.clone();
-        let found = decoded(&upright(vec![grey]).encode(100).unwrap());
+        let found = decoded(
+            &upright(vec![grey])
+                .encode(100, ChromaSubsampling::Quarter, None)
+                .unwrap(),
+        );
         assert_eq!(found.color(), image::ColorType::L8);
         let found = found.into_bytes();
         let worst = found
@@ -127,29 +131,114 @@ fn noise_survives_the_best_quality_and_the_worst_is_readable() {
     }
     let expected = noise.samples.clone();
     let planar = upright(vec![noise]);
-    let best = decoded(&planar.encode(100).unwrap()).into_bytes();
+    let best = decoded(
+        &planar
+            .encode(100, ChromaSubsampling::Quarter, None)
+            .unwrap(),
+    )
+    .into_bytes();
     assert!(best.iter().zip(&expected).all(|(a, b)| a.abs_diff(*b) <= 4));
-    let worst = decoded(&planar.encode(1).unwrap());
+    let worst = decoded(&planar.encode(1, ChromaSubsampling::Quarter, None).unwrap());
     assert_eq!((worst.width(), worst.height()), (64, 48));
 }
 
 #[test]
 fn the_file_is_baseline_420_without_metadata_and_small() {
     let planar = upright(smooth((33.0, 17.0)));
-    let bytes = planar.encode(95).unwrap();
+    let bytes = planar.encode(95, ChromaSubsampling::Quarter, None).unwrap();
     let frame = bytes.windows(2).position(|m| m == [0xff, 0xc0]).unwrap();
     assert_eq!(bytes[frame + 5..frame + 9], [0, 17, 0, 33]);
     assert_eq!(bytes[frame + 11], 0x22, "luma is sampled 2 x 2");
     for marker in 0xe1..=0xef {
         assert!(!bytes.windows(2).any(|m| m == [0xff, marker]));
     }
-    assert_eq!(planar.encode(95).unwrap(), bytes, "the same again");
-    let tiny = upright(smooth((16.0, 16.0))).encode(75).unwrap();
+    assert_eq!(
+        planar.encode(95, ChromaSubsampling::Quarter, None).unwrap(),
+        bytes,
+        "the same again"
+    );
+    let tiny = upright(smooth((16.0, 16.0)))
+        .encode(75, ChromaSubsampling::Quarter, None)
+        .unwrap();
     assert!(
         tiny.len() < 420,
         "{} bytes, less than standard tables alone",
         tiny.len()
     );
+}
+
+#[test]
+fn every_subsampling_decodes_to_the_same_picture() {
+    for (width, height) in [(1, 1), (2, 3), (17, 9), (33, 16), (40, 31)] {
+        let size = (f64::from(width), f64::from(height));
+        let expected = Coarse::upright(smooth(size), Orientation::default());
+        let expected = expected.raster(Colour::YCbCr, (width, height));
+        for (chroma, factors) in [
+            (ChromaSubsampling::Full, 0x11),
+            (ChromaSubsampling::Half, 0x21),
+            (ChromaSubsampling::Quarter, 0x22),
+        ] {
+            let view = View {
+                chroma,
+                ..(width, height).into()
+            };
+            let fitted = upright(smooth(size)).fit(view);
+            let bytes = fitted.encode(100, chroma, None).unwrap();
+            let frame = bytes.windows(2).position(|m| m == [0xff, 0xc0]).unwrap();
+            assert_eq!(bytes[frame + 11], factors);
+            let of_rgb = Planar::of_rgb((width, height), &expected.samples, chroma);
+            let of_rgb = of_rgb.encode(100, chroma, None).unwrap();
+            let from_another = upright(smooth(size)).fit((width, height));
+            let from_another = from_another.encode(100, chroma, None).unwrap();
+            for file in [&bytes, &of_rgb, &from_another] {
+                let found = decoded(file).to_rgb8();
+                assert_eq!(found.dimensions(), (width, height));
+                assert!(
+                    found
+                        .iter()
+                        .zip(&expected.samples)
+                        .all(|(a, b)| a.abs_diff(*b) <= 8),
+                    "{width} x {height}, {chroma}"
+                );
+            }
+            let raster = fitted.raster();
+            assert_eq!((raster.width, raster.height), (width, height));
+            assert!(
+                raster
+                    .samples
+                    .iter()
+                    .zip(&expected.samples)
+                    .all(|(a, b)| a.abs_diff(*b) <= 3),
+                "{width} x {height}, {chroma}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_part_is_the_middle_however_the_picture_is_turned() {
+    // Levels rise from left to right: the middle half goes from a quarter to three quarters.
+    let ramp = || plane((200.0, 100.0), |x, _| 255.0 * x);
+    for exif in 1..=8 {
+        let turned = Coarse::upright(vec![ramp()], turn(exif));
+        let shown = if turn(exif).swaps_sides() {
+            (1.0, 0.5)
+        } else {
+            (0.5, 1.0)
+        };
+        let view = View {
+            shown,
+            ..(50, 50).into()
+        };
+        let part = Planar::from(turned).fit(view).raster();
+        assert_eq!((part.width, part.height), (50, 50));
+        let mut ends = [part.samples[0], part.samples[50 * 50 - 1]];
+        ends.sort_unstable();
+        assert!(
+            ends[0].abs_diff(65) <= 2 && ends[1].abs_diff(190) <= 2,
+            "{exif}: {ends:?}"
+        );
+    }
 }
 
 #[test]
@@ -174,7 +263,8 @@ fn every_orientation_is_that_of_the_stored_picture_turned() {
         );
         // As planes, the thumbnail's last colour sample is the one that is cut.
         let small = Planar::from(turned).fit(size);
-        let shown = decoded(&small.encode(100).unwrap()).to_rgb8();
+        let shown =
+            decoded(&small.encode(100, ChromaSubsampling::Quarter, None).unwrap()).to_rgb8();
         assert!(
             shown
                 .iter()
@@ -212,13 +302,18 @@ fn rgb_becomes_planes_and_rgb_again() {
         let stored = smooth((width.into(), height.into()));
         let rgb = Coarse::upright(stored, Orientation::default());
         let rgb = rgb.raster(Colour::YCbCr, (width, height));
-        let planar = Planar::of_rgb((width, height), &rgb.samples);
-        let shown = decoded(&planar.encode(100).unwrap()).to_rgb8();
+        let planar = Planar::of_rgb((width, height), &rgb.samples, ChromaSubsampling::Quarter);
+        let shown = decoded(
+            &planar
+                .encode(100, ChromaSubsampling::Quarter, None)
+                .unwrap(),
+        )
+        .to_rgb8();
         for (a, b) in shown.iter().zip(&rgb.samples) {
             assert!(a.abs_diff(*b) <= 8, "{width} x {height}: {a}, {b}");
         }
     }
-    let red = Planar::of_rgb((1, 1), &[255, 0, 0]);
+    let red = Planar::of_rgb((1, 1), &[255, 0, 0], ChromaSubsampling::Quarter);
     let levels: Vec<f64> = levels_of(&red).map(f64::round).collect();
     assert_eq!(
         levels,

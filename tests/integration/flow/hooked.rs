@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use super::put;
 pub(super) struct Hooked {
     pub(super) inner: Memory,
     script: Mutex<Script>,
+    written: Mutex<HashMap<Key, PutOptions>>,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +66,11 @@ impl Hooked {
         self.script.lock().unwrap().hook.is_none()
     }
 
+    /// The headers with which an object was written last.
+    pub(super) fn put_options(&self, key: &Key) -> Option<PutOptions> {
+        self.written.lock().unwrap().get(key).cloned()
+    }
+
     async fn before(&self) -> Result<(), Error> {
         let hook = {
             let mut script = self.script.lock().unwrap();
@@ -105,6 +112,8 @@ impl Storage for Hooked {
 
     async fn put(&self, key: &Key, body: Bytes, options: PutOptions) -> Result<ETag, Error> {
         self.before().await?;
+        let written = options.clone();
+        self.written.lock().unwrap().insert(key.clone(), written);
         self.inner.put(key, body, options).await
     }
 

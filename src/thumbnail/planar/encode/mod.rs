@@ -1,7 +1,7 @@
 //! Baseline JPEG (T.81) from planes as they are: no colour conversion, no subsampling.
 
 use super::super::kernels::fdct::{Coefficients, Divisors, Pair, SAMPLES, transform};
-use super::FinePlane;
+use super::{ChromaSubsampling, FinePlane};
 
 mod entropy;
 mod huffman;
@@ -13,15 +13,21 @@ use huffman::Table;
 /// Samples along a side of a block.
 const SIDE: usize = 8;
 
-/// Writes grey from one plane, or YCbCr at 4:2:0 from three, of which the latter two are half as
-/// wide and high as the first, rounded up.
+/// Writes grey from one plane, or YCbCr from three, of which the latter two have the share of the
+/// first's samples that `chroma` says, rounded up.
 ///
 /// Quantised by libjpeg's scale of quality, 1 to 100; coded by Huffman tables made for this
 /// picture, which at 16 pixels saves more than half of the file and at 512 still a few per cent. No
-/// metadata but the JFIF header, which says nothing about the original.
+/// metadata but the JFIF header, which says nothing about the original, and an EXIF block (a TIFF
+/// structure) where there is one.
 ///
-/// `None` if a side exceeds 65,535 samples.
-pub(super) fn jpeg(planes: &[FinePlane], quality: u8) -> Option<Vec<u8>> {
+/// `None` if a side exceeds 65,535 samples, or the block 65,525 bytes.
+pub(super) fn jpeg(
+    planes: &[FinePlane],
+    chroma: ChromaSubsampling,
+    quality: u8,
+    exif: Option<&[u8]>,
+) -> Option<Vec<u8>> {
     let first = planes.first()?;
     let (width, height) = (
         u16::try_from(first.width).ok()?,
@@ -29,24 +35,31 @@ pub(super) fn jpeg(planes: &[FinePlane], quality: u8) -> Option<Vec<u8>> {
     );
     let quantisation = tables::quantisation(quality);
     let divisors = quantisation.each_ref().map(Divisors::new);
-    // One luminance block is a minimum coded unit of grey; four, and one of each colour difference,
-    // of colour.
-    let per_side = if planes.len() == 1 { 1 } else { 2 };
-    let unit = per_side * SIDE;
-    let units = (first.width.div_ceil(unit), first.height.div_ceil(unit));
+    // One luminance block is a minimum coded unit of grey; at 4:2:0 four, and one of each colour
+    // difference, of colour.
+    let (across, down) = if planes.len() == 1 {
+        (1, 1)
+    } else {
+        let (across, down) = chroma.factors();
+        (usize::from(across), usize::from(down))
+    };
+    let units = (
+        first.width.div_ceil(across * SIDE),
+        first.height.div_ceil(down * SIDE),
+    );
     let mut components: Vec<Component<'_>> = (0..planes.len())
         .map(|n| {
-            let (tables, per_side) = if n == 0 {
-                (Tables::Luminance, per_side)
+            let (tables, per_unit) = if n == 0 {
+                (Tables::Luminance, (across, down))
             } else {
-                (Tables::Chrominance, 1)
+                (Tables::Chrominance, (1, 1))
             };
             let divisors = &divisors[tables as usize];
-            Component::new(&planes[n], divisors, tables, per_side, units.0)
+            Component::new(&planes[n], divisors, tables, per_unit, units.0)
         })
         .collect();
 
-    let mut symbols = Symbols::for_blocks(units.0 * units.1 * (per_side * per_side + 2));
+    let mut symbols = Symbols::for_blocks(units.0 * units.1 * (across * down + 2));
     for row in 0..units.1 {
         for component in &mut components {
             component.transform_row(row);
@@ -66,10 +79,11 @@ pub(super) fn jpeg(planes: &[FinePlane], quality: u8) -> Option<Vec<u8>> {
     header(
         &mut bytes,
         (width, height),
-        planes.len(),
+        (planes.len() > 1).then_some(chroma),
         &quantisation,
         &huffman,
-    );
+        exif,
+    )?;
     symbols.write(&huffman, &mut bytes);
     bytes.extend([0xff, 0xd9]);
     Some(bytes)
@@ -80,8 +94,8 @@ struct Component<'a> {
     plane: &'a FinePlane,
     divisors: &'a Divisors,
     tables: Tables,
-    /// Blocks along a side of a unit.
-    per_side: usize,
+    /// Blocks of a unit, across and down.
+    per_unit: (usize, usize),
     /// Blocks side by side, an even number.
     blocks_wide: usize,
     /// The row's blocks, and which of their coefficients are not 0.
@@ -96,26 +110,28 @@ impl<'a> Component<'a> {
         plane: &'a FinePlane,
         divisors: &'a Divisors,
         tables: Tables,
-        per_side: usize,
+        per_unit: (usize, usize),
         units_wide: usize,
     ) -> Self {
-        let blocks_wide = (units_wide * per_side).next_multiple_of(2);
+        let (across, down) = per_unit;
+        let blocks_wide = (units_wide * across).next_multiple_of(2);
         Self {
             plane,
             divisors,
             tables,
-            per_side,
+            per_unit,
             blocks_wide,
-            blocks: vec![[0; SAMPLES]; blocks_wide * per_side],
-            nonzero: vec![0; blocks_wide * per_side],
+            blocks: vec![[0; SAMPLES]; blocks_wide * down],
+            nonzero: vec![0; blocks_wide * down],
             dc: 0,
         }
     }
 
     /// Transforms the blocks of a row of units.
     fn transform_row(&mut self, row: usize) {
-        for y in 0..self.per_side {
-            let top = (row * self.per_side + y) * SIDE;
+        let (_, down) = self.per_unit;
+        for y in 0..down {
+            let top = (row * down + y) * SIDE;
             if top >= self.plane.height {
                 break;
             }
@@ -129,10 +145,11 @@ impl<'a> Component<'a> {
     }
 
     fn code_unit(&mut self, (column, row): (usize, usize), symbols: &mut Symbols) {
-        for y in 0..self.per_side {
-            for x in 0..self.per_side {
-                let left = (column * self.per_side + x) * SIDE;
-                let top = (row * self.per_side + y) * SIDE;
+        let (across, down) = self.per_unit;
+        for y in 0..down {
+            for x in 0..across {
+                let left = (column * across + x) * SIDE;
+                let top = (row * down + y) * SIDE;
                 let n = y * self.blocks_wide + left / SIDE;
                 if left < self.plane.width && top < self.plane.height {
                     let block = &self.blocks[n];
@@ -165,34 +182,40 @@ fn pair(plane: &FinePlane, left: usize, top: usize) -> Pair {
     pair
 }
 
-/// Everything before the entropy-coded data (T.81, B.2, and JFIF 1.02).
+/// Everything before the entropy-coded data (T.81, B.2, and JFIF 1.02), of colour or, without
+/// `chroma`, of grey.
 fn header(
     bytes: &mut Vec<u8>,
     (width, height): (u16, u16),
-    components: usize,
+    chroma: Option<ChromaSubsampling>,
     quantisation: &[[u8; SAMPLES]; 2],
     huffman: &[Table],
-) {
-    let colour = components > 1;
+    exif: Option<&[u8]>,
+) -> Option<()> {
+    let colour = chroma.is_some();
     bytes.extend([0xff, 0xd8]);
     // Version 1.02, pixels as wide as high, no thumbnail.
-    segment(bytes, 0xe0, b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0");
+    segment(bytes, 0xe0, b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0")?;
+    if let Some(exif) = exif {
+        segment(bytes, 0xe1, &[b"Exif\0\0", exif].concat())?;
+    }
 
     let mut dqt = Vec::new();
     for (n, table) in (0..).zip(&quantisation[..if colour { 2 } else { 1 }]) {
         dqt.push(n);
         dqt.extend(tables::ZIGZAG.map(|place| table[usize::from(place)]));
     }
-    segment(bytes, 0xdb, &dqt);
+    segment(bytes, 0xdb, &dqt)?;
 
     let ([h1, h0], [w1, w0]) = (height.to_be_bytes(), width.to_be_bytes());
     let frame = [8, h1, h0, w1, w0];
-    let components: &[u8] = if colour {
-        &[3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1]
+    let components: &[u8] = if let Some(chroma) = chroma {
+        let (across, down) = chroma.factors();
+        &[3, 1, across << 4 | down, 0, 2, 0x11, 1, 3, 0x11, 1]
     } else {
         &[1, 1, 0x11, 0]
     };
-    segment(bytes, 0xc0, &[&frame, components].concat());
+    segment(bytes, 0xc0, &[&frame, components].concat())?;
 
     let mut dht = Vec::new();
     // DC and AC, in the upper half of the byte, of table 0 and of table 1, in the lower.
@@ -201,7 +224,7 @@ fn header(
         dht.extend(table.lengths);
         dht.extend(&table.symbols);
     }
-    segment(bytes, 0xc4, &dht);
+    segment(bytes, 0xc4, &dht)?;
 
     segment(
         bytes,
@@ -211,14 +234,14 @@ fn header(
         } else {
             &[1, 1, 0x00, 0, 63, 0]
         },
-    );
+    )
 }
 
-fn segment(bytes: &mut Vec<u8>, marker: u8, body: &[u8]) {
+/// `None` if the body is longer than a segment can be.
+fn segment(bytes: &mut Vec<u8>, marker: u8, body: &[u8]) -> Option<()> {
+    let length = u16::try_from(body.len() + 2).ok()?;
     bytes.extend([0xff, marker]);
-    // No body here is longer than four Huffman tables: 4 x (17 + 256) bytes.
-    #[expect(clippy::cast_possible_truncation, reason = "see above")]
-    let length = body.len() as u16 + 2;
     bytes.extend(length.to_be_bytes());
     bytes.extend(body);
+    Some(())
 }

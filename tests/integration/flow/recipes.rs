@@ -1,0 +1,141 @@
+//! Several recipes and formats, and the headers that thumbnails carry.
+
+use std::sync::Arc;
+
+use cos_thumbnails::object::Key;
+use cos_thumbnails::outcome::{Reason, Verdict};
+use cos_thumbnails::plan::{MAX_OUTPUTS, Recipe, Recipes, Rule, version};
+use cos_thumbnails::storage::{GetOptions, MAX_METADATA_BYTES, Storage};
+use cos_thumbnails::thumbnail::{Fit, OutputFormat};
+use cos_thumbnails::thumbnailer::Mark;
+
+use super::hooked::Hooked;
+use super::{event, keys, over_with, picture, policy_with, put};
+
+fn two_recipes() -> Recipes {
+    let faces = Recipe::standard()
+        .with_sizes(&[40, 200])
+        .and_then(|recipe| recipe.with_formats(&[OutputFormat::Png, OutputFormat::Jpeg]))
+        .unwrap()
+        .with_fit(Fit::Cover);
+    let others = Recipe::standard().with_sizes(&[50]).unwrap();
+    let rule =
+        |name, pattern: &str, recipe| Rule::new(name, Some(pattern.parse().unwrap()), recipe);
+    Recipes::new(vec![
+        rule("faces", "people/**", faces),
+        rule("others", "*.png", others),
+    ])
+    .unwrap()
+}
+
+#[tokio::test]
+async fn each_original_is_made_by_the_first_recipe_that_matches() {
+    let store = Arc::new(Hooked::default());
+    let recipes = two_recipes();
+    let fingerprints =
+        ["people/a.png", "b.png"].map(|path| recipes.of(path).unwrap().recipe().fingerprint());
+    let flow = over_with(&store, policy_with(recipes.clone()));
+    for key in ["images/people/a.png", "images/b.png", "images/c.gif"] {
+        put(&*store, key, picture(200)).await;
+    }
+    for (key, fingerprint) in ["images/people/a.png", "images/b.png"]
+        .into_iter()
+        .zip(fingerprints)
+    {
+        for verdict in [Verdict::Made, Verdict::Duplicate] {
+            let outcome = flow.handle(&event(key)).await.unwrap();
+            assert_eq!((outcome.verdict, outcome.reason), (verdict, None));
+            assert_eq!(outcome.recipe, fingerprint);
+        }
+    }
+    let calls = store.calls();
+    let skipped = flow.handle(&event("images/c.gif")).await.unwrap();
+    assert_eq!(
+        (skipped.verdict, skipped.reason),
+        (Verdict::Skipped, Some(Reason::NoRecipe))
+    );
+    assert_eq!(skipped.recipe, recipes.fingerprint());
+    assert_eq!(store.calls(), calls, "no call to the store");
+
+    let standing = keys(&*store).await;
+    let thumbnails: Vec<_> = standing
+        .iter()
+        .filter_map(|key| key.strip_prefix("thumbnails/"))
+        .collect();
+    assert_eq!(
+        thumbnails,
+        [
+            "b.png/50.jpg",
+            "people/a.png/200.jpg",
+            "people/a.png/200.png",
+            "people/a.png/40.jpg",
+            "people/a.png/40.png",
+        ]
+    );
+    for (name, size) in [("200.png", (200, 200)), ("40.jpg", (40, 40))] {
+        let key = Key::new(format!("thumbnails/people/a.png/{name}"));
+        let object = store.get(&key, GetOptions::default()).await.unwrap();
+        let shown = image::load_from_memory(&object.body).unwrap();
+        assert_eq!((shown.width(), shown.height()), size, "the box is covered");
+    }
+}
+
+#[tokio::test]
+async fn every_thumbnail_says_what_it_is() {
+    let store = Arc::new(Hooked::default());
+    let policy = policy_with(two_recipes()).with_cache_control("private, max-age=60");
+    let original = put(&*store, "images/people/a.png", picture(200)).await;
+    let flow = over_with(&store, policy);
+    flow.handle(&event("images/people/a.png")).await.unwrap();
+    for (name, media_type, side) in [
+        ("40.jpg", "image/jpeg", "40"),
+        ("40.png", "image/png", "40"),
+        ("200.jpg", "image/jpeg", "200"),
+        ("200.png", "image/png", "200"),
+    ] {
+        let key = Key::new(format!("thumbnails/people/a.png/{name}"));
+        let head = store.head(&key).await.unwrap();
+        assert_eq!(head.content_type.as_deref(), Some(media_type));
+        for (field, value) in [
+            ("original-etag", original.as_str()),
+            ("width", side),
+            ("height", side),
+            ("version", &version()),
+        ] {
+            let found = head.metadata.get(field).map(String::as_str);
+            assert_eq!(found, Some(value), "{field} of {name}");
+        }
+        assert_eq!(
+            Mark::from_metadata(&head.metadata).is_some(),
+            name == "200.png",
+            "the mark is the largest size in the first format"
+        );
+        let written = store.put_options(&key).unwrap();
+        assert_eq!(
+            written.cache_control.as_deref(),
+            Some("private, max-age=60")
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_largest_recipe_has_room_for_its_mark() {
+    let store = Arc::new(Hooked::default());
+    let half = u32::try_from(MAX_OUTPUTS / 2).unwrap();
+    let sizes: Vec<u32> = (4096 - half + 1..=4096).collect();
+    let recipe = Recipe::standard()
+        .with_sizes(&sizes)
+        .and_then(|recipe| recipe.with_formats(&[OutputFormat::Png, OutputFormat::Jpeg]))
+        .unwrap();
+    put(&*store, "images/a.png", picture(200)).await;
+    let flow = over_with(&store, policy_with(recipe));
+    let run = "20261124T175900Z-0123abcd";
+    let replayed = event("images/a.png").with_extension(super::BACKFILL_RUN, run);
+    let outcome = flow.handle(&replayed).await.unwrap();
+    assert_eq!(outcome.thumbnails.len(), MAX_OUTPUTS);
+    let mark = &outcome.thumbnails.last().unwrap().key;
+    let head = store.head(mark).await.unwrap();
+    let bytes: usize = head.metadata.iter().map(|(n, v)| n.len() + v.len()).sum();
+    // The tags of some stores and of originals in parts are some bytes longer.
+    assert!(bytes + 100 <= MAX_METADATA_BYTES, "{bytes}");
+}
