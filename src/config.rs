@@ -104,7 +104,7 @@ impl Config {
                 Some(secret_access_key),
                 Some(policy),
                 Some(port),
-            ) => Ok(Self {
+            ) if reader.mistakes.is_empty() => Ok(Self {
                 store: S3Config {
                     endpoint,
                     region,
@@ -262,6 +262,27 @@ mod tests {
         .unwrap_err();
         assert_eq!(mistakes.as_slice().len(), 5, "{mistakes}");
         assert!(!format!("{mistakes} {mistakes:?}").contains("canary"));
+    }
+
+    #[test]
+    fn one_wrong_value_alone_is_told() {
+        for variable in VARIABLES {
+            // What any text is right for.
+            let free = [
+                "COS_REGION",
+                "COS_ACCESS_KEY_ID",
+                "COS_SECRET_ACCESS_KEY",
+                "SOURCE_PREFIX",
+                "OUTPUT_PREFIX",
+                "CACHE_CONTROL",
+            ];
+            if free.contains(&variable.name) {
+                continue;
+            }
+            let mistakes = read(&[(variable.name, "{no such}")]).unwrap_err();
+            let told = mistakes.to_string();
+            assert!(told.contains(variable.name), "{}: {told}", variable.name);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::plan::{Decision, OnDelete, Plan, Policy};
 use cos_thumbnails::storage::{Listed, Storage};
+use cos_thumbnails::thumbnailer::Mark;
 use serde::Serialize;
 
 use crate::args::{Explain, Settings};
@@ -154,7 +155,13 @@ impl Explanation {
     async fn gone(&mut self, plan: &Plan, policy: &Policy, audit: &Audit) -> Result<(), Error> {
         self.fact("original", "not there");
         let mut left = Vec::new();
-        let planned = plan.outputs.iter().map(|output| &output.key);
+        let (last, _) = plan.mark_and_siblings();
+        let mark = audit.head(&last.key).await?;
+        let mark = mark.and_then(|head| Mark::from_metadata(&head.metadata));
+        // Keys that do not name their original may hold another's set.
+        let foreign = mark.is_some_and(|mark| mark.is_foreign_to(plan));
+        let ours = if foreign { &[][..] } else { &plan.outputs[..] };
+        let planned = ours.iter().map(|output| &output.key);
         for key in planned.chain([&plan.failure]) {
             if audit.head(key).await?.is_some() {
                 left.push(key.to_string());
@@ -170,6 +177,9 @@ impl Explanation {
         self.state = Some(State::Orphaned);
         self.fact("left", left.join(", "));
         self.next = match policy.on_delete() {
+            OnDelete::Remove if !policy.keys_name_originals() => {
+                "delete them by hand: OUTPUT_KEY does not say whose they are".to_owned()
+            }
             OnDelete::Remove => "backfill verify --repair --remove-orphans".to_owned(),
             OnDelete::Keep => "nothing: ON_DELETE=keep leaves them".to_owned(),
         };

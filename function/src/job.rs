@@ -4,6 +4,7 @@
 use cos_thumbnails::events;
 use cos_thumbnails::thumbnailer;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::handler::chain;
 use crate::{Config, Error};
@@ -29,7 +30,11 @@ pub(crate) async fn handle(
         Ok(event) => event,
         Err(error) => return Ok(failed(error.id.as_deref(), &error.problem, false)),
     };
-    match crate::thumbnailer(config)?.handle(&event).await {
+    let deadline = Instant::now() + config.deadline;
+    match crate::thumbnailer(config)?
+        .handle_by(&event, deadline)
+        .await
+    {
         Ok(outcome) => Ok(Finished {
             line: json!(outcome),
             again: false,

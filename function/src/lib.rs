@@ -85,12 +85,12 @@ fn version(policy: &Policy) -> serde_json::Value {
 /// answer, too.
 const PROBE_KEY: &str = "failures/.probe";
 
-/// Whether the store answers as it should. Faults that pass, and those of one object, are the events'
-/// matter: an instance that is not ready gets none.
+/// Whether the store answers as it should, if only that it has too much to do: then every event is
+/// told when to come again, and an instance that is not ready would get none.
 async fn answers(store: Arc<dyn Storage>) -> bool {
     let error = match store.head(&Key::new(PROBE_KEY)).await {
         Ok(_) => return true,
-        Err(error) if error.kind() == Kind::NotFound => return true,
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Throttled) => return true,
         Err(error) => error,
     };
     tracing::warn!(error = %handler::chain(&error).escape_debug(), "not ready: the store does not answer");

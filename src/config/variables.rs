@@ -139,7 +139,7 @@ pub const EFFORT: Variable = Variable::with_default(
 pub const FIRST_READ_PERCENT: Variable = Variable::with_default(
     "FIRST_READ_PERCENT",
     "the effort's",
-    "share of an original that is read at first, 1 to 100: of a progressive JPEG mostly enough",
+    "share of an original that is read at first, 1 to 100: where it is not enough, as much more as is estimated",
 );
 /// What becomes of thumbnails without an original.
 pub const ON_DELETE: Variable = Variable::with_default(

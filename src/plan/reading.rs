@@ -12,7 +12,7 @@ const UNKNOWN_LENGTH_BYTES: u64 = 512 << 10;
 /// The share, in percent, with which the fewest bytes were read of 43 of the paper's photographs. Where it
 /// is not enough, a second read is as long as the JPEG reader estimates: 30.1 % of all bytes in the default
 /// effort (of 16 to 26 tried; a second read for 22 of 43), 20.0 % in the fast one (of 8 to 16 tried; for 28
-/// of 43). None of these took a third read, of all the rest; some did with other shares. Shares and
+/// of 43), counted by the reader alone on each file. None of these took a third read, of all the rest; some did with other shares. Shares and
 /// estimate were chosen by these photographs: others may be read a little more of, or a third time.
 pub(super) fn first_read_percent(effort: Effort) -> u8 {
     match effort {

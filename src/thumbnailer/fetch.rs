@@ -85,11 +85,14 @@ impl Flow<'_> {
     }
 
     /// The record, if it rejects its version for good. A collision lasts only as long as the other
-    /// original does; and what is too large for one instance, which its header tells, may not be for
-    /// another with more memory.
+    /// original does; and what is too large for one instance, which its length or its header tells, may
+    /// not be for another with more memory.
     fn rejected(&self) -> Option<FailureRecord> {
         let record = self.record.as_ref()?;
-        let for_now = matches!(record.reason, Reason::Collision | Reason::TooMuchMemory);
+        let for_now = matches!(
+            record.reason,
+            Reason::Collision | Reason::TooMuchMemory | Reason::TooManyBytes
+        );
         let for_good = record.state == FailureState::Rejected && !for_now;
         for_good.then(|| record.clone())
     }

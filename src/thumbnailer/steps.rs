@@ -35,7 +35,6 @@ impl<'a> Flow<'a> {
                 rendered.original.bytes = length;
                 self.outcome.timings.merge(&rendered.timings);
                 self.outcome.original = Some(rendered.original.clone());
-                self.outcome.degraded = rendered.degraded;
                 self.store_all(etag, rendered).await?;
             }
             Err(_) if length == 0 => {

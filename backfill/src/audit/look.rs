@@ -1,7 +1,7 @@
 //! Looking at the objects themselves.
 
 use cos_thumbnails::object::Key;
-use cos_thumbnails::plan::{Decision, Plan};
+use cos_thumbnails::plan::{Decision, FAILURE_PREFIX, Plan};
 use cos_thumbnails::storage::{GetOptions, Head, Kind, Listed};
 use cos_thumbnails::thumbnailer::{FailureRecord, Mark};
 use futures_util::future::{try_join_all, try_join3};
@@ -51,9 +51,6 @@ impl Audit {
     ) -> Result<Option<Finding>, Error> {
         match joined {
             Joined::Parent(candidate) => self.examine_original(candidate).await,
-            Joined::Orphan(Below::Output(child) | Below::Record(child)) if self.options.fast => {
-                Ok(Some(Finding::new(child.key, State::Orphaned)))
-            }
             Joined::Orphan(Below::Output(child) | Below::Record(child)) => {
                 self.examine_orphan(child.key).await
             }
@@ -112,8 +109,19 @@ impl Audit {
             Some(original) => self.head(original).await?.is_some(),
             None => false,
         };
-        let orphaned = !returned && self.head(&key).await?.is_some();
-        Ok(orphaned.then(|| Finding::new(key, State::Orphaned)))
+        if returned {
+            return Ok(None);
+        }
+        if key.as_str().starts_with(FAILURE_PREFIX) {
+            return Ok(match self.record(&key).await? {
+                None => None,
+                // Another deployment's, of originals under another prefix of this bucket.
+                Some(Record::Readable(record)) if Some(&record.key) != original.as_ref() => None,
+                Some(_) => Some(Finding::new(key, State::Orphaned)),
+            });
+        }
+        let there = self.head(&key).await?.is_some();
+        Ok(there.then(|| Finding::new(key, State::Orphaned)))
     }
 
     /// What is found now where this was found before.

@@ -1,5 +1,6 @@
 //! Mending what an audit found: events for originals, deletes for what has none.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cos_thumbnails::events::{Change, Operation};
@@ -178,12 +179,14 @@ impl<'a> Mender<'a> {
             .iter()
             .map(|original| self.change(&original.key, original.bytes))
             .collect();
+        let mut returned = BTreeSet::new();
         for removed in removed {
             done.removed += u64::from(!matches!(removed, Removed::Kept));
             if let Removed::Returned(original) = removed {
-                changes.push(self.change(&original, None));
+                returned.insert(original);
             }
         }
+        changes.extend(returned.iter().map(|original| self.change(original, None)));
         let replay = Replay {
             run: run_id(),
             in_flight: self.settings.in_flight,

@@ -187,6 +187,7 @@ impl<W: Write + Send> Verification<'_, W> {
         repair.removed += done.removed;
         let audit = self.audit.clone();
         let again = futures_util::stream::iter(batch)
+            .take_until(self.stop.clone().cancelled_owned())
             .map(|before| {
                 let audit = audit.clone();
                 async move {

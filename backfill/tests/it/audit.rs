@@ -299,6 +299,27 @@ async fn another_recipe_than_most_marks_name_is_not_repaired_with_by_mistake() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_records_of_another_prefix_of_the_bucket_stay() {
+    let store = made().await;
+    let key = Key::new("failures/notes.jpg");
+    let record = store.get(&key, GetOptions::default());
+    let ours = String::from_utf8(record.await.unwrap().body.to_vec()).unwrap();
+    let theirs = ours.replace("images/notes.jpg", "avatars/theirs.jpg");
+    put(&store, "failures/theirs.jpg", theirs).await;
+    let left = ours.replace("images/notes.jpg", "images/left.jpg");
+    put(&store, "failures/left.jpg", left).await;
+    for args in [
+        "--repair --remove-orphans",
+        "--fast --repair --remove-orphans",
+    ] {
+        let args = format!("--pending-minutes 0 --accept failed {args}");
+        assert_eq!(verify(&store, &args).await.code, 0, "{args}");
+    }
+    let kept = ["failures/notes.jpg", "failures/theirs.jpg"].map(str::to_owned);
+    assert_eq!(keys(&store, "failures/").await, kept.into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orphans_stay_where_there_are_no_originals_or_nothing_may_be_deleted() {
     let store = made().await;
     let thumbnails = keys(&store, "thumbnails/").await;
@@ -310,7 +331,9 @@ async fn orphans_stay_where_there_are_no_originals_or_nothing_may_be_deleted() {
         why.starts_with("there are no originals under \"pictures/\""),
         "{why}"
     );
-    assert_eq!(refused.summary.found.of(State::Orphaned), 73);
+    // The record says that its original is another prefix's.
+    assert_eq!(refused.summary.found.of(State::Orphaned), 72);
+    assert!(!refused.found.contains_key("failures/notes.jpg"));
     assert_eq!(keys(&store, "thumbnails/").await, thumbnails);
 
     for (args, why) in [

@@ -25,7 +25,7 @@ use crate::store::{DeadLetter, Outbox, Pending};
 /// Deliveries under way at once. Enough to keep two processors busy, few enough that little waits
 /// in the function.
 const IN_FLIGHT: usize = 8;
-/// Tries of one event before it is given up.
+/// Further tries of one event before it is given up.
 const MAX_RETRIES: usize = 8;
 /// The first pause, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ pub struct Delivery {
     pub event: Event,
     /// How often it was sent.
     pub attempts: u32,
-    /// From the change in the store to the last answer.
+    /// From the first try to the last answer.
     pub took: Duration,
     /// The function's answer, or why there is none.
     pub result: Result<Outcome, Failure>,

@@ -216,6 +216,11 @@ async fn suffer(rule: Rule) -> (u16, usize) {
     }
     assert!(place.is_whole_or_unmarked().await, "{rule:?}");
     place.proxy.follow(None);
+    // What is swapped after the last look has an event of its own.
+    let swapped = matches!(rule.fault, Fault::Swap(_));
+    if answer.status == 200 && !swapped {
+        assert!(place.is_right().await, "lost: {rule:?}");
+    }
     assert_eq!(function.send().await.status, 200, "{rule:?}");
     assert!(place.is_right().await, "{rule:?}");
     drop(function);
@@ -256,7 +261,7 @@ async fn case_18_every_fault_at_every_call_once_and_always() {
             assert_eq!(status, if always { 503 } else { 200 }, "{rule:?}");
         }
     }
-    println!("{cases} cases, {unseen} of them not seen by the sender, lost: 0");
+    println!("{cases} cases, {unseen} of them not seen by the sender, none lost");
 }
 
 #[tokio::test]

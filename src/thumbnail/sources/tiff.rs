@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use moxcms::ColorProfile;
 use tiff::TiffError;
-use tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
+use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits as TiffLimits};
 use tiff::tags::PhotometricInterpretation;
 
 use super::super::planar::rgb_of_levels;
@@ -61,9 +61,14 @@ impl<'a> Tiff<'a> {
             other => (other.kept(), 3),
         };
         let across = if layout.piece.0 == width { 1 } else { 2 };
-        let piece = area(layout.piece.0.min(width), layout.piece.1.min(height));
+        // A tile is held whole, however little of it is in the picture; the last strip ends with it.
+        let rows = match decoder.get_chunk_type() {
+            ChunkType::Tile => layout.piece.1,
+            ChunkType::Strip => layout.piece.1.min(height),
+        };
+        let depth = layout.stored as u64 * u64::from(bits.div_ceil(8));
         // A piece at its own depth, and what packs it: for JPEG all of its coefficients besides.
-        let piece = piece * layout.stored as u64 * u64::from(bits.div_ceil(8)) * 5 * across;
+        let piece = area(layout.piece.0, rows).saturating_mul(depth * 5 * across);
         let samples_bytes = pixels * (kept.max(shown)) as u64;
         let icc_bytes = icc.as_ref().map_or(0, Vec::len) as u64;
         let header = Header {
@@ -71,11 +76,11 @@ impl<'a> Tiff<'a> {
             height,
             orientation: orientation(&mut decoder),
             samples_bytes,
-            reading_bytes: pixels * (kept + shown) as u64
-                + piece
+            reading_bytes: (pixels * (kept + shown) as u64
                 + icc_bytes
                 + colour::predicted_bytes(icc_bytes)
-                + SMALL_BUFFERS,
+                + SMALL_BUFFERS)
+                .saturating_add(piece),
         };
         limits.check_peak(header.reading_bytes)?;
         let mut bounded = TiffLimits::default();

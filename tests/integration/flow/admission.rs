@@ -126,6 +126,21 @@ async fn case_7_what_needs_more_than_all_memory_is_rejected() {
 }
 
 #[tokio::test]
+async fn case_7_what_is_too_long_for_one_instance_may_not_be_for_another() {
+    let store = Arc::new(Hooked::default());
+    let mut long = picture(10).to_vec();
+    long.resize(6 << 20, 0);
+    put(&*store, "images/a.png", long).await;
+    let arrived = event("images/a.png");
+    let small = within(&store, 16 * MIB);
+    let rejected = small.handle(&arrived).await.unwrap();
+    assert_eq!(rejected.reason, Some(Reason::TooManyBytes));
+    let large = within(&store, 512 * MIB);
+    let made = large.handle(&arrived).await.unwrap();
+    assert_eq!(made.verdict, Verdict::Made);
+}
+
+#[tokio::test]
 async fn an_original_that_is_longer_than_its_event_says_is_made_all_the_same() {
     let store = Arc::new(Hooked::default());
     let mut long = picture(10).to_vec();

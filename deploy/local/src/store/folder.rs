@@ -59,12 +59,14 @@ impl Folder {
     pub(super) fn create(&self) -> io::Result<Aside> {
         let number = self.number();
         let path = self.incoming.join(name(number));
-        let file = File::create_new(&path)?;
         Ok(Aside {
-            number,
-            file,
-            path: Some(path),
+            file: File::create_new(&path)?,
             place: self.objects.join(name(number)),
+            unkept: Unkept {
+                number,
+                path,
+                kept: false,
+            },
         })
     }
 
@@ -90,13 +92,12 @@ fn name(number: u64) -> String {
     format!("{number:012}")
 }
 
-/// A file that is being written. Unless it is finished it goes when it is dropped.
+/// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Aside {
-    number: u64,
     file: File,
-    path: Option<PathBuf>,
     place: PathBuf,
+    unkept: Unkept,
 }
 
 impl Aside {
@@ -109,22 +110,36 @@ impl Aside {
         io::copy(&mut other, &mut self.file).map(drop)
     }
 
-    /// Puts the whole file on the disk and in its place, and returns its number.
-    pub(super) fn finish(mut self) -> io::Result<u64> {
+    /// Puts the whole file on the disk and in its place.
+    pub(super) fn finish(mut self) -> io::Result<Unkept> {
         self.file.sync_all()?;
-        if let Some(path) = &self.path {
-            fs::rename(path, &self.place)?;
-        }
-        self.path = None;
-        Ok(self.number)
+        fs::rename(&self.unkept.path, &self.place)?;
+        self.unkept.path = self.place;
+        Ok(self.unkept)
     }
 }
 
-impl Drop for Aside {
+/// A file that nothing refers to. It goes when this is dropped, unless it is [kept](Self::keep).
+#[derive(Debug)]
+pub(super) struct Unkept {
+    number: u64,
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Unkept {
+    /// Leaves the file where it is; its number is what to refer to it by.
+    pub(super) fn keep(mut self) -> u64 {
+        self.kept = true;
+        self.number
+    }
+}
+
+impl Drop for Unkept {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
+        if !self.kept {
             // What stays is swept at the next start.
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }

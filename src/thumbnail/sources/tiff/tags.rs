@@ -43,6 +43,10 @@ pub(super) fn orientation(decoder: &mut Decoder<Input<'_>>) -> Orientation {
     value.and_then(Orientation::of_value).unwrap_or_default()
 }
 
+/// What is looked at of each JPEG in a TIFF, and the most that their common tables may have: enough for
+/// every table that a JPEG can define (T.81, B.2.4) several times.
+const JPEG_HEADER_BYTES: usize = 64 << 10;
+
 /// JPEGs in a TIFF have a size of their own, which their decoder allocates by. Refuses those that are
 /// larger than the piece that they are to fill.
 pub(super) fn check_pieces(
@@ -78,25 +82,29 @@ pub(super) fn check_pieces(
     };
     // Tables are a file without a picture: what follows its end goes before the picture's own begin.
     let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(&tables);
+    if tables.len() > JPEG_HEADER_BYTES {
+        return Err(malformed("the JPEG tables in it are too long"));
+    }
     for (offset, length) in offsets.into_iter().zip(lengths) {
+        if stop.is_stopped() {
+            return Err(Error::Stopped);
+        }
         let end = offset
             .checked_add(length)
             .and_then(|end| usize::try_from(end).ok());
         let piece = end.and_then(|end| bytes.get(usize::try_from(offset).ok()?..end));
         let piece = piece.ok_or_else(|| truncated(Format::Tiff))?;
-        let joined;
-        let file = if tables.is_empty() {
-            piece
-        } else {
-            let begin = &piece[..piece.len().min(64 << 10)];
-            joined = [tables, begin.strip_prefix(&[0xff, 0xd8]).unwrap_or(begin)].concat();
-            &joined
+        let begin = &piece[..piece.len().min(JPEG_HEADER_BYTES)];
+        let rest = match tables {
+            [] => begin,
+            _ => begin.strip_prefix(&[0xff, 0xd8]).unwrap_or(begin),
         };
+        let file = [tables, rest].concat();
         let want = Want {
             largest: 1,
             effort: Effort::Default,
         };
-        let header = Reader::new(want, *limits, stop.clone()).header(file)?;
+        let header = Reader::new(want, *limits, stop.clone()).header(&file)?;
         let (wide, high) = layout.piece;
         // Whole blocks may be coded beyond the edge.
         let fits = header.is_some_and(|header| {

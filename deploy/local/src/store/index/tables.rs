@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{BODIES, BUCKETS, DEAD, FILES, OBJECTS, OUTBOX, PARTS, UPLOADS, parsed};
 use crate::store::entry::{Content, Entry, Part, Settings, Upload};
-use crate::store::folder::Folder;
+use crate::store::folder::{Folder, Unkept};
 use crate::store::outbox::Raised;
 
 /// The tables of one write transaction.
@@ -31,11 +31,11 @@ pub(in crate::store) struct Tables<'t> {
     pub(super) new_files: bool,
 }
 
-/// Content that is not referred to yet.
+/// Content that is not referred to yet: it goes when this is dropped.
 #[derive(Debug)]
 pub(in crate::store) enum NewContent {
     Inline(Bytes),
-    File(u64),
+    File(Unkept),
 }
 
 impl<'t> Tables<'t> {
@@ -140,18 +140,12 @@ impl<'t> Tables<'t> {
                     .map_err(io::Error::other)?;
                 Ok(Content::Inline(number))
             }
-            NewContent::File(number) => {
+            NewContent::File(file) => {
+                let number = file.keep();
                 self.files.insert(number, 1).map_err(io::Error::other)?;
                 self.new_files = true;
                 Ok(Content::File(number))
             }
-        }
-    }
-
-    /// Gives up new content that was not kept.
-    pub(in crate::store) fn discard(&mut self, content: &NewContent) {
-        if let NewContent::File(number) = content {
-            self.released.push(*number);
         }
     }
 

@@ -153,7 +153,6 @@ impl Actions {
     async fn keep_part(&self, id: String, number: u32, received: Received) -> S3Result<Stored> {
         self.write(move |tables| {
             if tables.upload(&id)?.is_none() {
-                tables.discard(&received.content);
                 return Ok(Err(s3_error!(NoSuchUpload)));
             }
             let part = Stored {
@@ -200,7 +199,7 @@ impl Actions {
             .map_or_else(Checksums::new, |algorithm| of_parts(algorithm, &chosen));
         let parts: Vec<u64> = chosen.iter().map(|part| part.length).collect();
         let index = self.index.clone();
-        let number = blocking(move || {
+        let whole = blocking(move || {
             let (read, mut whole) = (index.read()?, index.folder().create()?);
             for part in &chosen {
                 match read.open(index.folder(), part.content)? {
@@ -222,20 +221,18 @@ impl Actions {
         let id = input.upload_id;
         let made = etag.clone();
         self.write(move |tables| {
-            let content = NewContent::File(number);
             let refused = match tables.upload(&id)? {
                 None => Err(s3_error!(NoSuchUpload)),
                 Some(_) => conditions.check(tables.entry(&bucket, &key)?.as_ref()),
             };
             if let Err(refused) = refused {
-                tables.discard(&content);
                 return Ok(Err(refused));
             }
             let entry = Entry {
                 etag: made,
                 length: parts.iter().sum(),
                 last_modified: SystemTime::now(),
-                content: tables.keep(content)?,
+                content: tables.keep(NewContent::File(whole))?,
                 parts,
                 checksums,
                 described: upload.described,

@@ -77,11 +77,9 @@ impl Actions {
         let (bucket, key, raise) = (input.bucket, input.key, self.raise());
         self.write(move |tables| {
             if !tables.has_bucket(&bucket)? {
-                tables.discard(&received.content);
                 return Ok(Err(s3_error!(NoSuchBucket)));
             }
             if let Err(refused) = conditions.check(tables.entry(&bucket, &key)?.as_ref()) {
-                tables.discard(&received.content);
                 return Ok(Err(refused));
             }
             let entry = Entry {
@@ -109,18 +107,31 @@ impl Actions {
         }))
     }
 
-    /// An object and its bytes.
-    pub(super) async fn open(&self, bucket: String, key: String) -> S3Result<(Entry, Opened)> {
+    /// What is known of an object.
+    async fn entry(&self, bucket: String, key: String) -> S3Result<Entry> {
         let index = self.index.clone();
         let found = blocking(move || {
-            let found = index.find(&bucket, &key)?;
-            let known = found.is_some() || index.read()?.has_bucket(&bucket)?;
-            Ok((found, known))
+            let read = index.read()?;
+            Ok((read.entry(&bucket, &key)?, read.has_bucket(&bucket)?))
         });
         match found.await? {
-            (Some(found), _) => Ok(found),
+            (Some(entry), _) => Ok(entry),
             (None, true) => Err(s3_error!(NoSuchKey)),
             (None, false) => Err(s3_error!(NoSuchBucket)),
+        }
+    }
+
+    /// An object and its bytes.
+    pub(super) async fn open(&self, bucket: String, key: String) -> S3Result<(Entry, Opened)> {
+        let (index, in_bucket, of_key) = (self.index.clone(), bucket.clone(), key.clone());
+        match blocking(move || index.find(&in_bucket, &of_key)).await? {
+            Some(found) => Ok(found),
+            // Which of the two is not there.
+            None => Err(self
+                .entry(bucket, key)
+                .await
+                .err()
+                .unwrap_or_else(|| s3_error!(NoSuchKey))),
         }
     }
 
@@ -137,22 +148,14 @@ impl Actions {
             unmodified_since: input.if_unmodified_since,
         };
         conditions.check(&entry)?;
-        let range = asked(&entry, input.range, input.part_number)?;
-        let sent = range.clone().unwrap_or(0..entry.length);
-        // Checksums are of whole objects.
-        let shown = range.is_none() && input.checksum_mode.is_some();
-        let checksums = if shown {
-            unnamed(&entry.checksums)
-        } else {
-            Checksum::default()
-        };
+        let asked = Asked::of(&entry, input.range, input.part_number)?;
+        let sent = asked.range.clone().unwrap_or(0..entry.length);
+        let checksums = asked.checksums(&entry, input.checksum_mode.as_ref());
         let described = entry.described;
-        let mut response = S3Response::new(GetObjectOutput {
+        Ok(asked.answer(GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: i64::try_from(sent.end - sent.start).ok(),
-            content_range: range
-                .as_ref()
-                .map(|range| content_range(range, entry.length)),
+            content_range: asked.content_range(entry.length),
             content_type: input.response_content_type.or(described.content_type),
             cache_control: input.response_cache_control.or(described.cache_control),
             content_disposition: input
@@ -170,7 +173,7 @@ impl Actions {
             tag_count: i32::try_from(described.tags.len())
                 .ok()
                 .filter(|&count| count > 0),
-            parts_count: parts_count(&entry.parts, input.part_number),
+            parts_count: asked.parts_count,
             checksum_crc32: checksums.checksum_crc32,
             checksum_crc32c: checksums.checksum_crc32c,
             checksum_crc64nvme: checksums.checksum_crc64nvme,
@@ -178,11 +181,7 @@ impl Actions {
             checksum_sha256: checksums.checksum_sha256,
             body: Some(send(opened, sent).await?),
             ..Default::default()
-        });
-        if range.is_some() {
-            response.status = Some(http::StatusCode::PARTIAL_CONTENT);
-        }
-        Ok(response)
+        }))
     }
 
     pub(super) async fn head(
@@ -190,7 +189,7 @@ impl Actions {
         req: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = req.input;
-        let (entry, _) = self.open(input.bucket, input.key).await?;
+        let entry = self.entry(input.bucket, input.key).await?;
         let conditions = Conditions {
             same: input.if_match,
             other: input.if_none_match,
@@ -198,23 +197,14 @@ impl Actions {
             unmodified_since: input.if_unmodified_since,
         };
         conditions.check(&entry)?;
-        let range = asked(&entry, input.range, input.part_number)?;
-        let length = range
-            .as_ref()
-            .map_or(entry.length, |range| range.end - range.start);
-        let shown = range.is_none() && input.checksum_mode.is_some();
-        let checksums = if shown {
-            unnamed(&entry.checksums)
-        } else {
-            Checksum::default()
-        };
+        let asked = Asked::of(&entry, input.range, input.part_number)?;
+        let shown = asked.range.clone().unwrap_or(0..entry.length);
+        let checksums = asked.checksums(&entry, input.checksum_mode.as_ref());
         let described = entry.described;
-        let mut response = S3Response::new(HeadObjectOutput {
+        Ok(asked.answer(HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            content_length: i64::try_from(length).ok(),
-            content_range: range
-                .as_ref()
-                .map(|range| content_range(range, entry.length)),
+            content_length: i64::try_from(shown.end - shown.start).ok(),
+            content_range: asked.content_range(entry.length),
             content_type: described.content_type,
             cache_control: described.cache_control,
             content_disposition: described.content_disposition,
@@ -223,18 +213,14 @@ impl Actions {
             e_tag: Some(tag(&entry.etag)),
             last_modified: Some(entry.last_modified.into()),
             metadata: Some(described.metadata.into_iter().collect()),
-            parts_count: parts_count(&entry.parts, input.part_number),
+            parts_count: asked.parts_count,
             checksum_crc32: checksums.checksum_crc32,
             checksum_crc32c: checksums.checksum_crc32c,
             checksum_crc64nvme: checksums.checksum_crc64nvme,
             checksum_sha1: checksums.checksum_sha1,
             checksum_sha256: checksums.checksum_sha256,
             ..Default::default()
-        });
-        if range.is_some() {
-            response.status = Some(http::StatusCode::PARTIAL_CONTENT);
-        }
-        Ok(response)
+        }))
     }
 
     /// Removes an object, if there is one. `if_match`: only this version.
@@ -348,7 +334,7 @@ impl Actions {
     }
 
     pub(super) async fn tags(&self, bucket: String, key: String) -> S3Result<Vec<Tag>> {
-        let (entry, _) = self.open(bucket, key).await?;
+        let entry = self.entry(bucket, key).await?;
         let tags = entry.described.tags.into_iter().map(|(key, value)| Tag {
             key: Some(key),
             value: Some(value),
@@ -403,50 +389,78 @@ pub(super) fn source(source: &CopySource) -> S3Result<(String, String)> {
     }
 }
 
-/// The bytes that are asked for, where that is not the whole object.
-fn asked(
-    entry: &Entry,
-    range: Option<s3s::dto::Range>,
-    part_number: Option<PartNumber>,
-) -> S3Result<Option<Range<u64>>> {
-    if let Some(range) = range {
-        let range = range
-            .check(entry.length)
-            .map_err(|_| s3_error!(InvalidRange))?;
-        return Ok(Some(range));
+/// What of an object is asked for.
+struct Asked {
+    /// The bytes, where that is not the whole object.
+    range: Option<Range<u64>>,
+    /// How many parts it has, where one of them is asked for.
+    parts_count: Option<i32>,
+}
+
+impl Asked {
+    fn of(
+        entry: &Entry,
+        range: Option<s3s::dto::Range>,
+        part_number: Option<PartNumber>,
+    ) -> S3Result<Self> {
+        if let Some(range) = range {
+            let range = range.check(entry.length);
+            return Ok(Self {
+                range: Some(range.map_err(|_| s3_error!(InvalidRange))?),
+                parts_count: None,
+            });
+        }
+        let Some(number) = part_number else {
+            return Ok(Self {
+                range: None,
+                parts_count: None,
+            });
+        };
+        let before = usize::try_from(number).ok();
+        let before = before.and_then(|number| number.checked_sub(1));
+        let before = before.ok_or_else(|| s3_error!(InvalidArgument, "parts count from 1"))?;
+        // An object that came at once is its own first part.
+        let whole = [entry.length];
+        let parts = if entry.parts.is_empty() {
+            &whole[..]
+        } else {
+            &entry.parts
+        };
+        let length = parts.get(before).ok_or_else(no_such_part)?;
+        let start = parts[..before].iter().sum();
+        Ok(Self {
+            range: (*length > 0).then(|| start..start + length),
+            parts_count: i32::try_from(entry.parts.len())
+                .ok()
+                .filter(|&count| count > 0),
+        })
     }
-    let Some(number) = part_number else {
-        return Ok(None);
-    };
-    let before = usize::try_from(number)
-        .ok()
-        .and_then(|number| number.checked_sub(1));
-    let before = before.ok_or_else(|| s3_error!(InvalidArgument, "parts count from 1"))?;
-    // An object that came at once is its own first part.
-    let whole = [entry.length];
-    let parts = if entry.parts.is_empty() {
-        &whole[..]
-    } else {
-        &entry.parts
-    };
-    let length = parts.get(before).ok_or_else(no_such_part)?;
-    let start = parts[..before].iter().sum();
-    Ok((*length > 0).then(|| start..start + length))
+
+    /// The object's checksums, if they are wanted and all of it is asked for.
+    fn checksums(&self, entry: &Entry, mode: Option<&ChecksumMode>) -> Checksum {
+        match mode {
+            Some(_) if self.range.is_none() => unnamed(&entry.checksums),
+            _ => Checksum::default(),
+        }
+    }
+
+    fn content_range(&self, length: u64) -> Option<String> {
+        let range = self.range.as_ref()?;
+        Some(format!("bytes {}-{}/{length}", range.start, range.end - 1))
+    }
+
+    fn answer<T>(&self, output: T) -> S3Response<T> {
+        match self.range {
+            Some(_) => S3Response::with_status(output, http::StatusCode::PARTIAL_CONTENT),
+            None => S3Response::new(output),
+        }
+    }
 }
 
 fn no_such_part() -> S3Error {
     let mut error = S3Error::new(S3ErrorCode::Custom("InvalidPartNumber".into()));
     error.set_status_code(http::StatusCode::RANGE_NOT_SATISFIABLE);
     error
-}
-
-fn parts_count(parts: &[u64], part_number: Option<PartNumber>) -> Option<i32> {
-    let count = i32::try_from(parts.len()).ok().filter(|&count| count > 0);
-    count.filter(|_| part_number.is_some())
-}
-
-fn content_range(range: &Range<u64>, length: u64) -> String {
-    format!("bytes {}-{}/{length}", range.start, range.end - 1)
 }
 
 /// Tags as `x-amz-tagging` has them: `a=b&c=d`, URL-encoded.
