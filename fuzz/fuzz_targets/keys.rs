@@ -30,7 +30,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         return;
     };
     let is_default = template == OutputKey::standard();
-    let recipe = Recipe::standard().with_output_key(template);
+    let Ok(recipe) = Recipe::standard().with_output_key(template) else {
+        return;
+    };
     let Ok(policy) = Policy::new(Bucket::new("b"), source, output, recipe) else {
         return;
     };
