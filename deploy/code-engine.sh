@@ -120,7 +120,8 @@ create_authorization() {
   elif [[ -f $STATE ]] && grep -q '^authorization ' "$STATE"; then
     echo "authorization: made before"
   elif answer=$("${command[@]}" 2>&1); then
-    id=$(sed -n 's/^ *"id": *"\([^"]*\)".*/\1/p' <<<"$answer" | head -n 1)
+    id=$(sed -n 's/^ *"id": *"\([^"]*\)".*/\1/p' <<<"$answer")
+    id=${id%%$'\n'*}
     [[ -n $id ]] || fail "the authorization was made, but its id is not in: $answer"
     remember "authorization $id"
     echo "authorization: $id"
