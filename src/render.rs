@@ -64,7 +64,9 @@ pub fn inspect(
 
 fn decoder(recipe: &Recipe, limits: &Limits, stop: &Stop) -> Decoder {
     let largest = recipe.sizes().last().copied().unwrap_or_default();
-    Decoder::new(largest, recipe.effort(), limits, stop).aiming_at(recipe.fit(), recipe.encodings())
+    Decoder::new(largest, recipe.effort(), limits, stop)
+        .aiming_at(recipe.fit(), recipe.encodings())
+        .keeping_copyright(recipe.keeps_copyright())
 }
 
 /// [`render`] for a file whose bytes come in pieces, because the first may be enough.

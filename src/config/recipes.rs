@@ -11,6 +11,7 @@
 //! chroma = "4:4:4"                    # of JPEG; default 4:2:0
 //! background = "#f0f0f0"              # behind transparent pixels in JPEG; default #ffffff
 //! key = "{path}/{size}.{ext}"         # the default
+//! keep_copyright = true               # artist and copyright of EXIF; default false
 //! effort = "fast"                     # default: default
 //!
 //! [[recipe]]
@@ -45,6 +46,7 @@ struct RuleTable {
     chroma: Option<Spanned<String>>,
     background: Option<Spanned<String>>,
     key: Option<Spanned<String>>,
+    keep_copyright: Option<bool>,
     effort: Option<Spanned<String>>,
 }
 
@@ -160,6 +162,7 @@ impl Mistakes<'_> {
         });
         draft.set_word(table.effort, Recipe::with_effort);
         let recipe = draft.recipe;
+        let recipe = recipe.with_copyright_kept(table.keep_copyright.unwrap_or_default());
         let pattern = pattern.ok()?;
         (self.list.len() == before).then(|| Rule::new(name, Some(pattern), recipe))
     }
@@ -253,6 +256,7 @@ mod tests {
         assert_eq!(portraits.encodings()[0], jpeg);
         assert_eq!(portraits.encodings()[1].format, OutputFormat::Png);
         assert_eq!(portraits.effort(), Effort::Fast);
+        assert!(portraits.keeps_copyright());
         let others = recipes.of("a").unwrap().recipe();
         assert_eq!(**others, Recipe::standard());
     }

@@ -25,6 +25,7 @@ pub struct Recipe {
     fit: Fit,
     encodings: Vec<Encoding>,
     effort: Effort,
+    keeps_copyright: bool,
     output_key: OutputKey,
 }
 
@@ -70,6 +71,7 @@ impl Recipe {
             fit: Fit::Inside,
             encodings: vec![Encoding::new(OutputFormat::Jpeg)],
             effort: Effort::Default,
+            keeps_copyright: false,
             output_key: OutputKey::standard(),
         }
     }
@@ -207,6 +209,15 @@ impl Recipe {
         Self { effort, ..self }
     }
 
+    /// The same with the artist and the copyright of the original in each thumbnail, or without.
+    #[must_use]
+    pub fn with_copyright_kept(self, keeps_copyright: bool) -> Self {
+        Self {
+            keeps_copyright,
+            ..self
+        }
+    }
+
     /// The same with other keys.
     ///
     /// # Errors
@@ -241,6 +252,13 @@ impl Recipe {
     #[must_use]
     pub fn encodings(&self) -> &[Encoding] {
         &self.encodings
+    }
+
+    /// Whether the artist and the copyright that the original's EXIF block names are kept. All other
+    /// metadata is gone always.
+    #[must_use]
+    pub fn keeps_copyright(&self) -> bool {
+        self.keeps_copyright
     }
 
     /// How much of a JPEG is read.
@@ -291,6 +309,9 @@ impl Recipe {
         // What is as usual is not named: a recipe of before keeps its name, and its sets stand.
         if self.fit != Fit::default() {
             text += &format!(";fit={}", self.fit);
+        }
+        if self.keeps_copyright {
+            text += ";copyright";
         }
         for encoding in &self.encodings {
             let Encoding {

@@ -310,6 +310,7 @@ fn a_fingerprint_follows_everything_that_changes_the_output() {
             .with_output_key("flat".parse().unwrap())
             .unwrap(),
         standard.clone().with_fit(Fit::Cover),
+        standard.clone().with_copyright_kept(true),
         standard.clone().with_chroma(ChromaSubsampling::Full),
         standard.clone().with_background([0; 3]),
         standard.clone().with_formats(&[OutputFormat::Png]).unwrap(),

@@ -15,7 +15,8 @@ use super::raster::{Channels, Raster};
 use super::resize::resize;
 use super::sources::{self, Opened, Pixels};
 use super::{
-    ChromaSubsampling, Effort, Encoding, Error, Fit, Format, Limits, Stop, fit_size, whole,
+    ChromaSubsampling, Effort, Encoding, Error, Fit, Format, Limits, Stop, copyright, fit_size,
+    whole,
 };
 
 /// Decodes a picture for thumbnails that fit into a box of `largest` pixels a side.
@@ -49,6 +50,7 @@ pub struct Decoder {
     largest: u32,
     fit: Fit,
     chroma: ChromaSubsampling,
+    keeps_copyright: bool,
     limits: Limits,
     stop: Stop,
 }
@@ -63,6 +65,7 @@ impl Decoder {
             largest,
             fit: Fit::default(),
             chroma: ChromaSubsampling::default(),
+            keeps_copyright: false,
             limits: *limits,
             stop: stop.clone(),
         }
@@ -91,6 +94,16 @@ impl Decoder {
     /// Those of [`inspect`](super::inspect).
     pub fn inspect(self, bytes: &[u8]) -> Result<Info, Error> {
         inspect_by(self.reader, bytes, &self.limits, &self.stop)
+    }
+
+    /// The same, with the artist and the copyright that the EXIF block names written into each
+    /// thumbnail. What is longer than a line or two is not.
+    #[must_use]
+    pub fn keeping_copyright(self, keeps_copyright: bool) -> Self {
+        Self {
+            keeps_copyright,
+            ..self
+        }
     }
 
     /// Goes on as far as `so_far`, the file's bytes from its start, allows. Of a progressive JPEG a
@@ -138,6 +151,12 @@ impl Decoder {
         let format = format_within(bytes, &self.limits)?;
         let (largest, limits, stop) = (self.largest, &self.limits, &self.stop);
         let (fit, chroma) = (self.fit, self.chroma);
+        // Unreadable metadata does not spoil a readable picture.
+        let notice = if self.keeps_copyright {
+            catch(format, || Ok(copyright::notice(bytes))).unwrap_or_default()
+        } else {
+            None
+        };
         let result = catch(format, || {
             if format == Format::Jpeg {
                 return of_planes(self.reader.finish(bytes)?, largest, fit, limits, stop);
@@ -149,7 +168,7 @@ impl Decoder {
         });
         // A decoder whose input ended by the flag calls it an error of the input.
         go_on(stop)?;
-        result.map(|picture| picture.aiming_at(fit, chroma))
+        result.map(|picture| picture.aiming_at(fit, chroma).with_notice(notice))
     }
 }
 

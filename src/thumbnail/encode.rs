@@ -23,7 +23,7 @@ pub enum OutputFormat {
 
 /// A word that is no [`OutputFormat`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither jpeg nor png")]
+#[error("neither jpeg nor png; WebP is read, but not written")]
 pub struct NoOutputFormat;
 
 /// The resolution of colour differences beside that of brightness, in JPEG.

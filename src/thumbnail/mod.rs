@@ -23,6 +23,7 @@
 //! ```
 
 mod colour;
+mod copyright;
 mod decode;
 mod encode;
 mod error;
@@ -38,6 +39,9 @@ mod planar;
 mod planes;
 mod raster;
 mod resize;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod same_bytes;
 mod sources;
 mod stop;
 mod whole;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::geometry::WHOLE;
 use super::planar::{Planar, View};
 use super::raster::Raster;
@@ -15,6 +17,8 @@ pub struct Picture {
     chroma: ChromaSubsampling,
     /// Whether it is a thumbnail already: nothing is left to be cut off.
     fitted: bool,
+    /// An EXIF block to be written into each thumbnail.
+    notice: Option<Arc<[u8]>>,
     damage: Option<Damage>,
 }
 
@@ -48,6 +52,7 @@ impl Picture {
             fit: Fit::default(),
             chroma: ChromaSubsampling::default(),
             fitted: false,
+            notice: None,
             damage: None,
         }
     }
@@ -58,6 +63,14 @@ impl Picture {
         Self {
             fit,
             chroma,
+            ..self
+        }
+    }
+
+    /// The same with an EXIF block to be written into each thumbnail.
+    pub(super) fn with_notice(self, notice: Option<Vec<u8>>) -> Self {
+        Self {
+            notice: notice.map(Arc::from),
             ..self
         }
     }
@@ -135,6 +148,7 @@ impl Picture {
             form,
             largest,
             fitted: true,
+            notice: self.notice.clone(),
             ..*self
         })
     }
@@ -152,7 +166,8 @@ impl Picture {
     }
 
     /// The picture as a file. What is transparent shows the background where the format knows no
-    /// alpha. There is no metadata.
+    /// alpha. There is no metadata but, where it was [asked for](super::Decoder::keeping_copyright), the
+    /// notice of the artist and the copyright.
     ///
     /// The same picture and encoding give the same bytes.
     ///
@@ -161,9 +176,10 @@ impl Picture {
     /// [`Error::TooLarge`] if a side of a JPEG exceeds 65,535 pixels; [`Error::Failed`] is not
     /// expected.
     pub fn encode_as(&self, encoding: Encoding) -> Result<Vec<u8>, Error> {
+        let notice = self.notice.as_deref();
         match &self.form {
-            Form::Raster(raster) => encoding.of_raster(raster, None),
-            Form::Planar(planar) => encoding.of_planar(planar, None),
+            Form::Raster(raster) => encoding.of_raster(raster, notice),
+            Form::Planar(planar) => encoding.of_planar(planar, notice),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Resizing with premultiplied alpha.
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions};
 
 use super::Error;
 use super::geometry::WHOLE;
+use super::kernels;
 use super::raster::{Channels, Raster};
 
 fn pixel_type(channels: Channels) -> PixelType {
@@ -45,7 +46,7 @@ pub(super) fn resize(
         let (across, down) = (in_steps(wide * shown.0), in_steps(high * shown.1));
         options.crop((wide - across) / 2.0, (high - down) / 2.0, across, down)
     };
-    Resizer::new()
+    kernels::resizer()
         .resize(&view, &mut target, &options)
         .map_err(|e| Error::failed("resize", e))?;
     Ok(Raster {
@@ -82,5 +83,5 @@ fn in_place<E: std::error::Error + Send + Sync + 'static>(
         pixel_type(raster.channels),
     )
     .map_err(|e| Error::failed("resize", e))?;
-    operation(&MulDiv::new(), &mut image).map_err(|e| Error::failed("resize", e))
+    operation(&kernels::mul_div(), &mut image).map_err(|e| Error::failed("resize", e))
 }
