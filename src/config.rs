@@ -6,6 +6,7 @@ use std::fmt;
 use crate::object::Bucket;
 use crate::plan::{Policy, Recipes};
 use crate::storage::{ConfigError, Credentials, S3Config};
+use crate::thumbnail::Limits;
 
 mod reader;
 mod recipes;
@@ -14,10 +15,10 @@ mod variables;
 pub use reader::Reader;
 pub use variables::{
     CACHE_CONTROL, COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY,
-    EFFORT, FIRST_READ_PERCENT, MAX_ATTEMPTS, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES,
-    MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX,
-    PORT, QUALITY, RECIPE, RECIPE_VARIABLES, RECIPES, SIZES, SOURCE_PREFIX, VARIABLES, Variable,
-    markdown,
+    EFFORT, FIRST_READ_PERCENT, LIMIT_VARIABLES, MAX_ATTEMPTS, MAX_BYTES, MAX_DECODED_BYTES,
+    MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY,
+    OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, RECIPES, SIZES, SOURCE_PREFIX,
+    VARIABLES, Variable, markdown,
 };
 
 /// Everything that the flow needs.
@@ -122,13 +123,18 @@ impl Config {
     }
 }
 
-/// Reads only what says what to make of a picture.
+/// Reads only what says what to make of a picture, and what one may demand: [`RECIPE_VARIABLES`] and
+/// [`LIMIT_VARIABLES`].
 ///
 /// # Errors
 /// All mistakes at once.
-pub fn recipes_from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Recipes, Mistakes> {
+pub fn rendering_from_lookup(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<(Recipes, Limits), Mistakes> {
     let mut reader = Reader::new(lookup);
-    reader.recipes().ok_or(Mistakes(reader.mistakes))
+    let recipes = reader.recipes();
+    let both = recipes.zip(reader.limits());
+    both.ok_or(Mistakes(reader.mistakes))
 }
 
 impl Mistakes {
@@ -163,7 +169,7 @@ impl fmt::Display for Mistakes {
 mod tests {
     use super::*;
     use crate::plan::OnDelete;
-    use crate::thumbnail::{Effort, Limits};
+    use crate::thumbnail::Effort;
 
     const COMPLETE: [(&str, &str); 5] = [
         ("COS_ENDPOINT", "http://127.0.0.1:9000"),

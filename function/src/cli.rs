@@ -101,7 +101,8 @@ fn job(matches: &ArgMatches) -> Result<ExitCode, End> {
 }
 
 fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
-    let recipes = flow::recipes_from_lookup(lookup(matches, &flow::RECIPE_VARIABLES));
+    let rendering = flow::rendering_from_lookup(lookup(matches, &render_settings()));
+    let (recipes, limits) = rendering.map_err(|mistakes| misconfigured(&mistakes))?;
     let many = |id| {
         matches
             .get_many::<PathBuf>(id)
@@ -112,7 +113,8 @@ fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
     let job = render::Job {
         files: many(FILES).collect(),
         out: many(OUT).collect(),
-        recipes: recipes.map_err(|mistakes| misconfigured(&mistakes))?,
+        recipes,
+        limits,
         key: matches.get_one(AS).cloned(),
         json: matches.get_flag(JSON),
     };
@@ -168,6 +170,11 @@ fn settings() -> Vec<Variable> {
     [&flow::VARIABLES[..], &config::VARIABLES].concat()
 }
 
+/// Those that do not need a store.
+fn render_settings() -> Vec<Variable> {
+    [&flow::RECIPE_VARIABLES[..], &flow::LIMIT_VARIABLES].concat()
+}
+
 fn command() -> Command {
     let settings = settings();
     let secrets = format!(
@@ -203,7 +210,7 @@ fn command() -> Command {
             Command::new("render")
                 .about(render)
                 .args(render_args())
-                .args(flags(&flow::RECIPE_VARIABLES)),
+                .args(flags(&render_settings())),
         )
 }
 

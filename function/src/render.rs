@@ -23,6 +23,8 @@ pub(crate) struct Job {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) out: PathBuf,
     pub(crate) recipes: Recipes,
+    /// What a picture may demand.
+    pub(crate) limits: Limits,
     /// What the only file's key is to be, below the source prefix, if it is not told by its path.
     pub(crate) key: Option<String>,
     pub(crate) json: bool,
@@ -113,7 +115,7 @@ enum Task {
 /// When `lines` cannot be written.
 pub(crate) async fn render_all(job: Job, lines: &mut impl Write) -> io::Result<bool> {
     let processors = available_parallelism().map_or(1, usize::from);
-    let json = job.json;
+    let (json, limits) = (job.json, job.limits);
     let mut results = stream::iter(tasks(job))
         .map(|(file, task)| async move {
             let named = shown(&file);
@@ -122,7 +124,7 @@ pub(crate) async fn render_all(job: Job, lines: &mut impl Write) -> io::Result<b
                     recipe,
                     how,
                     outputs,
-                } => render_one(&file, recipe, &how, &outputs),
+                } => render_one(&file, recipe, &how, &limits, &outputs),
                 Task::Already(before) => Ok(Made::Already {
                     same_as: shown(&before),
                 }),
@@ -237,11 +239,11 @@ fn render_one(
     file: &Path,
     recipe: String,
     how: &Recipe,
+    limits: &Limits,
     outputs: &[PathBuf],
 ) -> Result<Made, Error> {
-    let limits = Limits::default();
     let bytes = read(file, limits.max_bytes)?;
-    let rendered = render(&bytes, how, &limits, &Stop::default())?;
+    let rendered = render(&bytes, how, limits, &Stop::default())?;
     let mut thumbnails = Vec::new();
     for (thumbnail, path) in rendered.thumbnails.into_iter().zip(outputs) {
         write(path, &thumbnail.bytes).map_err(|source| Error::Write {

@@ -238,6 +238,17 @@ pub const VARIABLES: [Variable; 25] = [
 /// The settings of [`VARIABLES`] that say what to make of a picture, without any store.
 pub const RECIPE_VARIABLES: [Variable; 6] = [RECIPE, SIZES, QUALITY, EFFORT, OUTPUT_KEY, RECIPES];
 
+/// The settings of [`VARIABLES`] that say what a picture may demand.
+pub const LIMIT_VARIABLES: [Variable; 7] = [
+    MAX_BYTES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    MAX_DECODED_BYTES,
+    MAX_ICC_BYTES,
+    MAX_EXIF_BYTES,
+    MIN_INTACT_PERCENT,
+];
+
 /// The table of `variables` in Markdown, as the README shows it.
 #[must_use]
 pub fn markdown(variables: &[Variable]) -> String {

@@ -6,4 +6,5 @@ mod faults;
 mod http;
 mod proxy;
 mod readme;
+mod render;
 mod runtime;
