@@ -142,15 +142,80 @@ mod tests {
     /// Lines of `width,height,box,thumbnail_width,thumbnail_height`; `#` starts a comment.
     const PILLOW: &str = include_str!("fixtures/pillow-thumbnail-sizes.csv");
 
-    #[test]
-    fn equals_pillow() {
-        let mut rows = 0;
-        for line in PILLOW.lines().filter(|line| !line.starts_with('#')) {
+    /// How many rows there are, all of them right.
+    fn right_rows(rows: &str) -> usize {
+        let rows = rows.lines().filter(|line| !line.starts_with('#'));
+        let right = rows.map(|line| {
             let n: Vec<u32> = line.split(',').map(|n| n.parse().unwrap()).collect();
             assert_eq!(fit_size(n[0], n[1], n[2]), (n[3], n[4]), "row {line}");
-            rows += 1;
-        }
+        });
+        right.count()
+    }
+
+    #[test]
+    fn equals_pillow() {
+        let rows = right_rows(PILLOW);
         assert!(rows >= 200, "only {rows} rows");
+    }
+
+    #[test]
+    #[ignore = "tests/pillow/run makes the rows, with Pillow itself"]
+    fn equals_pillow_for_many_sizes() {
+        let path = std::env::var("PILLOW_SIZES").expect("a file of rows");
+        let rows = right_rows(&std::fs::read_to_string(path).unwrap());
+        println!("{rows} sizes are Pillow's");
+        assert!(rows >= 1000, "only {rows} rows");
+    }
+
+    /// `Image.thumbnail` of Pillow 8.0 and later, as its source has it for a box of any sides: `aspect` is
+    /// width to height; the side that the aspect decides becomes the better of its two neighbours, by
+    /// what the aspect would be off.
+    fn pillow((width, height): (u32, u32), (x, y): (u32, u32)) -> (u32, u32) {
+        if x >= width && y >= height {
+            return (width, height);
+        }
+        let (aspect, x, y) = (
+            f64::from(width) / f64::from(height),
+            f64::from(x),
+            f64::from(y),
+        );
+        let round_aspect = |number: f64, key: &dyn Fn(f64) -> f64| {
+            let both = [number.floor(), number.ceil()];
+            let best = both.into_iter().min_by(|a, b| key(*a).total_cmp(&key(*b)));
+            best.unwrap().max(1.0)
+        };
+        let (x, y) = if x / y >= aspect {
+            (round_aspect(y * aspect, &|n| (aspect - n / y).abs()), y)
+        } else {
+            let off = |n: f64| {
+                if n == 0.0 {
+                    0.0
+                } else {
+                    (aspect - x / n).abs()
+                }
+            };
+            (x, round_aspect(x / aspect, &off))
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "sides of a box"
+        )]
+        (x as u32, y as u32)
+    }
+
+    #[test]
+    fn equals_pillows_arithmetic_for_all_small_sizes() {
+        for (width, height) in (1..=48).flat_map(|w| (1..=48).map(move |h| (w, h))) {
+            for side in 1..=50 {
+                let expected = pillow((width, height), (side, side));
+                assert_eq!(
+                    fit_size(width, height, side),
+                    expected,
+                    "{width} x {height} in {side}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -176,6 +241,25 @@ mod tests {
             assert_eq!(fit.to_string().parse(), Ok(fit));
         }
         assert_eq!("fill".parse::<Fit>(), Err(NoFit));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn equals_pillows_arithmetic(
+            width in 1_u32..=65_535, height in 1_u32..=65_535, side in 1_u32..=65_535,
+        ) {
+            prop_assert_eq!(fit_size(width, height, side), pillow((width, height), (side, side)));
+        }
+
+        #[test]
+        fn equals_pillows_arithmetic_of_long_pictures_and_small_boxes(
+            long in 1_u32..=65_535, short in 1_u32..=300, side in 1_u32..=600, lying in any::<bool>(),
+        ) {
+            let (width, height) = if lying { (long, short) } else { (short, long) };
+            prop_assert_eq!(fit_size(width, height, side), pillow((width, height), (side, side)));
+        }
     }
 
     proptest! {
