@@ -61,6 +61,21 @@ pub(super) fn of_inks(inks: &[u8], profile: Option<&ColorProfile>) -> Vec<u8> {
     pixels.iter().flat_map(colour).collect()
 }
 
+/// sRGB of L\*a\*b\* by D50, in 8 bits as ICC profiles have it: 128 is neither green nor red.
+pub(super) fn of_lab(lab: &[u8]) -> Result<Vec<u8>, Error> {
+    let (srgb, options) = (ColorProfile::new_srgb(), TransformOptions::default());
+    let (from, to) = (Layout::Rgb, Layout::Rgb);
+    let mut own = ColorProfile::new_lab();
+    // So that the samples are not taken for light.
+    own.pcs = DataColorSpace::Lab;
+    let transform = own.create_transform_8bit(from, &srgb, to, options);
+    let transform = transform.map_err(|e| Error::failed("convert", e))?;
+    let mut samples = vec![0; lab.len()];
+    let converted = transform.transform(lab, &mut samples);
+    converted.map_err(|e| Error::failed("convert", e))?;
+    Ok(samples)
+}
+
 /// Whether [`to_srgb`] would leave a picture of these channels, grey or RGB, as it is, as far as
 /// that can be told without making a transform: sRGB by its primaries and curves, under whatever
 /// name, and what is no usable profile.

@@ -49,7 +49,7 @@ pub enum Error {
     /// A step failed on a picture that was decoded well. Not expected; a defect of this library.
     #[error("cannot {step} the picture")]
     Failed {
-        /// The step: "resize" or "encode".
+        /// The step: "convert", "resize" or "encode".
         step: &'static str,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -18,16 +18,39 @@ pub(super) fn check(format: Format, bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// What the chunks of a PNG say (PNG third edition, 5.3).
+/// A chunk of a PNG (PNG third edition, 5.3).
+#[derive(Debug)]
+pub(super) struct PngChunk<'a> {
+    pub(super) kind: [u8; 4],
+    pub(super) content: &'a [u8],
+    /// Where its type stands in the file.
+    pub(super) at: u64,
+}
+
+/// The chunks of a PNG that are there whole, up to the first that is not, or IEND.
+pub(super) fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = PngChunk<'_>> {
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (&[l0, l1, l2, l3, k0, k1, k2, k3], behind) = rest.split_first_chunk()?;
+        let kind = [k0, k1, k2, k3];
+        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+        let (content, tail) = behind.split_at_checked(length)?;
+        let (_checksum, next) = tail.split_first_chunk::<4>()?;
+        let at = (bytes.len() - behind.len() - 4) as u64;
+        rest = if kind == *b"IEND" { &[] } else { next };
+        Some(PngChunk { kind, content, at })
+    })
+}
+
+/// What the chunks of a PNG say.
 #[derive(Debug, Default)]
 pub(super) struct PngChunks<'a> {
     /// Width and height, if the header chunk comes first, as it must.
     pub(super) size: Option<(u32, u32)>,
-    /// Length of the compressed ICC profile.
-    pub(super) icc_bytes: u32,
-    /// The first EXIF block, which may come after the image data, and where its chunk's type stands.
+    /// The content of the first chunk with an ICC profile.
+    pub(super) icc: Option<&'a [u8]>,
+    /// The first EXIF block, which may come after the image data.
     pub(super) exif: Option<&'a [u8]>,
-    pub(super) exif_at: Option<usize>,
     missing: Option<&'static str>,
 }
 
@@ -37,36 +60,19 @@ pub(super) fn png(bytes: &[u8]) -> PngChunks<'_> {
         missing: Some("the IEND chunk"),
         ..PngChunks::default()
     };
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    while let Some((&[l0, l1, l2, l3, ref kind @ ..], body)) = rest.split_first_chunk::<8>() {
-        let length = u32::from_be_bytes([l0, l1, l2, l3]);
-        // The checksum follows the body.
-        let Some(next) = body.get(length as usize..).and_then(|tail| tail.get(4..)) else {
-            break;
-        };
-        match kind {
-            b"IEND" => {
-                found.missing = None;
-                break;
+    for PngChunk { kind, content, .. } in png_chunks(bytes) {
+        match (&kind, content) {
+            (b"IEND", _) => found.missing = None,
+            (b"IHDR", &[w0, w1, w2, w3, h0, h1, h2, h3, _, _, _, _, _]) => {
+                found.size = Some((
+                    u32::from_be_bytes([w0, w1, w2, w3]),
+                    u32::from_be_bytes([h0, h1, h2, h3]),
+                ));
             }
-            b"IHDR" if length == 13 => {
-                found.size = body
-                    .first_chunk::<8>()
-                    .map(|&[w0, w1, w2, w3, h0, h1, h2, h3]| {
-                        (
-                            u32::from_be_bytes([w0, w1, w2, w3]),
-                            u32::from_be_bytes([h0, h1, h2, h3]),
-                        )
-                    });
-            }
-            b"iCCP" => found.icc_bytes = found.icc_bytes.max(length),
-            b"eXIf" if found.exif.is_none() => {
-                found.exif = body.get(..length as usize);
-                found.exif_at = Some(bytes.len() - body.len() - 4);
-            }
+            (b"iCCP", _) => found.icc = found.icc.or(Some(content)),
+            (b"eXIf", _) => found.exif = found.exif.or(Some(content)),
             _ => {}
         }
-        rest = next;
     }
     found
 }

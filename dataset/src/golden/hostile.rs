@@ -1,6 +1,8 @@
 //! Files that are made to do harm: small ones that promise much.
 
 use gif::{Encoder, Frame};
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 
 use crate::jpeg::{self, Layout, Process, Samples, Scan};
 
@@ -36,7 +38,7 @@ pub enum Expected {
 /// All of them.
 #[must_use]
 pub fn hostile() -> Vec<Hostile> {
-    [bombs(), metadata(), foreign(), slow()].concat()
+    [bombs(), metadata(), foreign(), polyglots(), slow()].concat()
 }
 
 fn of(name: &str, bytes: Vec<u8>, expected: Expected) -> Hostile {
@@ -135,6 +137,20 @@ fn bombs() -> Vec<Hostile> {
     // A JPEG of 65,500 x 65,500 as the only strip of a small picture.
     let bytes = within.with_pieces(&[jpeg_bomb(false)]);
     all.push(of("tiff-with-jpeg-65500x65500", bytes, Expected::TooLarge));
+    // A tile is unpacked whole, however little of it lies in the picture.
+    let tile = Tiff {
+        piece: (8_192, 8_192),
+        ..within.clone()
+    };
+    let bytes = tile.with_pieces(&[sized(jpeg_bomb(false), 8_192)]);
+    all.push(of("tiff-with-tile-8192x8192", bytes, Expected::TooLarge));
+    let tile = Tiff {
+        compression: Compression::Deflate,
+        piece: (65_520, 65_520),
+        ..Tiff::new(16, 16)
+    };
+    let bytes = tile.with_pieces(&[zlib(&vec![0; 64 << 20])]);
+    all.push(of("tiff-with-tile-65520x65520", bytes, Expected::Read));
     all.push(too_large("jpeg-65500x65500", jpeg_bomb(false)));
     all.push(too_large("jpeg-progressive-65500x65500", jpeg_bomb(true)));
     all
@@ -147,7 +163,7 @@ fn jpeg_bomb(progressive: bool) -> Vec<u8> {
     } else {
         (Process::Baseline, jpeg::sequential(3))
     };
-    let mut bytes = jpeg::write(
+    let bytes = jpeg::write(
         &small_frame(8),
         &Layout {
             process,
@@ -155,9 +171,14 @@ fn jpeg_bomb(progressive: bool) -> Vec<u8> {
             ..Layout::default()
         },
     );
+    sized(bytes, 65_500)
+}
+
+/// The same JPEG with another width and height in its header.
+fn sized(mut bytes: Vec<u8>, side: u16) -> Vec<u8> {
     let is_frame = |marker: &[u8]| marker[0] == 0xFF && matches!(marker[1], 0xC0..=0xC2);
     if let Some(at) = bytes.windows(2).position(is_frame) {
-        let side = 65_500_u16.to_be_bytes();
+        let side = side.to_be_bytes();
         bytes[at + 5..at + 9].copy_from_slice(&[side, side].concat());
     }
     bytes
@@ -201,12 +222,18 @@ fn metadata() -> Vec<Hostile> {
         with("png-exif-8-mib", *b"eXIf", vec![b'M'; 8 << 20]),
         with("png-unknown-8-mib", *b"abCd", vec![0; 8 << 20]),
     ];
-    let tiff = Tiff {
-        icc: Some(vec![0; 8 << 20]),
-        ..Tiff::new(16, 16)
-    };
-    let bytes = tiff.write(&[0; 16 * 16 * 3]);
-    all.push(of("tiff-icc-8-mib", bytes, Expected::Read));
+    // A profile that says it is shorter than what it unpacks to, and one that is as long as allowed.
+    for (name, says) in [("says-128-bytes", 128_u32), ("says-4-mib", 4 << 20)] {
+        let profile = [&says.to_be_bytes()[..], &vec![0; 16 << 20]].concat();
+        let content = [b"icc\0\0".to_vec(), zlib(&profile)].concat();
+        all.push(with(&format!("png-iccp-{name}"), *b"iCCP", content));
+    }
+    let exif = |length| (*b"eXIf", vec![b'M'; length]);
+    let chunks = [header, exif(8), exif(8 << 20), rows, exif(8 << 20), end];
+    let twice = super::png::raw(&chunks);
+    all.push(of("png-exif-three-times", twice, Expected::Read));
+    all.extend(webp_metadata());
+    all.extend(tiff_tags());
     let layout = Layout {
         scans: jpeg::sequential(3),
         segments: jpeg::icc(&vec![0; 8 << 20], 65_519),
@@ -235,6 +262,122 @@ fn metadata() -> Vec<Hostile> {
         Expected::Read,
     ));
     all
+}
+
+fn webp_metadata() -> Vec<Hostile> {
+    let mut bytes = Vec::new();
+    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
+    let set = encoder.set_icc_profile(vec![0; 8 << 20]);
+    let set = set.and_then(|()| encoder.set_exif_metadata(vec![b'M'; 8 << 20]));
+    assert!(set.is_ok(), "{set:?}");
+    let written = encoder.encode(&[0; 16 * 16 * 3], 16, 16, ExtendedColorType::Rgb8);
+    assert!(written.is_ok(), "{written:?}");
+    vec![of("webp-icc-and-exif-8-mib", bytes, Expected::Read)]
+}
+
+/// Tags with many values.
+fn tiff_tags() -> Vec<Hostile> {
+    let samples = [0; 16 * 16 * 3];
+    let small = Tiff::new(16, 16);
+    let profile = Tiff {
+        icc: Some(vec![0; 8 << 20]),
+        ..small.clone()
+    };
+    // 1 for each sample is "a whole positive number", for two million of them.
+    let formats = Tiff {
+        words: vec![(339, vec![1; 2 << 20])],
+        ..small.clone()
+    };
+    let private = Tiff {
+        words: vec![(65_000, vec![1; 4 << 20])],
+        ..small
+    };
+    let jpeg = Tiff {
+        compression: Compression::Jpeg,
+        photometric: Photometric::YCbCr,
+        ..Tiff::new(16, 16)
+    };
+    let tables = Tiff {
+        jpeg_tables: Some(vec![0xFF; 8 << 20]),
+        ..jpeg.clone()
+    };
+    // Segments of an application, each as long as one can be, before the frame.
+    let segment = [&[0xFF, 0xE5, 0xFF, 0xFF][..], &vec![0; 65_533]].concat();
+    let whole = jpeg::write(
+        &small_frame(16),
+        &Layout {
+            scans: jpeg::sequential(3),
+            ..Layout::default()
+        },
+    );
+    let header = [&whole[..2], &segment.repeat(100), &whole[2..]].concat();
+    vec![
+        of("tiff-icc-8-mib", profile.write(&samples), Expected::Read),
+        of(
+            "tiff-tag-of-2-million",
+            formats.write(&samples),
+            Expected::Damaged,
+        ),
+        of(
+            "tiff-private-tag-8-mib",
+            private.write(&samples),
+            Expected::Read,
+        ),
+        of(
+            "tiff-jpeg-tables-8-mib",
+            tables.write(&samples),
+            Expected::Damaged,
+        ),
+        of(
+            "tiff-jpeg-header-6-mib",
+            jpeg.with_pieces(&[header]),
+            Expected::Damaged,
+        ),
+    ]
+}
+
+/// Files of two kinds at once: they are what they begin with.
+fn polyglots() -> Vec<Hostile> {
+    let page = b"<html><script>alert(1)</script></html>";
+    let rows = zlib(&[0; 16 * (1 + 16 * 3)]);
+    let png = super::png::raw(&[
+        png_header(16, 16, 8, 2),
+        (*b"IDAT", rows),
+        (*b"IEND", Vec::new()),
+    ]);
+    let layout = Layout {
+        scans: jpeg::sequential(3),
+        ..Layout::default()
+    };
+    let jpeg = jpeg::write(&small_frame(16), &layout);
+    vec![
+        of(
+            "png-then-zip",
+            [&png[..], b"PK\x03\x04"].concat(),
+            Expected::Read,
+        ),
+        of("jpeg-then-html", [&jpeg[..], page].concat(), Expected::Read),
+        of(
+            "pdf-then-jpeg",
+            [b"%PDF-1.7\n", &jpeg[..]].concat(),
+            Expected::NoPicture,
+        ),
+        of(
+            "html-then-png",
+            [page, &png[..]].concat(),
+            Expected::NoPicture,
+        ),
+        of(
+            "gif-then-script",
+            b"GIF89a=1;alert(1)//".to_vec(),
+            Expected::Damaged,
+        ),
+        of(
+            "bmp-then-nothing",
+            b"BM\0\0\0\0\0\0\0\0".to_vec(),
+            Expected::Damaged,
+        ),
+    ]
 }
 
 /// What is no picture, whatever its name is.

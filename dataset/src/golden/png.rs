@@ -278,6 +278,26 @@ fn forms() -> Vec<Golden> {
         });
     assert!(written.is_ok(), "{written:?}");
     all.push(Golden::new("png-animated", &chart, bytes));
+
+    // The default image is no frame: it is what those see who see no animation.
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, chart.width(), chart.height());
+    encoder.set_color(ColorType::Rgb);
+    let written = encoder
+        .set_animated(1, 0)
+        .and_then(|()| encoder.set_sep_def_img(true))
+        .and_then(|()| encoder.write_header())
+        .and_then(|mut writer| {
+            writer.write_image_data(&rgb(&chart))?;
+            writer.write_image_data(&vec![255; rgb(&chart).len()])?;
+            writer.finish()
+        });
+    assert!(written.is_ok(), "{written:?}");
+    all.push(Golden::new(
+        "png-animated-beside-its-default",
+        &chart,
+        bytes,
+    ));
     all
 }
 

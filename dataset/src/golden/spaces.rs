@@ -133,6 +133,22 @@ pub(super) fn printed([c, m, y, k]: [f64; 4]) -> [f64; 3] {
     [c, m, y].map(|ink| 0.95 * (1.0 - 0.9 * ink) * (1.0 - 0.9 * k))
 }
 
+/// L\*a\*b\* by D50.
+pub(super) fn lab(rgb: [u8; 3]) -> [f64; 3] {
+    let lab: Lab<D50, f64> = xyz_d50(rgb).into_color();
+    [lab.l, lab.a, lab.b]
+}
+
+/// The nearest whole number, in the two's complement of 16 bits if it is negative.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is from -32,768 to 65,535"
+)]
+pub(super) fn whole(value: f64) -> u16 {
+    value.round() as i32 as u16
+}
+
 /// A profile as a file has it.
 pub(super) fn encoded(profile: &ColorProfile) -> Vec<u8> {
     profile.encode().unwrap_or_default()

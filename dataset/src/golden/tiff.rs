@@ -38,6 +38,10 @@ pub enum Photometric {
     Cmyk = 5,
     /// Full-range YCbCr by BT.601.
     YCbCr = 6,
+    /// L\*a\*b\* by D50; the latter two have a sign.
+    CieLab = 8,
+    /// L\*a\*b\* as ICC profiles have it: half of the range is 0 of the latter two.
+    IccLab = 9,
 }
 
 /// A TIFF of one picture.
@@ -72,8 +76,13 @@ pub struct Tiff {
     pub big_endian: bool,
     /// Other tags that hold 16-bit words, ascending.
     pub words: Vec<(u16, Vec<u16>)>,
+    /// Levels of brightness for each colour difference of YCbCr, across and down (tag 530). In JPEGs
+    /// they are always 2 x 2.
+    pub subsampling: (u16, u16),
     /// An ICC profile.
     pub icc: Option<Vec<u8>>,
+    /// What the JPEGs of all pieces have in common (tag 347).
+    pub jpeg_tables: Option<Vec<u8>>,
     /// Whether the directory comes before the pixels; most writers put it behind them.
     pub directory_first: bool,
 }
@@ -102,7 +111,9 @@ impl Tiff {
             planar: false,
             big_endian: false,
             words: Vec::new(),
+            subsampling: (1, 1),
             icc: None,
+            jpeg_tables: None,
             directory_first: false,
         }
     }
@@ -173,17 +184,18 @@ impl Tiff {
             tags.push((317, Value::Shorts(vec![2])));
         }
         if self.photometric == Photometric::YCbCr {
-            let subsampling = 1 + u16::from(self.compression == Compression::Jpeg);
-            tags.push((530, Value::Shorts(vec![subsampling; 2])));
+            let (across, down) = match self.compression {
+                Compression::Jpeg => (2, 2),
+                _ => self.subsampling,
+            };
+            tags.push((530, Value::Shorts(vec![across, down])));
         }
         tags.extend(self.extra.map(|extra| (338, Value::Shorts(vec![extra]))));
         let words = self.words.iter();
         tags.extend(words.map(|(tag, words)| (*tag, Value::Shorts(words.clone()))));
-        tags.extend(
-            self.icc
-                .iter()
-                .map(|icc| (34_675, Value::Bytes(icc.clone()))),
-        );
+        for (tag, bytes) in [(34_675, &self.icc), (347, &self.jpeg_tables)] {
+            tags.extend(bytes.iter().map(|bytes| (tag, Value::Bytes(bytes.clone()))));
+        }
         tags.sort_by_key(|(tag, _)| *tag);
 
         let mut beyond = bytes.len() + 2 + 12 * tags.len() + 4;
@@ -261,6 +273,10 @@ impl Tiff {
         if self.compression == Compression::Jpeg {
             return jpeg(&rows);
         }
+        let rows = match self.subsampling {
+            (1, 1) => rows,
+            subsampling => units(&rows, subsampling),
+        };
         let bytes: Vec<u8> = rows
             .into_iter()
             .flat_map(|row| self.row(row, channels))
@@ -340,6 +356,31 @@ fn packbits(bytes: &[u8]) -> Vec<u8> {
         }
     }
     packed
+}
+
+/// Rows of YCbCr, some levels of brightness before the mean of their colour differences (TIFF 6.0, 21).
+fn units(rows: &[Vec<u16>], (across, down): (u16, u16)) -> Vec<Vec<u16>> {
+    let (across, down) = (usize::from(across), usize::from(down));
+    let width = rows[0].len() / 3;
+    let lines = (0..rows.len()).step_by(down).map(|top| {
+        let units = (0..width).step_by(across).flat_map(|left| {
+            let pixels: Vec<[u16; 3]> = (top..top + down)
+                .flat_map(|y| (left..left + across).map(move |x| (x, y)))
+                .map(|(x, y)| {
+                    let row = &rows[y.min(rows.len() - 1)];
+                    [0, 1, 2].map(|n| row[3 * x.min(width - 1) + n])
+                })
+                .collect();
+            let mean = |n: usize| {
+                let sum: usize = pixels.iter().map(|pixel| usize::from(pixel[n])).sum();
+                u16::try_from(sum / pixels.len()).unwrap_or(u16::MAX)
+            };
+            let levels = pixels.iter().map(|pixel| pixel[0]);
+            levels.chain([mean(1), mean(2)]).collect::<Vec<_>>()
+        });
+        units.collect()
+    });
+    lines.collect()
 }
 
 /// Rows of YCbCr as a JPEG with half the chroma.

@@ -26,11 +26,6 @@ fn packings() -> Vec<Golden> {
         // Neither 20 rows nor tiles of 48 x 80 divide the picture.
         for (form, piece) in [("strips", (0, 20)), ("tiles", (48, 80))] {
             for planar in [false, true] {
-                if compression == Compression::Lzw && piece.0 > 0 && planar {
-                    // The decoder (weezl 0.1) takes tiles of LZW for cut short where both their right
-                    // edge and their last row are to be read.
-                    continue;
-                }
                 let big_endian = planar;
                 let planes = if planar { "-planar" } else { "" };
                 let tiff = Tiff {
@@ -238,12 +233,50 @@ fn colours() -> Vec<Golden> {
         ..base.clone()
     };
     all.push(Golden::new("tiff-ycbcr", &chart, tiff.write(&ycc)));
+    for subsampling in [(2, 2), (2, 1), (1, 2), (4, 4)] {
+        for compression in [Compression::None, Compression::Lzw, Compression::PackBits] {
+            let (across, down) = subsampling;
+            let tiff = Tiff {
+                subsampling,
+                compression,
+                // Tiles go on beyond the picture; strips of 20 rows end with it.
+                piece: if across == down { (48, 80) } else { (0, 20) },
+                ..tiff.clone()
+            };
+            let name = format!("tiff-ycbcr-{across}x{down}-{compression:?}").to_lowercase();
+            all.push(Golden::new(name, &chart, tiff.write(&ycc)));
+        }
+    }
     let tiff = Tiff {
         compression: Compression::Jpeg,
         piece: (0, 32),
         ..tiff
     };
     all.push(Golden::new("tiff-ycbcr-jpeg", &chart, tiff.write(&ycc)));
+
+    all.extend(lab(&chart, &base));
+    // A channel of no known meaning, as programs keep selections.
+    let spare = chart.samples(|[r, g, b, _]| [r, g, b, r ^ b].map(u16::from));
+    let tiff = Tiff {
+        channels: 4,
+        extra: Some(0),
+        predicted: true,
+        ..base.clone()
+    };
+    all.push(Golden::new(
+        "tiff-rgb-spare-channel",
+        &chart,
+        tiff.write(&spare),
+    ));
+    let planar = Tiff {
+        planar: true,
+        ..tiff
+    };
+    all.push(Golden::new(
+        "tiff-rgb-spare-channel-planar",
+        &chart,
+        planar.write(&spare),
+    ));
 
     for space in spaces::rgb() {
         let icc = Some(spaces::encoded(&space.profile));
@@ -265,6 +298,45 @@ fn colours() -> Vec<Golden> {
             &chart,
             tiff.write(&samples),
         ));
+    }
+    all
+}
+
+/// L\*a\*b\* of 8 and 16 bits, as TIFF has it and as ICC has it.
+fn lab(chart: &Chart, base: &Tiff) -> Vec<Golden> {
+    let mut all = Vec::new();
+    for (photometric, name) in [(Photometric::CieLab, "cie"), (Photometric::IccLab, "icc")] {
+        for bits in [8, 16] {
+            // 100 is 255 or 65,535, but for ICC in 16 bits: 0xFF00. One step of a* and b* is 1 or 256.
+            let step = f64::from(1_u32 << (bits - 8));
+            let white = match (photometric, bits) {
+                (Photometric::IccLab, 16) => 65_280.0,
+                _ => step * 256.0 - 1.0,
+            };
+            let offset = match photometric {
+                Photometric::IccLab => 128.0,
+                _ => 0.0,
+            };
+            let samples = chart.samples(|[r, g, b, _]| {
+                let [lightness, a, b] = spaces::lab([r, g, b]);
+                let signed = |value: f64| spaces::whole((value + offset) * step);
+                [
+                    spaces::whole(lightness / 100.0 * white),
+                    signed(a),
+                    signed(b),
+                ]
+            });
+            let tiff = Tiff {
+                photometric,
+                bits,
+                ..base.clone()
+            };
+            all.push(Golden::new(
+                format!("tiff-lab-{name}-{bits}-bit"),
+                chart,
+                tiff.write(&samples),
+            ));
+        }
     }
     all
 }

@@ -4,33 +4,37 @@ use super::super::Stop;
 
 /// The file's bytes as the decoders read them, in pieces, so that a decoder that goes on reading
 /// ends soon after the stop flag is set.
-#[derive(Debug)]
 pub(super) struct Input<'a> {
     bytes: io::Cursor<&'a [u8]>,
     stop: &'a Stop,
-    patch: Option<Patch>,
+    hidden: Option<Hidden<'a>>,
 }
 
-/// Bytes that a decoder is shown instead of those in the file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patch {
-    pub(super) at: u64,
-    pub(super) bytes: [u8; 2],
-}
+/// Words of four letters in the file that a decoder is shown as others: those that follow, ascending.
+type Hidden<'a> = std::iter::Peekable<Box<dyn Iterator<Item = u64> + 'a>>;
+
+/// What is shown instead: the type of a chunk that no PNG decoder knows, and every one passes over.
+const SHOWN: &[u8; 4] = b"exIf";
 
 impl<'a> Input<'a> {
-    const PIECE: usize = 64 << 10;
+    pub(super) const PIECE: usize = 64 << 10;
 
     pub(super) fn new(bytes: &'a [u8], stop: &'a Stop) -> Self {
         Self {
             bytes: io::Cursor::new(bytes),
             stop,
-            patch: None,
+            hidden: None,
         }
     }
 
-    pub(super) fn patched(self, patch: Option<Patch>) -> Self {
-        Self { patch, ..self }
+    /// The same with the types of chunks hidden that stand at these places, which ascend. They are, as
+    /// long as nothing is read twice.
+    pub(super) fn hiding(self, places: impl Iterator<Item = u64> + 'a) -> Self {
+        let places: Box<dyn Iterator<Item = u64> + 'a> = Box::new(places);
+        Self {
+            hidden: Some(places.peekable()),
+            ..self
+        }
     }
 
     fn go_on(&self) -> io::Result<()> {
@@ -56,14 +60,14 @@ impl BufRead for Input<'_> {
         self.go_on()?;
         let from = self.bytes.position();
         let mut most = Self::PIECE;
-        if let Some(Patch { at, bytes }) = &self.patch {
-            let patched = at.checked_add(bytes.len() as u64).map(|end| *at..end);
-            if patched.is_some_and(|patched| patched.contains(&from)) {
-                let within = usize::from(from > *at);
-                return Ok(&bytes[within..]);
-            }
-            if from < *at {
-                most = most.min(usize::try_from(at - from).unwrap_or(most));
+        if let Some(hidden) = &mut self.hidden {
+            let length = SHOWN.len() as u64;
+            while hidden.next_if(|at| at + length <= from).is_some() {}
+            if let Some(&at) = hidden.peek() {
+                match usize::try_from(from.saturating_sub(at)) {
+                    Ok(within) if from >= at => return Ok(&SHOWN[within..]),
+                    _ => most = most.min(usize::try_from(at - from).unwrap_or(most)),
+                }
             }
         }
         let rest = self.bytes.fill_buf()?;

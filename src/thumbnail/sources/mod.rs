@@ -18,7 +18,7 @@ use moxcms::ColorProfile;
 use super::raster::Raster;
 use super::{Error, Format, Limits, Orientation, Stop};
 use codec::Codec;
-use input::{Input, Patch};
+use input::Input;
 
 /// Tables, windows and palettes of any decoder, generously.
 const SMALL_BUFFERS: u64 = 1 << 20;

@@ -1,5 +1,8 @@
 //! PNG, row by row.
 
+use std::io::Read;
+
+use flate2::bufread::ZlibDecoder;
 use moxcms::{
     Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile,
     MatrixCoefficients, ToneReprCurve, TransferCharacteristics,
@@ -12,13 +15,14 @@ use png::{
 use super::super::raster::{Channels, Raster, narrow, narrow_to_8_bits};
 use super::super::resize::premultiply;
 use super::super::{Error, Format, Limits, Orientation, Stop, colour, whole};
-use super::{Header, Input, Patch, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
+use super::{Header, Input, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
 
 /// A PNG before its pixels.
 pub(super) struct Png<'a> {
     reader: Reader<Input<'a>>,
     channels: Channels,
-    limits: Limits,
+    /// That of the iCCP chunk.
+    profile: Option<ColorProfile>,
 }
 
 impl<'a> Png<'a> {
@@ -33,35 +37,24 @@ impl<'a> Png<'a> {
             missing: "the header chunk",
         })?;
         limits.check_size(width, height)?;
-        let with_icc = (1..=limits.max_icc_bytes).contains(&chunks.icc_bytes);
-        let (packed, unpacked) = (
-            2 * u64::from(chunks.icc_bytes),
-            u64::from(limits.max_icc_bytes),
-        );
         let rows = 64 * u64::from(width) + SMALL_BUFFERS;
-        // The decoder's own count: a chunk in a buffer that doubles, and what is unpacked from it.
-        let counted = u64::from(with_icc) * (packed + unpacked) + rows;
-        // That grows by doubling, too; and there are the tables that are made of it, if it is one and no
-        // bomb: then it was packed to no less than a fifth.
-        let profile = unpacked.min(5 * u64::from(chunks.icc_bytes));
-        let tables = unpacked + colour::predicted_bytes(profile);
-        let beside = counted + u64::from(with_icc) * tables;
+        let icc = chunks.icc.and_then(|chunk| unpacked(chunk, limits));
+        let icc_bytes = icc.as_ref().map_or(0, Vec::len) as u64;
+        let beside = rows + icc_bytes + colour::predicted_bytes(icc_bytes);
         limits.check_peak(beside)?;
+        let profile = icc.as_deref().and_then(colour::profile);
 
-        // The decoder holds any eXIf chunk that it knows, so it is not shown it; orientations that
-        // come after the pixels would be missed besides.
-        let hidden = chunks.exif_at.map(|at| Patch {
-            at: at as u64,
-            bytes: *b"ex",
-        });
-        let input = Input::new(bytes, stop).patched(hidden);
+        // The decoder would hold every eXIf chunk that it knows, however long; so it is shown none.
+        // Orientations that come after the pixels would be missed besides.
+        let exif = whole::png_chunks(bytes).filter(|chunk| chunk.kind == *b"eXIf");
+        let input = Input::new(bytes, stop).hiding(exif.map(|chunk| chunk.at));
         let bounded = png::Limits {
-            bytes: usize::try_from(counted).unwrap_or(usize::MAX),
+            bytes: usize::try_from(rows).unwrap_or(usize::MAX),
         };
         let mut decoder = Decoder::new_with_limits(input, bounded);
         decoder.set_transformations(Transformations::EXPAND);
         decoder.set_ignore_text_chunk(true);
-        decoder.set_ignore_iccp_chunk(chunks.icc_bytes > limits.max_icc_bytes);
+        decoder.set_ignore_iccp_chunk(true);
         let reader = decoder.read_info().map_err(png_error)?;
         let channels = match reader.output_color_type().0 {
             ColorType::Grayscale => Channels::Grey,
@@ -81,19 +74,16 @@ impl<'a> Png<'a> {
             samples_bytes,
             reading_bytes: samples_bytes + put_together + beside,
         };
-        let limits = *limits;
-        Ok((
-            header,
-            Self {
-                reader,
-                channels,
-                limits,
-            },
-        ))
+        let png = Self {
+            reader,
+            channels,
+            profile,
+        };
+        Ok((header, png))
     }
 
     pub(super) fn read(mut self) -> Result<Pixels, Error> {
-        let profile = profile(self.reader.info(), &self.limits);
+        let profile = profile(self.reader.info(), self.profile.take());
         let (width, height) = self.reader.info().size();
         let line = width as usize * self.channels.count();
         let wide = self.reader.output_color_type().1 == BitDepth::Sixteen;
@@ -132,14 +122,34 @@ impl<'a> Png<'a> {
     }
 }
 
+/// The ICC profile of an iCCP chunk, unless it is longer than allowed: a name, the number of the
+/// packing, which is 0, and a zlib stream (PNG third edition, 11.3.2.3). Of that so much is unpacked as
+/// the profile itself says that it is long (ICC.1:2022, 7.2.2).
+fn unpacked(chunk: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+    let name = chunk.iter().take(80).position(|&byte| byte == 0)?;
+    let packed = chunk.get(name + 1..)?.strip_prefix(&[0])?;
+    let mut stream = ZlibDecoder::new(packed);
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).ok()?;
+    let bytes = u32::from_be_bytes(length);
+    if bytes > limits.max_icc_bytes {
+        return None;
+    }
+    let mut profile = Vec::with_capacity(bytes as usize);
+    profile.extend(length);
+    let rest = u64::from(bytes).saturating_sub(length.len() as u64);
+    stream.take(rest).read_to_end(&mut profile).ok()?;
+    Some(profile)
+}
+
 /// What the colours mean, by the first of cICP, iCCP, sRGB, and cHRM with gAMA that is there and can
 /// be used (PNG third edition, 4.3); `None` is sRGB.
-fn profile(info: &Info<'_>, limits: &Limits) -> Option<ColorProfile> {
+fn profile(info: &Info<'_>, icc: Option<ColorProfile>) -> Option<ColorProfile> {
     if let Some(profile) = info.coding_independent_code_points.and_then(named) {
         return Some(profile);
     }
-    if let Some(icc) = info.icc_profile.as_deref().and_then(|icc| limits.icc(icc)) {
-        return colour::profile(icc);
+    if icc.is_some() {
+        return icc;
     }
     if info.srgb.is_some() {
         return None;

@@ -1,26 +1,37 @@
 //! TIFF, strip by strip or tile by tile.
+//!
+//! `tiff` reads the directory, and pieces that are JPEGs or facsimiles. All others are unpacked in
+//! `pieces`, because it has no subsampled colour differences, no palettes and no L\*a\*b\*, mistakes
+//! some tiles of LZW for cut short, and undoes predictions wrongly where there are channels to spare.
 
+mod directory;
 mod meaning;
+mod pieces;
+mod samples;
 mod tags;
 
-use std::ops::Range;
+use std::borrow::Cow;
 
 use moxcms::ColorProfile;
 use tiff::TiffError;
 use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits as TiffLimits};
-use tiff::tags::PhotometricInterpretation;
 
 use super::super::planar::rgb_of_levels;
-use super::super::raster::{Channels, Raster, narrow};
+use super::super::raster::{Channels, Raster};
 use super::super::resize::premultiply;
 use super::super::{Error, Format, Limits, Stop, colour};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
-use meaning::{Layout, Meaning, as_grey, colour_map, layout, meaning, photometric};
-use tags::{check_pieces, icc, is_raw, orientation};
+use meaning::{Layout, Meaning, layout, meaning};
+use pieces::{Packing, Pieces};
+use samples::Samples;
+use tags::{check_jpegs, icc, is_raw, orientation, places};
+
+/// What is held of each piece's place in the file: by the decoder, while it reads them, and here.
+const PLACE_BYTES: u64 = 72;
 
 /// A TIFF before its pixels.
 pub(super) struct Tiff<'a> {
-    decoder: Decoder<Input<'a>>,
+    source: Source<'a>,
     width: u32,
     height: u32,
     meaning: Meaning,
@@ -29,48 +40,56 @@ pub(super) struct Tiff<'a> {
     stop: &'a Stop,
 }
 
+/// What gives the samples of a strip or a tile.
+enum Source<'a> {
+    Pieces(Pieces<'a>),
+    Decoder(Box<Decoder<Input<'a>>>),
+}
+
 impl<'a> Tiff<'a> {
     pub(super) fn open(
         bytes: &'a [u8],
         limits: &Limits,
         stop: &'a Stop,
     ) -> Result<(Header, Self), Error> {
+        directory::check(bytes)?;
         let mut decoder = Decoder::new(Input::new(bytes, stop)).map_err(tiff_error)?;
         let (width, height) = decoder.dimensions().map_err(tiff_error)?;
         limits.check_size(width, height)?;
         if is_raw(&mut decoder) {
             return unsupported("camera raw");
         }
-        let mut palette = None;
-        if photometric(&mut decoder)? == Some(PhotometricInterpretation::RGBPalette) {
-            palette = Some(colour_map(&mut decoder)?);
-            // The decoder does not know what palettes are. Shown grey instead, it gives the indices.
-            let patch = as_grey(&mut decoder, bytes)?;
-            let input = Input::new(bytes, stop).patched(Some(patch));
-            decoder = Decoder::new(input).map_err(tiff_error)?;
+        let packing = Packing::of(&mut decoder)?;
+        let (meaning, bits) = meaning(&mut decoder, packing)?;
+        let layout = layout(&mut decoder, &meaning, bits, packing)?;
+        let places = places(&mut decoder)?;
+        if packing == Packing::Jpeg {
+            check_jpegs(&mut decoder, bytes, &places, &layout, limits, stop)?;
         }
-        let color_type = decoder.colortype().map_err(tiff_error)?;
-        let (meaning, bits) = meaning(&mut decoder, color_type, palette)?;
-        let layout = layout(&mut decoder, &meaning, bits)?;
-        check_pieces(&mut decoder, bytes, &layout, limits, stop)?;
 
         let icc = icc(&mut decoder, limits);
+        let icc_bytes = icc.as_ref().map_or(0, Vec::len) as u64;
         let pixels = area(width, height);
         let (kept, shown) = match &meaning {
             Meaning::Pixels { channels, .. } => (channels.count(), 0),
             other => (other.kept(), 3),
         };
-        let across = if layout.piece.0 == width { 1 } else { 2 };
-        // A tile is held whole, however little of it is in the picture; the last strip ends with it.
+        // A tile may go on below the picture, a strip ends with it.
         let rows = match decoder.get_chunk_type() {
             ChunkType::Tile => layout.piece.1,
             ChunkType::Strip => layout.piece.1.min(height),
         };
-        let depth = layout.stored as u64 * u64::from(bits.div_ceil(8));
-        // A piece at its own depth, and what packs it: for JPEG all of its coefficients besides.
-        let piece = area(layout.piece.0, rows).saturating_mul(depth * 5 * across);
-        let samples_bytes = pixels * (kept.max(shown)) as u64;
-        let icc_bytes = icc.as_ref().map_or(0, Vec::len) as u64;
+        let piece = match packing {
+            // Whole, at its own depth, with all of its coefficients, and cut to the picture.
+            Packing::Jpeg | Packing::Facsimile => {
+                area(layout.piece.0, rows).saturating_mul(layout.stored as u64 * 10)
+            }
+            Packing::None => 0,
+            Packing::Lzw | Packing::Deflate | Packing::PackBits => layout
+                .line_bytes()
+                .saturating_mul(layout.lines(rows.min(height))),
+        };
+        let samples_bytes = pixels * kept.max(shown) as u64;
         let header = Header {
             width,
             height,
@@ -79,21 +98,31 @@ impl<'a> Tiff<'a> {
             reading_bytes: (pixels * (kept + shown) as u64
                 + icc_bytes
                 + colour::predicted_bytes(icc_bytes)
+                + PLACE_BYTES * places.len() as u64
                 + SMALL_BUFFERS)
                 .saturating_add(piece),
         };
         limits.check_peak(header.reading_bytes)?;
-        let mut bounded = TiffLimits::default();
-        let most = usize::try_from(header.reading_bytes).unwrap_or(usize::MAX);
-        bounded.decoding_buffer_size = most;
-        bounded.intermediate_buffer_size = most;
+        let source = if packing.is_decoded() {
+            let mut bounded = TiffLimits::default();
+            let most = usize::try_from(header.reading_bytes).unwrap_or(usize::MAX);
+            bounded.decoding_buffer_size = most;
+            bounded.intermediate_buffer_size = most;
+            Source::Decoder(Box::new(decoder.with_limits(bounded)))
+        } else {
+            let pieces = Pieces::new(&mut decoder, bytes, places, packing, stop);
+            Source::Pieces(pieces?)
+        };
         let tiff = Self {
-            decoder: decoder.with_limits(bounded),
+            source,
             width,
             height,
+            // The profile of L*a*b* is known.
+            profile: icc
+                .filter(|_| !matches!(meaning, Meaning::Lab { .. }))
+                .and_then(|icc| colour::profile(&icc)),
             meaning,
             layout,
-            profile: icc.as_deref().and_then(colour::profile),
             stop,
         };
         Ok((header, tiff))
@@ -130,46 +159,40 @@ impl<'a> Tiff<'a> {
         (column, row): (usize, usize),
         plane: usize,
     ) -> Result<(), Error> {
-        let index = u32::try_from(index).map_err(|_| malformed("too many pieces"))?;
-        let read = self.decoder.read_chunk(index).map_err(tiff_error)?;
-        // Tiles go on beyond the picture, and may or may not have been cut at its edges.
-        let (wide, _) = self.decoder.chunk_data_dimensions(index);
-        let layout = &self.layout;
-        let (left, top) = (
-            column * layout.piece.0 as usize,
-            row * layout.piece.1 as usize,
-        );
-        let (width, height) = (self.width as usize, self.height as usize);
-        let columns = left..(left + wide as usize).min(width);
-        let rows = top..top.saturating_add(layout.piece.1 as usize).min(height);
-        let stored = if layout.planar { 1 } else { layout.stored };
-        let line = (wide as usize * stored * usize::from(layout.bits)).div_ceil(8);
-        let is_index = matches!(self.meaning, Meaning::Palette(_));
-        for (n, y) in rows.enumerate() {
-            let places = Places {
-                row: &mut kept[y * width * layout.kept..][..width * layout.kept],
-                columns: columns.clone(),
-                kept: layout.kept,
-                stored,
-                plane: layout.planar.then_some(plane),
-            };
-            match &read {
-                DecodingResult::U8(samples) => {
-                    let samples = samples.get(n * line..(n + 1) * line);
-                    let samples = samples.ok_or_else(|| truncated(Format::Tiff))?;
-                    match layout.bits {
-                        8 => places.fill(|at| samples[at]),
-                        bits => places.fill(|at| unpacked(samples, at, bits, is_index)),
-                    }
-                }
-                DecodingResult::U16(samples) => {
-                    let line = wide as usize * stored;
-                    let samples = samples.get(n * line..(n + 1) * line);
-                    let samples = samples.ok_or_else(|| truncated(Format::Tiff))?;
-                    places.fill(|at| narrow(samples[at]));
-                }
-                _ => return unsupported("TIFF with samples of this kind"),
+        let (layout, width, height) = (&self.layout, self.width as usize, self.height as usize);
+        let (wide, high) = (layout.piece.0 as usize, layout.piece.1 as usize);
+        let (left, top) = (column * wide, row * high);
+        // Tiles go on beyond the picture.
+        let columns = left..left.saturating_add(wide).min(width);
+        let rows = top..top.saturating_add(high).min(height);
+        let (samples, wide) = match &mut self.source {
+            Source::Pieces(pieces) => (
+                Cow::Borrowed(pieces.unpacked(index, layout, rows.len())?),
+                wide,
+            ),
+            Source::Decoder(decoder) => {
+                let index = u32::try_from(index).map_err(|_| malformed("too many pieces"))?;
+                let read = decoder.read_chunk(index).map_err(tiff_error)?;
+                let DecodingResult::U8(samples) = read else {
+                    return unsupported("TIFF with a JPEG of more than 8 bits");
+                };
+                // They have been cut at the picture's edge.
+                (
+                    Cow::Owned(samples),
+                    decoder.chunk_data_dimensions(index).0 as usize,
+                )
             }
+        };
+        let plane = layout.planar.then_some(plane);
+        let from = Samples::new(&samples, layout, &self.meaning, wide);
+        let part = kept
+            .chunks_exact_mut(width * layout.kept)
+            .skip(rows.start)
+            .take(rows.len());
+        for (y, row) in part.enumerate() {
+            let row = &mut row[columns.start * layout.kept..columns.end * layout.kept];
+            from.row(y, row, plane)
+                .ok_or_else(|| truncated(Format::Tiff))?;
         }
         Ok(())
     }
@@ -182,6 +205,7 @@ impl<'a> Tiff<'a> {
             Meaning::Pixels {
                 channels,
                 multiplied: already,
+                ..
             } => {
                 multiplied = already;
                 (channels, kept)
@@ -201,6 +225,7 @@ impl<'a> Tiff<'a> {
                     pixels.iter().copied().flat_map(rgb_of_levels).collect(),
                 )
             }
+            Meaning::Lab { .. } => (Channels::Rgb, colour::of_lab(&kept)?),
         };
         let mut raster = Raster {
             width: self.width,
@@ -212,45 +237,6 @@ impl<'a> Tiff<'a> {
             premultiply(&mut raster)?;
         }
         Ok(Pixels { raster, profile })
-    }
-}
-
-/// Where the samples of a row of a piece go to.
-struct Places<'a> {
-    row: &'a mut [u8],
-    columns: Range<usize>,
-    kept: usize,
-    stored: usize,
-    plane: Option<usize>,
-}
-
-impl Places<'_> {
-    /// Takes each sample by its place in the piece's row.
-    fn fill(self, sample: impl Fn(usize) -> u8) {
-        let pixels = &mut self.row[self.columns.start * self.kept..self.columns.end * self.kept];
-        for (x, pixel) in pixels.chunks_exact_mut(self.kept).enumerate() {
-            match self.plane {
-                Some(plane) => pixel[plane] = sample(x),
-                None => {
-                    for (channel, level) in pixel.iter_mut().enumerate() {
-                        *level = sample(x * self.stored + channel);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A sample of less than 8 bits: a level of 8, or an index as it is.
-fn unpacked(row: &[u8], at: usize, bits: u8, is_index: bool) -> u8 {
-    let first = at * usize::from(bits);
-    let most = u8::MAX >> (8 - bits);
-    let byte = row.get(first / 8).copied().unwrap_or_default();
-    let value = byte >> (8 - usize::from(bits) - first % 8) & most;
-    if is_index {
-        value
-    } else {
-        value * (u8::MAX / most)
     }
 }
 

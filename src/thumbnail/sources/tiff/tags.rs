@@ -1,7 +1,7 @@
 //! What is to be known of a TIFF beside its samples, and what is to be feared.
 
 use tiff::decoder::{ChunkType, Decoder};
-use tiff::tags::{CompressionMethod, Tag};
+use tiff::tags::Tag;
 
 use super::super::super::jpeg::{Reader, Want};
 use super::super::super::{Effort, Error, Format, Limits, Orientation, Stop};
@@ -13,13 +13,11 @@ use super::{malformed, tiff_error};
 /// (DNG 1.7, `DNGVersion`).
 pub(super) fn is_raw(decoder: &mut Decoder<Input<'_>>) -> bool {
     const DNG_VERSION: Tag = Tag::Unknown(50_706);
-    let mut has = |tag| matches!(decoder.find_tag(tag), Ok(Some(_)));
-    if has(DNG_VERSION) {
-        return true;
-    }
-    let has_others = has(Tag::SubIfd);
+    let tags = decoder.image_ifd();
+    let is_dng = tags.find_entry(DNG_VERSION).is_some();
+    let has_others = tags.find_entry(Tag::SubIfd).is_some();
     let is_small = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType);
-    has_others && matches!(is_small, Ok(Some(kind)) if kind & 1 == 1)
+    is_dng || has_others && matches!(is_small, Ok(Some(kind)) if kind & 1 == 1)
 }
 
 /// The ICC profile, unless it is longer than allowed.
@@ -47,28 +45,27 @@ pub(super) fn orientation(decoder: &mut Decoder<Input<'_>>) -> Orientation {
 /// every table that a JPEG can define (T.81, B.2.4) several times.
 const JPEG_HEADER_BYTES: usize = 64 << 10;
 
+/// Where each strip or tile begins, and how long it is.
+pub(super) fn places(decoder: &mut Decoder<Input<'_>>) -> Result<Vec<(u64, u64)>, Error> {
+    let (begins, lengths) = match decoder.get_chunk_type() {
+        ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
+        ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
+    };
+    let begins = decoder.get_tag_u64_vec(begins).map_err(tiff_error)?;
+    let lengths = decoder.get_tag_u64_vec(lengths).map_err(tiff_error)?;
+    Ok(begins.into_iter().zip(lengths).collect())
+}
+
 /// JPEGs in a TIFF have a size of their own, which their decoder allocates by. Refuses those that are
 /// larger than the piece that they are to fill.
-pub(super) fn check_pieces(
+pub(super) fn check_jpegs(
     decoder: &mut Decoder<Input<'_>>,
     bytes: &[u8],
+    places: &[(u64, u64)],
     layout: &Layout,
     limits: &Limits,
     stop: &Stop,
 ) -> Result<(), Error> {
-    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression);
-    let compression = compression
-        .map_err(tiff_error)?
-        .map(CompressionMethod::from_u16_exhaustive);
-    if compression != Some(CompressionMethod::ModernJPEG) {
-        return Ok(());
-    }
-    let (offsets, lengths) = match decoder.get_chunk_type() {
-        ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
-        ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
-    };
-    let offsets = decoder.get_tag_u64_vec(offsets).map_err(tiff_error)?;
-    let lengths = decoder.get_tag_u64_vec(lengths).map_err(tiff_error)?;
     let tables = if decoder
         .find_tag(Tag::JPEGTables)
         .map_err(tiff_error)?
@@ -85,7 +82,7 @@ pub(super) fn check_pieces(
     if tables.len() > JPEG_HEADER_BYTES {
         return Err(malformed("the JPEG tables in it are too long"));
     }
-    for (offset, length) in offsets.into_iter().zip(lengths) {
+    for &(offset, length) in places {
         if stop.is_stopped() {
             return Err(Error::Stopped);
         }

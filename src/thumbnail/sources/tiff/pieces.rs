@@ -1,0 +1,215 @@
+//! The bytes of strips and tiles, unpacked.
+
+use std::io::Read;
+
+use flate2::bufread::ZlibDecoder;
+use tiff::decoder::Decoder;
+use tiff::tags::{CompressionMethod, Tag};
+use weezl::decode::Configuration;
+use weezl::{BitOrder, LzwStatus};
+
+use super::super::super::{Error, Format, Stop};
+use super::super::{Input, ended_early, truncated, zeroed};
+use super::meaning::{Layout, number};
+use super::{malformed, unsupported};
+
+/// How the bytes of a piece are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    None,
+    Lzw,
+    Deflate,
+    PackBits,
+    /// A file of its own (TIFF Technical Note 2).
+    Jpeg,
+    /// CCITT T.6.
+    Facsimile,
+}
+
+impl Packing {
+    pub(super) fn of(decoder: &mut Decoder<Input<'_>>) -> Result<Self, Error> {
+        use CompressionMethod as By;
+        let method = number(decoder, Tag::Compression)?.map(By::from_u16_exhaustive);
+        Ok(match method {
+            None | Some(By::None) => Self::None,
+            Some(By::LZW) => Self::Lzw,
+            Some(By::Deflate | By::OldDeflate) => Self::Deflate,
+            Some(By::PackBits) => Self::PackBits,
+            Some(By::ModernJPEG) => Self::Jpeg,
+            Some(By::Fax4) => Self::Facsimile,
+            Some(other) => return unsupported(&format!("TIFF packed by {other:?}")),
+        })
+    }
+
+    /// Whether the pieces are left to `tiff`.
+    pub(super) fn is_decoded(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Facsimile)
+    }
+}
+
+/// The pieces of a TIFF, to be unpacked one at a time.
+pub(super) struct Pieces<'a> {
+    file: &'a [u8],
+    /// Where each begins, and how long it is.
+    places: Vec<(u64, u64)>,
+    packing: Packing,
+    /// Whether each sample is the difference to that of the pixel before (TIFF 6.0, 14).
+    predicted: bool,
+    buffer: Vec<u8>,
+    stop: &'a Stop,
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(
+        decoder: &mut Decoder<Input<'a>>,
+        file: &'a [u8],
+        places: Vec<(u64, u64)>,
+        packing: Packing,
+        stop: &'a Stop,
+    ) -> Result<Self, Error> {
+        // The tag belongs to these two; others that have it, have it by mistake.
+        let predictor = match packing {
+            Packing::Lzw | Packing::Deflate => number(decoder, Tag::Predictor)?.unwrap_or(1),
+            _ => 1,
+        };
+        if !matches!(predictor, 1 | 2) {
+            return unsupported("TIFF with predicted floating point");
+        }
+        Ok(Self {
+            file,
+            places,
+            packing,
+            predicted: predictor == 2,
+            buffer: Vec::new(),
+            stop,
+        })
+    }
+
+    /// The bytes of so many of the piece's first rows.
+    pub(super) fn unpacked(
+        &mut self,
+        index: usize,
+        layout: &Layout,
+        rows: usize,
+    ) -> Result<&[u8], Error> {
+        let &(at, length) = self
+            .places
+            .get(index)
+            .ok_or_else(|| malformed("fewer pieces than the picture has"))?;
+        let at = usize::try_from(at).ok();
+        let packed = at.and_then(|at| self.file.get(at..));
+        let packed = packed.ok_or_else(|| truncated(Format::Tiff))?;
+        let lines = layout.lines(u32::try_from(rows).unwrap_or(u32::MAX));
+        let bytes = layout.line_bytes().saturating_mul(lines);
+        if self.packing == Packing::None {
+            // However long the piece is said to be.
+            let bytes = usize::try_from(bytes).ok();
+            let unpacked = bytes.and_then(|bytes| packed.get(..bytes));
+            return unpacked.ok_or_else(|| truncated(Format::Tiff));
+        }
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let packed = &packed[..length.min(packed.len())];
+        // All but the last one are as long: nothing is allocated for them.
+        if self.buffer.len() as u64 != bytes {
+            self.buffer = Vec::new();
+            self.buffer = zeroed(Format::Tiff, bytes)?;
+        }
+        match self.packing {
+            Packing::Deflate => {
+                let unpacked =
+                    ZlibDecoder::new(Input::new(packed, self.stop)).read_exact(&mut self.buffer);
+                unpacked.map_err(|error| match error {
+                    error if ended_early(&error) => truncated(Format::Tiff),
+                    error => Error::malformed(Format::Tiff, error),
+                })?;
+            }
+            Packing::Lzw => unpack_lzw(packed, &mut self.buffer, self.stop)?,
+            _ => unpack_bits(packed, &mut self.buffer).ok_or_else(|| truncated(Format::Tiff))?,
+        }
+        if self.predicted {
+            let line = self.buffer.len() / usize::try_from(lines).unwrap_or(1).max(1);
+            for line in self.buffer.chunks_exact_mut(line.max(1)) {
+                undo_prediction(line, layout)?;
+            }
+        }
+        Ok(&self.buffer)
+    }
+}
+
+fn unpack_lzw(mut packed: &[u8], mut rest: &mut [u8], stop: &Stop) -> Result<(), Error> {
+    // What follows the last row that is asked for may be anything.
+    let settings = Configuration::with_tiff_size_switch(BitOrder::Msb, 8);
+    let mut decoder = settings.with_yield_on_full_buffer(true).build();
+    while !rest.is_empty() {
+        if stop.is_stopped() {
+            return Err(Error::Stopped);
+        }
+        let result = decoder.decode_bytes(&packed[..packed.len().min(Input::PIECE)], rest);
+        packed = &packed[result.consumed_in..];
+        rest = &mut rest[result.consumed_out..];
+        match result.status {
+            Ok(LzwStatus::Ok) if result.consumed_in + result.consumed_out > 0 => {}
+            Ok(_) => break,
+            Err(error) => return Err(Error::malformed(Format::Tiff, error)),
+        }
+    }
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(truncated(Format::Tiff))
+    }
+}
+
+/// Runs of equal bytes, and of others (TIFF 6.0, 9). `None` if there are too few.
+fn unpack_bits(mut packed: &[u8], mut rest: &mut [u8]) -> Option<()> {
+    while !rest.is_empty() {
+        let (&head, behind) = packed.split_first()?;
+        packed = behind;
+        let length = match head {
+            // Nothing.
+            128 => continue,
+            // The bytes as they are.
+            ..128 => usize::from(head) + 1,
+            129.. => 257 - usize::from(head),
+        };
+        let (run, after) = rest.split_at_mut(length.min(rest.len()));
+        if head < 128 {
+            let (bytes, behind) = packed.split_at_checked(run.len())?;
+            run.copy_from_slice(bytes);
+            packed = behind;
+        } else {
+            let (&byte, behind) = packed.split_first()?;
+            run.fill(byte);
+            packed = behind;
+        }
+        rest = after;
+    }
+    Some(())
+}
+
+/// Adds to each sample that of the pixel before.
+fn undo_prediction(line: &mut [u8], layout: &Layout) -> Result<(), Error> {
+    let distance = layout.stored_in_piece();
+    match (layout.bits, layout.subsampling) {
+        (8, (1, 1)) => {
+            for n in distance..line.len() {
+                line[n] = line[n].wrapping_add(line[n - distance]);
+            }
+        }
+        (16, (1, 1)) => {
+            let words = line.as_chunks_mut::<2>().0;
+            for n in distance..words.len() {
+                let sum = layout
+                    .word(words[n])
+                    .wrapping_add(layout.word(words[n - distance]));
+                words[n] = if layout.little_endian {
+                    sum.to_le_bytes()
+                } else {
+                    sum.to_be_bytes()
+                };
+            }
+        }
+        _ => return unsupported("TIFF with predictions of such samples"),
+    }
+    Ok(())
+}
