@@ -7,7 +7,7 @@
 //! sizes = [64, 256]
 //! fit = "cover"                       # or "inside", the default
 //! formats = ["jpeg", "png"]           # default: jpeg; the first one's largest is the mark
-//! quality.jpeg = 85                   # default 80
+//! quality.jpeg = 85                   # default 80; so has webp
 //! chroma = "4:4:4"                    # of JPEG; default 4:2:0
 //! background = "#f0f0f0"              # behind transparent pixels in JPEG; default #ffffff
 //! key = "{path}/{size}.{ext}"         # the default
@@ -55,6 +55,7 @@ struct RuleTable {
 #[serde(deny_unknown_fields)]
 struct Qualities {
     jpeg: Option<Spanned<u8>>,
+    webp: Option<Spanned<u8>>,
 }
 
 /// The recipes that `text` holds.
@@ -147,10 +148,14 @@ impl Mistakes<'_> {
             let formats: Vec<_> = formats.collect::<Result<_, _>>()?;
             recipe.with_formats(&formats).map_err(|e| e.to_string())
         });
-        if let Some(quality) = table.quality {
-            draft.set(quality.jpeg, |recipe, quality| {
-                recipe.with_quality_of(OutputFormat::Jpeg, quality)
-            });
+        if let Some(Qualities { jpeg, webp }) = table.quality {
+            for (word, quality) in [("jpeg", jpeg), ("webp", webp)] {
+                draft.set(quality, |recipe, quality| {
+                    let format = parsed::<OutputFormat>(word)?;
+                    let with = recipe.with_quality_of(format, quality);
+                    with.map_err(|e| e.to_string())
+                });
+            }
         }
         draft.set_word(table.chroma, Recipe::with_chroma);
         draft.set(table.background, |recipe, word| {
@@ -332,6 +337,26 @@ quality.jpeg = 300
                 mistake.starts_with(line) && mistake.contains(problem),
                 "{mistake}, not {line}{problem}"
             );
+        }
+    }
+
+    #[test]
+    fn webp_is_made_where_it_can_be_and_else_told_how_to_have_it() {
+        let text = "[[recipe]]\nname = 'a'\nmatch = '**'\nformats = ['webp', 'jpeg']\n\
+                    quality.webp = 60\n";
+        if cfg!(feature = "webp") {
+            let recipes = read(text).unwrap();
+            let encoding = recipes.of("a").unwrap().recipe().encodings()[0];
+            let made = (encoding.format.media_type(), encoding.quality);
+            assert_eq!(made, ("image/webp", 60));
+        } else {
+            let mistakes = read(text).unwrap_err();
+            assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+            for (mistake, line) in mistakes.iter().zip([4, 5]) {
+                let begin = format!("line {line}: recipe \"a\": \"webp\": ");
+                assert!(mistake.starts_with(&begin), "{mistake}");
+                assert!(mistake.contains("the feature webp"), "{mistake}");
+            }
         }
     }
 

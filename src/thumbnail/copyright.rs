@@ -5,6 +5,8 @@ use std::io::Cursor;
 use exif::experimental::Writer;
 use exif::{Field, In, Reader, Tag, Value};
 
+use super::{Format, Limits};
+
 /// Only so much of the beginning of a file is searched: where the block of a JPEG, PNG or WebP is, and
 /// all of a TIFF that is no larger.
 const SEARCHED_BYTES: usize = 16 << 20;
@@ -13,11 +15,16 @@ const SEARCHED_BYTES: usize = 16 << 20;
 const MAX_NOTICE_BYTES: usize = 4096;
 
 /// An EXIF block (a TIFF structure) with nothing but the tags *Artist* and *Copyright* (EXIF 2.32,
-/// 4.6.4 D) of a file's own; `None` if it has neither, or no block that can be read.
-pub(super) fn notice(bytes: &[u8]) -> Option<Vec<u8>> {
+/// 4.6.4 D) of a file's own; `None` if it has neither, or no block that can be read, or one that is
+/// longer than allowed.
+pub(super) fn notice(format: Format, bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
     let searched = &bytes[..bytes.len().min(SEARCHED_BYTES)];
     let found = Reader::new().read_from_container(&mut Cursor::new(searched));
     let exif = found.ok()?;
+    // Of a TIFF it is the file.
+    if format != Format::Tiff {
+        limits.exif(exif.buf())?;
+    }
     let fields = [Tag::Artist, Tag::Copyright].map(|tag| {
         let field = exif.get_field(tag, In::PRIMARY)?;
         match &field.value {
@@ -49,7 +56,7 @@ mod tests {
     use image::codecs::png::PngEncoder;
     use image::{ExtendedColorType, ImageEncoder};
 
-    use super::super::{Decoder, Effort, Encoding, Limits, OutputFormat, Stop};
+    use super::super::{Decoder, Effort, Encoding, OutputFormat, Stop};
     use super::*;
 
     fn block(fields: &[(Tag, Value)]) -> Vec<u8> {
@@ -110,7 +117,7 @@ mod tests {
             (Tag::Model, text("a camera")),
         ]);
         for original in [png(&all), jpeg(&all)] {
-            for format in [OutputFormat::Jpeg, OutputFormat::Png] {
+            for &format in OutputFormat::ALL {
                 let kept = thumbnail(&original, format, true);
                 let found = Reader::new()
                     .read_from_container(&mut Cursor::new(&kept))
@@ -131,6 +138,17 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_is_longer_than_allowed_is_not_searched() {
+        let file = png(&block(&[(Tag::Copyright, text("(c) 2026 A. Painter"))]));
+        let limits = |max_exif_bytes| Limits {
+            max_exif_bytes,
+            ..Limits::default()
+        };
+        assert!(notice(Format::Png, &file, &limits(100)).is_some());
+        assert_eq!(notice(Format::Png, &file, &limits(10)), None);
+    }
+
+    #[test]
     fn no_notice_an_empty_one_and_an_endless_one_are_left_out() {
         let long = "c".repeat(MAX_NOTICE_BYTES);
         for exif in [
@@ -140,7 +158,7 @@ mod tests {
             block(&[(Tag::Copyright, text(&long))]),
             b"garbage".to_vec(),
         ] {
-            assert_eq!(notice(&png(&exif)), None);
+            assert_eq!(notice(Format::Png, &png(&exif), &Limits::default()), None);
             let plain = thumbnail(&png(&exif), OutputFormat::Jpeg, false);
             assert_eq!(thumbnail(&png(&exif), OutputFormat::Jpeg, true), plain);
         }

@@ -153,7 +153,8 @@ impl Decoder {
         let (fit, chroma) = (self.fit, self.chroma);
         // Unreadable metadata does not spoil a readable picture.
         let notice = if self.keeps_copyright {
-            catch(format, || Ok(copyright::notice(bytes))).unwrap_or_default()
+            let notice = || Ok(copyright::notice(format, bytes, limits));
+            catch(format, notice).unwrap_or_default()
         } else {
             None
         };

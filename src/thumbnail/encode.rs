@@ -12,6 +12,9 @@ use super::raster::{Channels, Raster};
 use super::resize::divide;
 use super::{Error, Limited};
 
+#[cfg(feature = "webp")]
+mod webp;
+
 /// What a thumbnail is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OutputFormat {
@@ -19,12 +22,22 @@ pub enum OutputFormat {
     Jpeg,
     /// PNG, 8 bits a sample, with alpha where there is any.
     Png,
+    /// Lossy WebP, with alpha where there is any. Only with the feature `webp`: no encoder in Rust is
+    /// both permissively licensed and well kept, and libwebp is C.
+    #[cfg(feature = "webp")]
+    WebP,
 }
 
 /// A word that is no [`OutputFormat`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither jpeg nor png; WebP is read, but not written")]
-pub struct NoOutputFormat;
+pub enum NoOutputFormat {
+    /// Of nothing that is ever written.
+    #[error("none of jpeg, png and webp")]
+    Unknown,
+    /// Of what this program was not built to write.
+    #[error("only a program that is built with the feature webp can write it")]
+    WithoutWebP,
+}
 
 /// The resolution of colour differences beside that of brightness, in JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -61,7 +74,12 @@ pub struct Encoding {
 
 impl OutputFormat {
     /// All formats that can be written.
-    pub const ALL: &[Self] = &[Self::Jpeg, Self::Png];
+    pub const ALL: &[Self] = &[
+        Self::Jpeg,
+        Self::Png,
+        #[cfg(feature = "webp")]
+        Self::WebP,
+    ];
 
     /// The usual file name extension, without the dot.
     #[must_use]
@@ -69,6 +87,8 @@ impl OutputFormat {
         match self {
             Self::Jpeg => "jpg",
             Self::Png => "png",
+            #[cfg(feature = "webp")]
+            Self::WebP => "webp",
         }
     }
 
@@ -78,16 +98,15 @@ impl OutputFormat {
         match self {
             Self::Jpeg => "image/jpeg",
             Self::Png => "image/png",
+            #[cfg(feature = "webp")]
+            Self::WebP => "image/webp",
         }
     }
 
     /// Whether a quality says how much is lost.
     #[must_use]
     pub fn is_lossy(self) -> bool {
-        match self {
-            Self::Jpeg => true,
-            Self::Png => false,
-        }
+        self != Self::Png
     }
 }
 
@@ -96,6 +115,8 @@ impl fmt::Display for OutputFormat {
         f.write_str(match self {
             Self::Jpeg => "jpeg",
             Self::Png => "png",
+            #[cfg(feature = "webp")]
+            Self::WebP => "webp",
         })
     }
 }
@@ -105,9 +126,11 @@ impl FromStr for OutputFormat {
 
     fn from_str(word: &str) -> Result<Self, NoOutputFormat> {
         let mut all = Self::ALL.iter();
-        all.find(|format| format.to_string() == word)
-            .copied()
-            .ok_or(NoOutputFormat)
+        let known = all.find(|format| format.to_string() == word).copied();
+        known.ok_or(match word {
+            "webp" => NoOutputFormat::WithoutWebP,
+            _ => NoOutputFormat::Unknown,
+        })
     }
 }
 
@@ -157,9 +180,11 @@ impl Encoding {
 
     /// The resolution at which colour differences are needed for it.
     pub(super) fn chroma_needed(self) -> ChromaSubsampling {
-        match self.format {
-            OutputFormat::Jpeg => self.chroma,
-            OutputFormat::Png => ChromaSubsampling::Full,
+        if self.format == OutputFormat::Jpeg {
+            self.chroma
+        } else {
+            // WebP halves them of the pixels that it is given.
+            ChromaSubsampling::Full
         }
     }
 
@@ -176,14 +201,17 @@ impl Encoding {
                 self.jpeg(&planar, exif)
             }
             OutputFormat::Png => png(raster, exif),
+            #[cfg(feature = "webp")]
+            OutputFormat::WebP => webp::webp(raster, self.quality, exif),
         }
     }
 
     /// Writes planes, which have no alpha.
     pub(super) fn of_planar(self, planar: &Planar, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
-        match self.format {
-            OutputFormat::Jpeg => self.jpeg(planar, exif),
-            OutputFormat::Png => png(&planar.raster(), exif),
+        if self.format == OutputFormat::Jpeg {
+            self.jpeg(planar, exif)
+        } else {
+            self.of_raster(&planar.raster(), exif)
         }
     }
 
@@ -200,25 +228,12 @@ impl Encoding {
 
 /// Writes PNG without any chunk that is not needed: a viewer takes it as sRGB.
 fn png(raster: &Raster, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
-    let mut straight = raster.clone();
-    divide(&mut straight)?;
-    let opaque = |pixel: &[u8]| pixel.last() == Some(&255);
-    let count = raster.channels.count();
-    let (colour, samples) = match raster.channels {
-        Channels::Grey => (ExtendedColorType::L8, straight.samples),
-        Channels::Rgb => (ExtendedColorType::Rgb8, straight.samples),
-        // Alpha that hides nothing is a quarter of the samples for nothing.
-        _ if raster.samples.chunks_exact(count).all(opaque) => {
-            let colours = straight.samples.chunks_exact(count);
-            let samples = colours.flat_map(|pixel| &pixel[..count - 1]).copied();
-            let colour = match raster.channels {
-                Channels::GreyAlpha => ExtendedColorType::L8,
-                _ => ExtendedColorType::Rgb8,
-            };
-            (colour, samples.collect())
-        }
-        Channels::GreyAlpha => (ExtendedColorType::La8, straight.samples),
-        Channels::Rgba => (ExtendedColorType::Rgba8, straight.samples),
+    let (channels, samples) = straight(raster)?;
+    let colour = match channels {
+        Channels::Grey => ExtendedColorType::L8,
+        Channels::GreyAlpha => ExtendedColorType::La8,
+        Channels::Rgb => ExtendedColorType::Rgb8,
+        Channels::Rgba => ExtendedColorType::Rgba8,
     };
     let mut bytes = Vec::new();
     let mut encoder = PngEncoder::new(&mut bytes);
@@ -233,6 +248,26 @@ fn png(raster: &Raster, exif: Option<&[u8]>) -> Result<Vec<u8>, Error> {
         .write_image(&samples, raster.width, raster.height, colour)
         .map_err(|e| Error::failed("encode", e))?;
     Ok(bytes)
+}
+
+/// The colours as they are without alpha, and alpha only where it hides anything: else it is a quarter
+/// of the samples for nothing.
+fn straight(raster: &Raster) -> Result<(Channels, Cow<'_, [u8]>), Error> {
+    let opaque_ones = match raster.channels {
+        Channels::Grey | Channels::Rgb => {
+            return Ok((raster.channels, Cow::Borrowed(&raster.samples)));
+        }
+        Channels::GreyAlpha => Channels::Grey,
+        Channels::Rgba => Channels::Rgb,
+    };
+    let pixels = || raster.samples.chunks_exact(raster.channels.count());
+    if pixels().all(|pixel| pixel.last() == Some(&255)) {
+        let colours = pixels().flat_map(|pixel| &pixel[..opaque_ones.count()]);
+        return Ok((opaque_ones, colours.copied().collect()));
+    }
+    let mut straight = raster.clone();
+    divide(&mut straight)?;
+    Ok((raster.channels, Cow::Owned(straight.samples)))
 }
 
 /// Puts a background behind premultiplied colours: what alpha leaves of it is added. It saturates,
@@ -328,7 +363,15 @@ mod tests {
         for word in ["4:4:4", "4:2:2", "4:2:0"] {
             assert_eq!(word.parse::<ChromaSubsampling>().unwrap().to_string(), word);
         }
-        assert!("gif".parse::<OutputFormat>().is_err());
+        let gif = "gif".parse::<OutputFormat>();
+        assert_eq!(gif, Err(NoOutputFormat::Unknown));
+        let webp = "webp".parse::<OutputFormat>().map(OutputFormat::media_type);
+        if cfg!(feature = "webp") {
+            assert_eq!(webp, Ok("image/webp"));
+        } else {
+            let error = webp.unwrap_err().to_string();
+            assert!(error.contains("the feature webp"), "{error}");
+        }
         assert!("4:1:1".parse::<ChromaSubsampling>().is_err());
     }
 

@@ -101,6 +101,8 @@ fn thumbnails(original: &[u8]) -> Vec<Vec<u8>> {
         jpeg(ChromaSubsampling::Half, [1, 2, 3]),
         jpeg(ChromaSubsampling::Full, [0; 3]),
         Encoding::new(OutputFormat::Png),
+        #[cfg(feature = "webp")]
+        Encoding::new(OutputFormat::WebP),
     ];
     let mut files = Vec::new();
     for fit in [Fit::Inside, Fit::Cover] {
