@@ -355,6 +355,8 @@ mod tests {
         put(&index, "a", vec![1; 1000]).await;
         let (_, mut opened) = index.find("b", "a").unwrap().unwrap();
         put(&index, "a", vec![2; 1000]).await;
+        // Files are removed after the answer, and before the next write.
+        put(&index, "b", vec![3]).await;
         assert_eq!(objects(folder.path()), 1);
         assert_eq!(opened.read(0, 1000).unwrap(), vec![1; 1000]);
     }
