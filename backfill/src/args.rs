@@ -93,7 +93,8 @@ struct Sending {
     /// The function's URL, for fan-out; without a path it means /events
     #[arg(long, value_name = "URL")]
     function: Option<String>,
-    /// Events under way at once [default: sequential 1, parallel 4 per core, fan-out 64]
+    /// Events under way at once; fan-out sends fewer where the function answers that this is too much
+    /// [default: sequential 1, parallel 4 per core, fan-out 64]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
     in_flight: Option<u16>,
     /// Times that a picture is tried again where that can help

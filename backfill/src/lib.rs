@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | sequential | the flow, in this process | 1 |
 //! | parallel | the flow, in this process | 4 per core |
-//! | fan-out | the function, over HTTP | 64 |
+//! | fan-out | the function, over HTTP | 64, and fewer where it answers that this is too much |
 //!
 //! ```text
 //! originals (listed page by page) -> replay -> target -> record -> measure -> report
@@ -26,6 +26,7 @@ mod failures;
 pub mod listing;
 pub mod measure;
 pub mod originals;
+mod pace;
 pub mod plan;
 mod progress;
 mod prompt;

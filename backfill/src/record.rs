@@ -97,9 +97,23 @@ pub struct Picture {
     pub finished_us: u64,
     /// How often it was sent.
     pub attempts: u32,
+    /// How its answers changed the number that may be under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adapted: Vec<Adapted>,
     /// How it ended: `"outcome": {..}` or `"error": ".."`.
     #[serde(flatten)]
     pub end: End,
+}
+
+/// A change of how many events may be under way, by what one answer said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adapted {
+    /// When.
+    pub at_us: u64,
+    /// How many might be.
+    pub from: usize,
+    /// How many may be from then on: half as many, or one more.
+    pub to: usize,
 }
 
 /// How one original's replay ended.
@@ -133,6 +147,9 @@ pub struct Summary {
     pub failures: Vec<Failure>,
     /// Attempts beyond each picture's first.
     pub retries: u64,
+    /// How the number under way was adapted to what the function bears; absent where it bore all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptation: Option<Adaptation>,
     /// Why the run was ended early, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
@@ -159,6 +176,21 @@ impl Summary {
     pub fn count(&self, verdict: Verdict) -> u64 {
         self.verdicts.get(&verdict).copied().unwrap_or(0)
     }
+}
+
+/// How many events might be under way in the course of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adaptation {
+    /// How often it was halved.
+    pub decreases: u64,
+    /// How often it was one more.
+    pub increases: u64,
+    /// The least.
+    pub least: usize,
+    /// At the end.
+    pub last: usize,
+    /// When it last changed, in microseconds since the run began.
+    pub last_us: u64,
 }
 
 /// A picture that has no outcome.
@@ -268,6 +300,7 @@ mod tests {
             sent_us: 2,
             finished_us: 3,
             attempts: 1,
+            adapted: Vec::new(),
             end: End::Error("two\nlines".into()),
         };
         let line = Line::Picture(Box::new(picture));

@@ -1,11 +1,11 @@
-//! The loop: one event after another to a [`Target`], so many in flight, each tried again where
-//! that can help.
+//! The loop: one event after another to a [`Target`], as many at once as it bears, each tried again
+//! where that can help.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::Utc;
 use cos_thumbnails::events::{BACKFILL_RUN, Change, Event};
 use cos_thumbnails::outcome::Outcome;
@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::originals;
-use crate::record::{End, Picture};
+use crate::pace::{Pace, Sign};
+use crate::record::{Adapted, End, Picture};
 use crate::target::{Target, TargetError, with_causes};
 
 /// The most that a target's `Retry-After` is waited for: a run shall end.
@@ -26,7 +27,8 @@ pub struct Replay {
     /// The run's id: in the events' ids and in their extension `backfillrun`, by which the flow
     /// makes thumbnails anew, once per run.
     pub run: String,
-    /// How many events are under way at most, waits between attempts included. At least 1.
+    /// How many events are under way at most, waits between attempts included. At least 1. Fewer are
+    /// sent at once while the target answers that it is overloaded.
     pub in_flight: usize,
     /// When to try again. Delays are at least what the target's `Retry-After` asks for.
     pub retry: ExponentialBuilder,
@@ -77,6 +79,7 @@ impl Replay {
         mut finished: impl FnMut(Picture) -> io::Result<()>,
     ) -> Result<(), ReplayError> {
         let started = Instant::now();
+        let pace = Arc::new(Pace::new(self.in_flight));
         let halt = self.stop.child_token();
         let pictures = originals
             .take_until(halt.cancelled())
@@ -87,6 +90,7 @@ impl Replay {
                     change,
                     target: Arc::clone(&target),
                     replay: self.clone(),
+                    pace: Arc::clone(&pace),
                     started,
                 });
                 async { Ok(call?.make().await) }
@@ -116,6 +120,7 @@ struct Call {
     change: Change,
     target: Arc<dyn Target>,
     replay: Replay,
+    pace: Arc<Pace>,
     started: Instant,
 }
 
@@ -124,6 +129,7 @@ struct Attempts {
     number: u32,
     last_sent_us: u64,
     finished_us: u64,
+    adapted: Vec<Adapted>,
     result: Result<Outcome, TargetError>,
 }
 
@@ -139,6 +145,7 @@ impl Call {
                 number: 1,
                 last_sent_us: submitted_us,
                 finished_us: since(started),
+                adapted: Vec::new(),
                 result: Err(TargetError::Panicked),
             });
         Picture {
@@ -149,6 +156,7 @@ impl Call {
             sent_us: attempts.last_sent_us,
             finished_us: attempts.finished_us,
             attempts: attempts.number,
+            adapted: attempts.adapted,
             end: match attempts.result {
                 Ok(outcome) => End::Outcome(Box::new(outcome)),
                 Err(error) => End::Error(with_causes(&error)),
@@ -162,52 +170,52 @@ impl Call {
             change,
             target,
             replay,
+            pace,
             started,
         } = self;
         let event = Event::new(format!("backfill-{}-{n}", replay.run), Utc::now(), change)
             .with_extension(BACKFILL_RUN, replay.run.as_str());
-        let (mut number, mut last_sent_us) = (0, since(started));
-        let stop = replay.stop;
-        let attempt = || {
-            let first = number == 0;
-            let interrupted = !first && stop.is_cancelled();
-            if !interrupted {
-                number += 1;
-                last_sent_us = since(started);
+        let (mut number, mut last_sent_us, mut adapted) = (0, since(started), Vec::new());
+        let mut delays = replay.retry.build();
+        let result = loop {
+            let Some(turn) = replay.stop.run_until_cancelled(pace.turn()).await else {
+                break Err(TargetError::Interrupted);
+            };
+            number += 1;
+            last_sent_us = since(started);
+            let result = target.send(&event).await;
+            if let Some((from, to)) = pace.end(turn, sign(&result)) {
+                let at_us = since(started);
+                adapted.push(Adapted { at_us, from, to });
             }
-            let (target, event) = (&target, &event);
-            async move {
-                if interrupted {
-                    Err(TargetError::Interrupted)
-                } else {
-                    target.send(event).await
-                }
+            let error = match result {
+                Err(error) if error.is_retryable() => error,
+                ended => break ended,
+            };
+            let Some(delay) = delays.next() else {
+                break Err(error);
+            };
+            let asked = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
+            let pause = tokio::time::sleep(delay + asked);
+            if replay.stop.run_until_cancelled(pause).await.is_none() {
+                break Err(TargetError::Interrupted);
             }
         };
-        let waiting = stop.clone();
-        let result = attempt
-            .retry(replay.retry)
-            .when(TargetError::is_retryable)
-            .adjust(|error, delay| {
-                let asked = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
-                delay.map(|delay| delay + asked)
-            })
-            .sleep(move |delay| {
-                let stop = waiting.clone();
-                async move {
-                    tokio::select! {
-                        () = tokio::time::sleep(delay) => {}
-                        () = stop.cancelled() => {}
-                    }
-                }
-            })
-            .await;
         Attempts {
             number,
             last_sent_us,
             finished_us: since(started),
+            adapted,
             result,
         }
+    }
+}
+
+fn sign(result: &Result<Outcome, TargetError>) -> Sign {
+    match result {
+        Ok(_) => Sign::Good,
+        Err(error) if error.is_overload() => Sign::Overload,
+        Err(_) => Sign::None,
     }
 }
 

@@ -47,6 +47,17 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
     for (reason, count) in &summary.reasons {
         writeln!(out, "  {count} x {reason}")?;
     }
+    if let Some(adaptation) = &summary.adaptation {
+        writeln!(
+            out,
+            "in flight         {} at first, {} at the least, {} at the end: halved {} times, one more {} times",
+            run.in_flight,
+            adaptation.least,
+            adaptation.last,
+            adaptation.decreases,
+            adaptation.increases
+        )?;
+    }
     clocks(out, summary)?;
     let traffic = &summary.traffic;
     writeln!(

@@ -268,7 +268,8 @@ fn module_of(path: &Path) -> Option<Vec<String>> {
         Some(&"local") => "local_cloud",
         Some(package) => package,
     };
-    if words[source..].contains(&"tests") {
+    let of_tests = |word: &&str| matches!(*word, "tests" | "tests.rs");
+    if words[source..].iter().any(of_tests) {
         return None;
     }
     let file = words.last()?.strip_suffix(".rs")?;

@@ -62,8 +62,8 @@ pub enum TargetError {
     /// The function's answer is longer than any outcome.
     #[error("the function's answer is too long for an outcome")]
     TooLong,
-    /// The run was ended while this event waited for its next attempt.
-    #[error("interrupted while waiting to try again")]
+    /// The run was ended while this event waited for its attempt, or for the next one.
+    #[error("interrupted while waiting to be sent")]
     Interrupted,
     /// The attempt panicked: a fault of this program.
     #[error("the attempt panicked")]
@@ -94,6 +94,17 @@ impl TargetError {
             | Self::Panicked => false,
             Self::Flow(_) | Self::Transport(_) | Self::TimedOut(_) => true,
             Self::Status { status, .. } => AGAIN.contains(status),
+        }
+    }
+
+    /// Whether this says that too many events are under way: 429 and 503, what gateways answer where
+    /// their buffers run over (Code Engine: 502), and no answer in time.
+    #[must_use]
+    pub fn is_overload(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => AGAIN.contains(status),
+            Self::TimedOut(_) => true,
+            _ => false,
         }
     }
 

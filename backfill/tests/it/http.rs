@@ -266,14 +266,21 @@ async fn case_24_every_picture_is_handled_by_a_function_that_fails_in_every_way(
     let mut replay = replay(3);
     replay.retry = replay.retry.with_max_times(bad.len());
     let originals = (0..PICTURES).map(|n| Ok(change(&format!("images/{n}"))));
-    let (mut handled, mut attempts) = (0, 0);
+    let (mut handled, mut attempts, mut adapted) = (0, 0, Vec::new());
     let run = replay.run(stream::iter(originals), target, |picture| {
         handled += usize::from(matches!(picture.end, End::Outcome(_)));
         attempts += picture.attempts as usize;
+        adapted.extend(picture.adapted);
         Ok(())
     });
     run.await.unwrap();
     assert_eq!(handled, PICTURES);
+    adapted.sort_by_key(|change| change.at_us);
+    let limits: Vec<_> = adapted.iter().map(|change| change.to).collect();
+    assert_eq!(
+        limits[0], 1,
+        "three at first, of which one was too many: {limits:?}"
+    );
     assert_eq!(
         attempts,
         PICTURES + bad.len(),

@@ -290,7 +290,7 @@ async fn a_stopped_run_does_not_wait_to_try_again() {
     assert_eq!(pictures[0].attempts, 1);
     assert_eq!(
         pictures[0].end,
-        End::Error("interrupted while waiting to try again".into())
+        End::Error("interrupted while waiting to be sent".into())
     );
 }
 
@@ -326,4 +326,96 @@ async fn a_listing_that_breaks_off_ends_the_run_after_what_is_in_flight() {
         matches!(result, Err(ReplayError::Originals(_))),
         "{result:?}"
     );
+}
+
+/// Bears so many at once, and refuses the rest. An answer takes a second of the paused clock, by which
+/// time all that may be sent has been.
+struct Narrow {
+    bears: usize,
+    under_way: AtomicUsize,
+    began: Instant,
+    /// When each attempt came, and how many were under way then, itself included.
+    seen: Mutex<Vec<(u64, usize)>>,
+}
+
+#[async_trait]
+impl Target for Narrow {
+    async fn send(&self, event: &Event) -> Result<Outcome, TargetError> {
+        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        let at_us = u64::try_from(self.began.elapsed().as_micros()).unwrap();
+        self.seen.lock().unwrap().push((at_us, now));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        if now > self.bears {
+            return Err(TargetError::Status {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                retry_after: Some(Duration::from_secs(1)),
+                detail: String::new(),
+            });
+        }
+        Ok(made(event))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_24_the_number_in_flight_becomes_what_the_target_bears() {
+    const PICTURES: usize = 400;
+    let target = Arc::new(Narrow {
+        bears: 10,
+        under_way: AtomicUsize::new(0),
+        began: Instant::now(),
+        seen: Mutex::default(),
+    });
+    let mut replay = replay(64);
+    replay.retry = replay.retry.with_max_times(8);
+    let run = run_pictures(&replay, numbered(PICTURES), &target);
+    let pictures = run.await;
+    assert_eq!(pictures.len(), PICTURES);
+    let failed = pictures.iter().filter(|p| matches!(p.end, End::Error(_)));
+    assert_eq!(failed.count(), 0);
+
+    let mut changes: Vec<_> = pictures.iter().flat_map(|p| p.adapted.clone()).collect();
+    changes.sort_by_key(|change| change.at_us);
+    let limits: Vec<_> = changes.iter().map(|change| change.to).collect();
+    assert_eq!(limits[..6], [32, 16, 8, 9, 10, 11], "{limits:?}");
+    // From then on a saw tooth: one by one up to one too many, then down by half.
+    assert!(limits.windows(2).any(|pair| pair == [11, 5]), "{limits:?}");
+    assert!(
+        limits[2..].iter().all(|to| (5..=11).contains(to)),
+        "{limits:?}"
+    );
+    let settled_us = changes[2].at_us + 1;
+    let seen = target.seen.lock().unwrap();
+    let most = |when: fn(u64, u64) -> bool| {
+        let then = seen.iter().filter(|(at_us, _)| when(*at_us, settled_us));
+        then.map(|(_, under_way)| *under_way).max()
+    };
+    assert_eq!(
+        most(|at, settled| at <= settled),
+        Some(64),
+        "as many as are allowed"
+    );
+    assert_eq!(
+        most(|at, settled| at > settled),
+        Some(11),
+        "one too many at most"
+    );
+    let refused = seen.len() - PICTURES;
+    println!("{refused} of {} attempts refused", seen.len());
+    assert!(refused < PICTURES / 2, "{refused} attempts were refused");
+}
+
+async fn run_pictures(
+    replay: &Replay,
+    originals: impl Stream<Item = Result<Change, ListingError>>,
+    target: &Arc<Narrow>,
+) -> Vec<Picture> {
+    let mut pictures = Vec::new();
+    let target = Arc::clone(target) as Arc<dyn Target>;
+    let run = replay.run(originals, target, |picture| {
+        pictures.push(picture);
+        Ok(())
+    });
+    run.await.unwrap();
+    pictures
 }
