@@ -25,6 +25,7 @@ const EXAMPLES: &str = "Examples:
   local-cloud                                  generated pictures, then open for uploads
   local-cloud --images ~/Pictures --once       thumbnails of a folder, then the end
   local-cloud backfill --mode parallel         the backfill program, here as a subcommand
+  local-cloud backfill --mode fan-out --job backfill   by instances of the job that is there
   aws --endpoint-url http://127.0.0.1:9000 s3 cp cat.jpg s3://pictures/images/cat.jpg
 
 Exit codes: 0 all well, 1 a picture has not all its thumbnails or something failed, 2 usage.";
@@ -72,6 +73,17 @@ pub(crate) struct CloudArguments {
     /// Port of the function on 127.0.0.1; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) function_port: u16,
+    #[arg(
+        long,
+        help = "Port of Code Engine's jobs (REST v2) and of IAM's tokens on 127.0.0.1; 0 takes a free \
+                one. The API key that has tokens is IBMCLOUD_API_KEY, by default local-cloud-api-key",
+        value_name = "PORT",
+        default_value_t = 8090
+    )]
+    pub(crate) engine_port: u16,
+    /// Seconds that IAM's tokens live; 0 gives tokens that have expired.
+    #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(..=3600))]
+    pub(crate) token_seconds: u32,
     /// The bucket.
     #[arg(long, value_name = "NAME", default_value = "pictures")]
     pub(crate) bucket: String,

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::control::{ControlPlane, EngineOptions};
 use crate::notifier::{Delivery, notify};
 use crate::store::{Store, Subscription};
 
@@ -31,6 +32,8 @@ pub struct Options {
     pub region: String,
     /// Who may use the store. No secret by default: it listens on loopback alone.
     pub credentials: Credentials,
+    /// Code Engine's jobs and IAM.
+    pub engine: EngineOptions,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
                 access_key_id: "local-cloud".to_owned(),
                 secret_access_key: "local-cloud-secret".to_owned(),
             },
+            engine: EngineOptions::default(),
         }
     }
 }
@@ -56,6 +60,10 @@ impl Options {
         Self {
             store_port: 0,
             function_port: 0,
+            engine: EngineOptions {
+                port: 0,
+                ..EngineOptions::default()
+            },
             ..Self::default()
         }
     }
@@ -86,6 +94,9 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// Code Engine's stand-in cannot be started.
+    #[error("cannot start the stand-in for Code Engine")]
+    Engine(#[source] io::Error),
     /// The settings make no configuration.
     #[error("{0}")]
     Config(#[from] cos_thumbnails::config::Mistakes),
@@ -103,6 +114,8 @@ pub struct Cloud {
     pub store_config: S3Config,
     /// What the function makes of which originals.
     pub policy: Policy,
+    /// Code Engine's jobs and IAM.
+    pub control: ControlPlane,
     store: Store,
     function: JoinHandle<Result<(), function::Error>>,
     stop_function: oneshot::Sender<()>,
@@ -123,6 +136,7 @@ impl Cloud {
         let store_listener = listen("store", "--store-port", options.store_port).await?;
         let function_listener =
             listen("function", "--function-port", options.function_port).await?;
+        let engine_listener = listen("engine", "--engine-port", options.engine.port).await?;
         let (folder, temporary) = if let Some(folder) = options.data {
             (folder, None)
         } else {
@@ -155,6 +169,8 @@ impl Cloud {
             other => lookup(other),
         })?;
         let policy = config.flow.policy.clone();
+        let control = ControlPlane::start(engine_listener, options.engine, &store_config, &lookup)
+            .map_err(Error::Engine)?;
         let subscription = Subscription {
             bucket: options.bucket,
             prefix: policy.source_prefix().to_owned(),
@@ -180,6 +196,7 @@ impl Cloud {
             function_url: format!("http://{function_address}"),
             store_config,
             policy,
+            control,
             store,
             function,
             stop_function,

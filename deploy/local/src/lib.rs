@@ -1,8 +1,11 @@
-//! A cloud on a laptop: an S3 store, a notifier and the function, in one process and on loopback.
+//! A cloud on a laptop: an S3 store, a notifier, the function and Code Engine's jobs, on loopback.
 //!
 //! ```text
 //! PUT ──► store ──► event ──► notifier ──► POST /events ──► function ──► store
 //!         S3, SigV4           as Code Engine sends it       as it is deployed
+//!
+//! POST /v2/…/job_runs ──► engine ──► backfill, a process for each index ──► store
+//!      with a token of its IAM
 //! ```
 //!
 //! The function is the real one, over real HTTP; the store and the notifier stand in for IBM Cloud
@@ -10,6 +13,9 @@
 
 pub mod cli;
 mod cloud;
+mod control;
+mod engine;
+mod identity;
 mod notifier;
 mod pictures;
 mod serve;
@@ -17,5 +23,6 @@ mod show;
 mod store;
 
 pub use cloud::{Cloud, Error, Options};
+pub use control::{ControlPlane, EngineOptions};
 pub use notifier::{Delivery, Failure, HttpClient, deliver, notify};
 pub use store::{DeadLetter, Outbox, Pending, Receipts, Store, Subscription, dead_letters, replay};

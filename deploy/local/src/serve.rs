@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::cli::CloudArguments;
 use crate::cloud::{self, Cloud, Options};
+use crate::control::EngineOptions;
 use crate::notifier::Delivery;
 use crate::pictures::{self, Uploads, put_all};
 use crate::show::{Output, Summary};
@@ -51,6 +52,12 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
                 .unwrap_or(defaults.credentials.secret_access_key),
         },
         region: defaults.region,
+        engine: EngineOptions {
+            port: arguments.engine_port,
+            token_seconds: arguments.token_seconds,
+            api_key: std::env::var("IBMCLOUD_API_KEY").unwrap_or(defaults.engine.api_key),
+            program: None,
+        },
     };
     // What cannot be read is told before anything is started.
     let pictures = pictures::uploads(&arguments)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cos_thumbnails::outcome::{Outcome, Stage, Verdict};
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Options};
 use crate::notifier::{Delivery, Failure};
@@ -54,6 +54,7 @@ impl Output {
         self.say(&format!(
             "store     {}   bucket {}, region {}, access key {}\n\
              function  {}\n\
+             engine    {}   Code Engine's jobs below /v2, IAM's tokens\n\
              Put a picture under {} by any S3 client; for the programs here:\n  \
              export COS_ENDPOINT={} COS_REGION={} COS_BUCKET={}",
             store.endpoint,
@@ -61,6 +62,7 @@ impl Output {
             store.region,
             store.credentials.access_key_id,
             cloud.function_url,
+            cloud.control.url(),
             cloud.policy.source_prefix(),
             store.endpoint,
             store.region,
@@ -73,8 +75,10 @@ impl Output {
                 "  export COS_ACCESS_KEY_ID={id} COS_SECRET_ACCESS_KEY={secret}"
             ));
         }
+        self.say(&cloud.control.exports());
         if self.json {
-            let ready = json!({
+            let mut ready = cloud.control.ready();
+            let own = json!({
                 "store": store.endpoint,
                 "function": cloud.function_url,
                 "bucket": store.bucket,
@@ -82,6 +86,9 @@ impl Output {
                 "access_key_id": store.credentials.access_key_id,
                 "secret_access_key": secret,
             });
+            if let (Value::Object(ready), Value::Object(own)) = (&mut ready, own) {
+                ready.extend(own);
+            }
             let _ = writeln!(io::stdout(), "{ready}");
         }
     }

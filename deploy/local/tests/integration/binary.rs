@@ -16,7 +16,7 @@ use crate::client::{client, get, list, put};
 use crate::cloud::picture;
 
 /// The secret of these tests; must be in nothing but the ready line.
-const CANARY: &str = "canary-9c1e";
+pub(crate) const CANARY: &str = "canary-9c1e";
 
 /// The binary on free ports with nothing in its environment but a secret, and a folder for what is
 /// temporary.
@@ -24,6 +24,7 @@ fn local_cloud(temporary: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local-cloud"));
     command
         .args(["--store-port", "0", "--function-port", "0"])
+        .args(["--engine-port", "0"])
         .args(args)
         .env_clear()
         .env("TMPDIR", temporary)
@@ -135,14 +136,19 @@ fn for_programs_there_is_one_line_on_standard_output() {
     let names: Vec<_> = ready.keys().map(String::as_str).collect();
     let expected = [
         "access_key_id",
+        "api_key",
         "bucket",
+        "compute_resource_token_file",
+        "engine",
         "function",
+        "profile_name",
+        "project_id",
         "region",
         "secret_access_key",
         "store",
     ];
     assert_eq!(names, expected);
-    for url in ["store", "function"] {
+    for url in ["store", "function", "engine"] {
         assert!(
             ready[url]
                 .as_str()
@@ -163,11 +169,15 @@ fn for_programs_there_is_one_line_on_standard_output() {
 fn a_taken_port_is_a_clear_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    for (flag, what) in [("--store-port", "store"), ("--function-port", "function")] {
+    for (flag, what) in [
+        ("--store-port", "store"),
+        ("--function-port", "function"),
+        ("--engine-port", "engine"),
+    ] {
         let temporary = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_local-cloud"));
         command.env_clear().env("TMPDIR", temporary.path());
-        let others = ["--store-port", "--function-port"];
+        let others = ["--store-port", "--function-port", "--engine-port"];
         for other in others.into_iter().filter(|other| *other != flag) {
             command.args([other, "0"]);
         }
@@ -214,6 +224,7 @@ fn mistakes_of_usage_end_it_with_two() {
         ("--data <DIR>", "temporary"),
         ("--store-port <PORT>", "[default: 9000]"),
         ("--function-port <PORT>", "[default: 8080]"),
+        ("--engine-port <PORT>", "[default: 8090]"),
         ("--once", ""),
         ("--json", ""),
     ] {
@@ -279,20 +290,28 @@ fn progress_is_shown_on_a_terminal() {
 }
 
 /// The program, running; killed with the test.
-struct Serving {
-    child: Child,
+pub(crate) struct Serving {
+    pub(crate) child: Child,
+    /// Its ready line.
+    pub(crate) ready: Value,
     stdout: BufReader<ChildStdout>,
     /// Its lines for people, as they come.
     said: Receiver<String>,
-    config: S3Config,
+    pub(crate) config: S3Config,
 }
 
 impl Serving {
     /// Waits for the ready line.
     fn start(temporary: &Path, args: &[&str]) -> Self {
+        Self::start_with(temporary, args, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_with(temporary: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = local_cloud(temporary, &["--json"]);
         command
             .args(args)
+            .envs(env.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -322,6 +341,7 @@ impl Serving {
         };
         Self {
             child,
+            ready,
             stdout,
             said,
             config,
@@ -330,7 +350,7 @@ impl Serving {
 
     /// Puts a picture, waits until the program says what became of it, and looks for the
     /// thumbnails.
-    async fn upload(&self, name: &str) {
+    pub(crate) async fn upload(&self, name: &str) {
         let client = client(&self.config);
         let key = format!("images/{name}");
         put(&client, &key, picture(1)).await;
@@ -345,7 +365,7 @@ impl Serving {
     }
 
     /// Asks it to end, and gives its exit code and what else it said to people.
-    fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self, signal: Signal) -> (Option<i32>, String) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
@@ -370,7 +390,8 @@ async fn it_stays_open_for_uploads_until_it_is_told_to_end() {
     for signal in [Signal::INT, Signal::TERM] {
         let temporary = tempfile::tempdir().unwrap();
         let serving = Serving::start(temporary.path(), &["--count", "1", "--max-side", "128"]);
-        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 1);
+        // The store's folder, and the compute-resource token.
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 2);
         serving.upload("late.jpg").await;
         let (code, said) = serving.end(signal);
         assert_eq!(code, Some(0), "{said}");
