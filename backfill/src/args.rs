@@ -6,16 +6,20 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
-use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, VARIABLES, Variable};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, Variable};
 
 use self::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
+use self::job::{JobFlags, ShardFlags};
 use crate::record::Mode;
 use crate::target::{FunctionUrl, Secret};
 
 mod audit;
+mod flags;
+mod job;
 
 pub use self::audit::{Explain, Repair, Verify};
+pub use self::job::{JOB_VARIABLES, Job, Shard};
 
 /// How many requests fan-out has in flight unless told otherwise.
 const FAN_OUT_IN_FLIGHT: usize = 64;
@@ -61,6 +65,8 @@ enum Subcommands {
     Explain(ExplainFlags),
     /// Lists the pictures that have a failure record, and replays them if asked to
     Failures(FailuresFlags),
+    /// Does the shards of one instance of a job: what the job run of --job starts
+    Shard(ShardFlags),
 }
 
 const VERIFY_EXIT_CODES: &str = "Exit codes: 0 all is well (ok or accepted), 1 it is not, or the audit broke off,\n\
@@ -79,6 +85,8 @@ struct Flags {
     mode: Mode,
     #[command(flatten)]
     sending: Sending,
+    #[command(flatten)]
+    job: JobFlags,
     /// Write NDJSON as the run goes: the run, one line per picture, the summary; FILE must be new
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -152,6 +160,8 @@ pub enum Action {
         /// Replay what they are of.
         retry: bool,
     },
+    /// Do the shards of one instance of a job.
+    Shard(Shard),
 }
 
 /// The mode with what it needs.
@@ -170,6 +180,8 @@ pub enum Way {
         /// How long to wait for each answer.
         timeout: Duration,
     },
+    /// By the instances of a Code Engine job.
+    Job(Box<Job>),
 }
 
 impl Way {
@@ -179,7 +191,7 @@ impl Way {
         match self {
             Self::Sequential => Mode::Sequential,
             Self::Parallel => Mode::Parallel,
-            Self::FanOut { .. } => Mode::FanOut,
+            Self::FanOut { .. } | Self::Job(_) => Mode::FanOut,
         }
     }
 }
@@ -204,7 +216,7 @@ pub fn parse(
     args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, ArgsError> {
-    let matches = command().try_get_matches_from(args)?;
+    let matches = flags::command(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
     let asked = match cli.action {
         None => Asked::run(Action::Run, cli.flags),
@@ -213,6 +225,7 @@ pub fn parse(
             action: Action::Verify(flags.verify()),
             mode: flags.sending.mode(),
             sending: flags.sending,
+            job: JobFlags::default(),
             count: None,
             record: flags.record,
             json: flags.json,
@@ -221,6 +234,7 @@ pub fn parse(
             action: Action::Explain(flags.explain()),
             mode: Mode::Parallel,
             sending: Sending::default(),
+            job: JobFlags::default(),
             count: None,
             record: None,
             json: flags.json,
@@ -229,16 +243,36 @@ pub fn parse(
             action: Action::Failures { retry: flags.retry },
             mode: flags.sending.mode(),
             sending: flags.sending,
+            job: JobFlags::default(),
             count: None,
             record: flags.record,
             json: flags.json,
+        },
+        Some(Subcommands::Shard(flags)) => Asked {
+            action: Action::Shard(
+                flags
+                    .shard(&env)
+                    .map_err(|m| ArgsError::Settings(Mistakes::new(m)))?,
+            ),
+            mode: Mode::Parallel,
+            sending: Sending {
+                in_flight: flags.in_flight,
+                retries: flags.retries,
+                ..Sending::default()
+            },
+            job: JobFlags::default(),
+            count: None,
+            record: None,
+            json: false,
         },
     };
     let matches = matches
         .subcommand()
         .map_or(&matches, |(_, matches)| matches);
-    settings(asked, |name| flag(matches, name).or_else(|| env(name)))
-        .map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))
+    settings(asked, |name| {
+        flags::value(matches, name).or_else(|| env(name))
+    })
+    .map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))
 }
 
 /// What all commands have in common.
@@ -246,6 +280,7 @@ struct Asked {
     action: Action,
     mode: Mode,
     sending: Sending,
+    job: JobFlags,
     count: Option<NonZeroU64>,
     record: Option<PathBuf>,
     json: bool,
@@ -257,6 +292,7 @@ impl Asked {
             action,
             mode: flags.mode,
             sending: flags.sending,
+            job: flags.job,
             count: flags.count,
             record: flags.record,
             json: flags.json,
@@ -272,6 +308,7 @@ fn settings(
         action,
         mode,
         sending,
+        job,
         ..
     } = asked;
     // The port is the function's; a backfill that runs beside it does not stumble over it.
@@ -280,6 +317,12 @@ fn settings(
         Ok(config) => (Some(config), Vec::new()),
         Err(mistakes) => (None, mistakes.as_slice().to_vec()),
     };
+    let by_job = job.job.is_some();
+    let job = job.job(config.as_ref().map(|config| &config.policy), &lookup);
+    let job = job.unwrap_or_else(|of_job| {
+        mistakes.extend(of_job);
+        None
+    });
     let mut mistake = |variable, problem: String| mistakes.push(Mistake { variable, problem });
 
     let function_given = sending.function.is_some();
@@ -296,6 +339,7 @@ fn settings(
     let way = match mode {
         Mode::Sequential => Way::Sequential,
         Mode::Parallel => Way::Parallel,
+        Mode::FanOut if by_job => job.map_or(Way::Parallel, |job| Way::Job(Box::new(job))),
         Mode::FanOut => {
             let secret = lookup(BACKFILL_SECRET.name).filter(|secret| !secret.is_empty());
             let secret = secret.and_then(|secret| {
@@ -319,16 +363,21 @@ fn settings(
         Way::FanOut { function: None, .. } if action == Action::Run && !function_given => {
             mistake(
                 "--function",
-                "is needed by --mode fan-out: the function's URL".into(),
+                "or --job is needed by --mode fan-out: the function's URL".into(),
             );
         }
         Way::FanOut { .. } => {}
         _ if function_given => mistake("--function", "is for --mode fan-out only".into()),
         _ => {}
     }
-    let in_flight = sending
-        .in_flight
-        .map_or_else(|| default_in_flight(mode), usize::from);
+    if by_job && mode != Mode::FanOut {
+        mistake("--job", "is for --mode fan-out only".into());
+    }
+    let in_flight = match (&way, sending.in_flight) {
+        (Way::Job(job), _) => job.instances.into(),
+        (_, Some(in_flight)) => in_flight.into(),
+        (_, None) => default_in_flight(mode),
+    };
     if mode == Mode::Sequential && in_flight != 1 {
         mistake(
             "--in-flight",
@@ -361,61 +410,4 @@ fn default_in_flight(mode: Mode) -> usize {
         }
         Mode::FanOut => FAN_OUT_IN_FLIGHT,
     }
-}
-
-/// The settings that have a flag.
-fn flagged() -> impl Iterator<Item = &'static Variable> {
-    VARIABLES
-        .iter()
-        .filter(|variable| !variable.secret && variable.name != PORT.name)
-}
-
-fn flag(matches: &ArgMatches, name: &str) -> Option<String> {
-    let known = flagged().any(|variable| variable.name == name);
-    known
-        .then(|| matches.get_one::<String>(name).cloned())
-        .flatten()
-}
-
-/// The command line with one flag per setting, explained from the table of settings.
-///
-/// clap's own reading of the environment is not used: its help shows the values found there.
-fn command() -> Command {
-    let settings = || {
-        flagged().map(|variable| {
-            let fallback = variable
-                .fallback
-                .map(|name| format!(" or {name}"))
-                .unwrap_or_default();
-            let default = variable
-                .default
-                .map(|text| format!(" [default: {text}]"))
-                .unwrap_or_default();
-            Arg::new(variable.name)
-                .long(variable.flag())
-                .value_name("TEXT")
-                .help_heading("Store and recipe")
-                .help(format!(
-                    "{} [env: {}{fallback}]{default}",
-                    variable.help, variable.name
-                ))
-        })
-    };
-    let secrets = VARIABLES
-        .iter()
-        .filter(|variable| variable.secret)
-        .chain([&BACKFILL_SECRET]);
-    let mut text = "Secrets, by the environment alone:\n".to_owned();
-    for variable in secrets {
-        text += &format!("  {:<24}{}\n", variable.name, variable.help);
-    }
-    text += "\nExit codes: 0 every picture was handled (rejected ones included), 1 some failed,\n\
-             2 usage or configuration, 130 interrupted";
-    Cli::command()
-        .args(settings())
-        .after_help(text)
-        .mut_subcommands(|subcommand| match subcommand.get_name() {
-            "help" => subcommand,
-            _ => subcommand.args(settings()),
-        })
 }

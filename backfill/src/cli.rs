@@ -14,16 +14,16 @@ use cos_thumbnails::thumbnailer::Thumbnailer;
 use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::account::Account;
 use crate::args::{self, Action, ArgsError, Settings, Way};
-use crate::measure::Measure;
+use crate::job::{self, JobError};
 use crate::originals::{self, Extent, extent, originals};
-use crate::progress::Progress;
-use crate::record::{self, Line, Summary, Writer};
+use crate::record::{self, Writer};
 use crate::replay::{Replay, backoff, run_id};
 use crate::signals::Signals;
 use crate::target::{Http, HttpError, InProcess, Target, TargetError, with_causes};
 use crate::verify::{self, Refused};
-use crate::{audit, explain, failures, plan, prompt, report};
+use crate::{audit, explain, failures, plan, prompt};
 
 /// Some failed, or the store or the record did.
 pub(crate) const FAILED: u8 = 1;
@@ -53,6 +53,9 @@ pub enum Error {
     /// Nothing was mended.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// A fan-out by a job could not be done.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// The function could not be asked how it makes thumbnails.
     #[error("the function could not be asked for its recipe")]
     Version(#[source] TargetError),
@@ -127,6 +130,7 @@ impl Error {
             | Self::Audit(_)
             | Self::Version(_)
             | Self::Remove { .. }
+            | Self::Job(_)
             | Self::Function(_)
             | Self::Io { .. } => FAILED,
         }
@@ -190,6 +194,7 @@ pub async fn execute(
             let selected = selection(settings, &store, extent);
             replay(settings, store, extent, selected, out).await
         }
+        Action::Shard(shard) => job::run_shards(settings, shard, store, out).await,
         Action::Verify(verify) => verify::run(settings, verify, store, out).await,
         Action::Explain(explain) => explain::run(settings, explain, store, out).await,
         Action::Failures { retry } => failures::run(settings, *retry, store, out).await,
@@ -246,28 +251,23 @@ pub(crate) async fn replay(
     originals: impl Stream<Item = Result<Change, originals::Error>>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
+    if let Way::Job(job) = &settings.way {
+        return job::run_job(settings, job, store, extent, originals, out).await;
+    }
     let target = target(settings, store)?;
-    let run = header(settings, extent);
-    let mut writer = settings.record.as_deref().map(Error::begin).transpose()?;
-    let mut record = |line: &Line| writer.as_mut().map_or(Ok(()), |writer| writer.write(line));
-    record(&Line::Run(run.clone())).map_err(Error::io(RECORD))?;
-
-    let mut measure = Measure::new(&run);
-    let mut progress = Progress::new(run.pictures, run.mode.name());
+    let mut account = Account::begin(settings, extent)?;
     let replay = Replay {
-        run: run.run.clone(),
+        run: account.run.run.clone(),
+        first: 1,
         in_flight: settings.in_flight,
         retry: backoff(settings.retries),
         stop: CancellationToken::new(),
     };
     let give_up = CancellationToken::new();
     let signals = Signals::listen().map_err(Error::io("signals could not be listened for"))?;
-    let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), progress.bar()));
-    let replayed = replay.run(originals, target, |picture| {
-        progress.add(&picture);
-        measure.add(&picture);
-        record(&Line::Picture(Box::new(picture)))
-    });
+    let bar = account.progress.bar();
+    let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), bar));
+    let replayed = replay.run(originals, target, |picture| account.add(picture));
     let ended_early = tokio::select! {
         ended = replayed => match ended {
             Ok(()) => replay.stop.is_cancelled().then(|| "interrupted".to_owned()),
@@ -278,31 +278,7 @@ pub(crate) async fn replay(
         }
     };
     listener.abort();
-    drop(progress);
-
-    let summary = measure.summary(ended_early);
-    let code = exit_code(&summary, replay.stop.is_cancelled());
-    let text = if settings.json {
-        serde_json::to_string(&summary)
-            .map_err(io::Error::from)
-            .map(|json| json + "\n")
-    } else {
-        Ok(report::text(&run, &summary))
-    };
-    text.and_then(|text| out.write_all(text.as_bytes()))
-        .map_err(Error::io(OUTPUT))?;
-    record(&Line::Summary(Box::new(summary))).map_err(Error::io(RECORD))?;
-    Ok(code)
-}
-
-fn exit_code(summary: &Summary, interrupted: bool) -> u8 {
-    if interrupted {
-        INTERRUPTED
-    } else if summary.failed > 0 || summary.ended_early.is_some() {
-        FAILED
-    } else {
-        0
-    }
+    account.end(ended_early, replay.stop.is_cancelled(), None, out)
 }
 
 /// Where the events go.
@@ -315,7 +291,7 @@ pub(crate) fn target(
             let thumbnailer = Thumbnailer::new(store, settings.config.policy.clone());
             Arc::new(InProcess::new(Arc::new(thumbnailer)))
         }
-        Way::FanOut { .. } => Arc::new(function(settings)?),
+        Way::FanOut { .. } | Way::Job(_) => Arc::new(function(settings)?),
     })
 }
 
@@ -331,7 +307,8 @@ pub(crate) fn function(settings: &Settings) -> Result<Http, Error> {
     }
 }
 
-fn header(settings: &Settings, extent: Extent) -> record::Run {
+/// The first line of a run's record.
+pub(crate) fn header(settings: &Settings, extent: Extent) -> record::Run {
     let started = Utc::now();
     let recipes = settings.config.policy.recipes();
     let each = recipes
@@ -349,7 +326,11 @@ fn header(settings: &Settings, extent: Extent) -> record::Run {
         recipes: each.filter(|one| *one != recipes.fingerprint()).collect(),
         function: match &settings.way {
             Way::FanOut { function, .. } => function.as_ref().map(ToString::to_string),
-            Way::Sequential | Way::Parallel => None,
+            Way::Sequential | Way::Parallel | Way::Job(_) => None,
+        },
+        job: match &settings.way {
+            Way::Job(job) => Some(job.name.clone()),
+            _ => None,
         },
         started,
     }

@@ -8,6 +8,7 @@
 //! | sequential | the flow, in this process | 1 |
 //! | parallel | the flow, in this process | 4 per core |
 //! | fan-out | the function, over HTTP | 64, and fewer where it answers that this is too much |
+//! | fan-out | [instances of a job](job), each the flow in its own process | 4 per core of each |
 //!
 //! ```text
 //! originals (listed page by page) -> replay -> target -> record -> measure -> report
@@ -18,11 +19,14 @@
 //! [`record`] holds plain values, the lines of the record file; [`measure`] and [`report`] work on
 //! these alone, so a summary can be made anew from a record file without any store or network.
 
+mod account;
 pub mod args;
 pub mod audit;
 pub mod cli;
+pub mod engine;
 mod explain;
 mod failures;
+pub mod job;
 pub mod listing;
 pub mod measure;
 pub mod originals;

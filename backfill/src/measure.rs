@@ -45,6 +45,7 @@ impl Measure {
                 failures: Vec::new(),
                 retries: 0,
                 adaptation: None,
+                job: None,
                 ended_early: None,
                 clocks: Clocks::default(),
                 made_per_second: 0.0,

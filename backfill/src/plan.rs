@@ -139,28 +139,14 @@ fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result
     )?;
     let in_flight = settings.in_flight;
     let mode = settings.way.mode().name();
-    match &settings.way {
-        Way::Sequential | Way::Parallel => {
-            writeln!(
-                out,
-                "mode       {mode}: {in_flight} in flight, in this process"
-            )?;
-        }
-        Way::FanOut {
-            function: Some(function),
-            ..
-        } => {
-            writeln!(
-                out,
-                "mode       {mode}: {in_flight} in flight, to {function}"
-            )?;
-        }
-        Way::FanOut { function: None, .. } => {
-            writeln!(
-                out,
-                "mode       {mode}: {in_flight} in flight, to the function (--function)"
-            )?;
-        }
-    }
+    let way = match &settings.way {
+        Way::Sequential | Way::Parallel => format!("{in_flight} in flight, in this process"),
+        Way::FanOut { function, .. } => match function {
+            Some(function) => format!("{in_flight} in flight, to {function}"),
+            None => format!("{in_flight} in flight, to the function (--function)"),
+        },
+        Way::Job(job) => format!("by instances of job {}", job.name),
+    };
+    writeln!(out, "mode       {mode}: {way}")?;
     writeln!(out)
 }

@@ -70,6 +70,11 @@ impl Progress {
         self.bar.suspend(|| eprintln!("backfill: {text}"));
     }
 
+    /// Says how far others are.
+    pub(crate) fn note(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+    }
+
     /// One more is finished.
     pub(crate) fn add(&mut self, picture: &Picture) {
         if matches!(picture.end, End::Error(_)) {

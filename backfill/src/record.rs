@@ -64,7 +64,7 @@ pub struct Run {
     pub pictures: u64,
     /// Their bytes, as listed.
     pub bytes: u64,
-    /// How many were in flight at most.
+    /// How many were in flight at most; in fan-out by a job, how many instances it may have.
     pub in_flight: usize,
     /// Fingerprint of all recipes configured here, which is that of the only one. In fan-out the
     /// function has its own, which the outcomes name.
@@ -72,9 +72,12 @@ pub struct Run {
     /// Fingerprint of each of them, where there are several.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub recipes: BTreeSet<String>,
-    /// Where the events went, in fan-out.
+    /// Where the events went, in fan-out over HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
+    /// The job whose instances did the work, in fan-out by a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
     /// When the run began, by this machine's clock.
     pub started: DateTime<Utc>,
 }
@@ -150,6 +153,9 @@ pub struct Summary {
     /// How the number under way was adapted to what the function bears; absent where it bore all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptation: Option<Adaptation>,
+    /// What became of the job run, in fan-out by a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobSummary>,
     /// Why the run was ended early, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
@@ -191,6 +197,21 @@ pub struct Adaptation {
     pub last: usize,
     /// When it last changed, in microseconds since the run began.
     pub last_us: u64,
+}
+
+/// A job run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSummary {
+    /// Its name.
+    pub job_run: String,
+    /// How many instances it had.
+    pub instances: u32,
+    /// How many shards these did.
+    pub shards: u32,
+    /// How often an instance was started again after a failure.
+    pub instance_retries: u64,
+    /// How many failed for good.
+    pub failed_instances: u32,
 }
 
 /// A picture that has no outcome.

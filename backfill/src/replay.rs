@@ -27,6 +27,8 @@ pub struct Replay {
     /// The run's id: in the events' ids and in their extension `backfillrun`, by which the flow
     /// makes thumbnails anew, once per run.
     pub run: String,
+    /// The number of the first event: 1, unless this is a part of a run.
+    pub first: u64,
     /// How many events are under way at most, waits between attempts included. At least 1. Fewer are
     /// sent at once while the target answers that it is overloaded.
     pub in_flight: usize,
@@ -86,7 +88,7 @@ impl Replay {
             .enumerate()
             .map(|(index, change)| {
                 let call = change.map(|change| Call {
-                    n: index as u64 + 1,
+                    n: self.first + index as u64,
                     change,
                     target: Arc::clone(&target),
                     replay: self.clone(),

@@ -16,13 +16,20 @@ pub fn text(run: &Run, summary: &Summary) -> String {
 }
 
 fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
-    writeln!(
-        out,
-        "run {}: {}, {} in flight",
-        run.run,
-        run.mode.name(),
-        run.in_flight
-    )?;
+    let name = run.mode.name();
+    match (&run.job, &summary.job) {
+        (Some(job), Some(done)) => writeln!(
+            out,
+            "run {}: {name} by job {job}\njob run {}: {} instances, {} shards; {} started again, {} failed",
+            run.run,
+            done.job_run,
+            done.instances,
+            done.shards,
+            done.instance_retries,
+            done.failed_instances
+        )?,
+        _ => writeln!(out, "run {}: {name}, {} in flight", run.run, run.in_flight)?,
+    }
     write!(
         out,
         "{} of {} pictures:",

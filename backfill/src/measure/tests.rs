@@ -16,6 +16,7 @@ fn run(mode: Mode, pictures: u64) -> Run {
         recipe: "recipe".into(),
         recipes: BTreeSet::new(),
         function: None,
+        job: None,
         started: chrono::DateTime::UNIX_EPOCH,
     }
 }

@@ -28,10 +28,13 @@ const DETAIL_CHARS: usize = 200;
 /// How long a connection may take to be established.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A client for http and https.
+pub(crate) type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// The function, over HTTP: fan-out.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient,
     url: Uri,
     authorization: Option<HeaderValue>,
     timeout: Duration,
@@ -59,21 +62,8 @@ impl Http {
         secret: Option<Secret>,
         timeout: Duration,
     ) -> Result<Self, HttpError> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(&url)?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build(connector);
         Ok(Self {
-            client,
+            client: https_client(url.is_https())?,
             url: url.0,
             authorization: secret.map(|secret| secret.0),
             timeout,
@@ -158,13 +148,30 @@ impl Target for Http {
     }
 }
 
+/// A client for http and, if asked for, https.
+pub(crate) fn https_client(https: bool) -> Result<HttpsClient, HttpError> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls(https)?)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(30))
+        .build(connector))
+}
+
 /// Root certificates are read for https alone: an image from scratch may have none.
-fn tls(url: &FunctionUrl) -> Result<ClientConfig, HttpError> {
+fn tls(https: bool) -> Result<ClientConfig, HttpError> {
     use hyper_rustls::ConfigBuilderExt;
     let builder =
         ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
             .with_safe_default_protocol_versions()?;
-    let builder = if url.is_https() {
+    let builder = if https {
         builder.with_native_roots().map_err(HttpError::Roots)?
     } else {
         builder.with_root_certificates(RootCertStore::empty())
@@ -193,15 +200,17 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TargetError 
             }
         })
         .collect();
-    let retry_after = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| retry_after(value, SystemTime::now()));
     TargetError::Status {
         status,
-        retry_after,
+        retry_after: retry_after_of(headers),
         detail,
     }
+}
+
+/// When to come again, as a time from now.
+pub(crate) fn retry_after_of(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    retry_after(value, SystemTime::now())
 }
 
 /// `Retry-After` in either of its forms, seconds or an HTTP date (RFC 9110, 10.2.3). A date that is

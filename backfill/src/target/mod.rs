@@ -13,6 +13,7 @@ use cos_thumbnails::outcome::Outcome;
 use cos_thumbnails::thumbnailer;
 
 pub use self::http::{FunctionUrl, FunctionVersion, Http, HttpError, Secret};
+pub(crate) use self::http::{HttpsClient, https_client, retry_after_of};
 pub use self::in_process::InProcess;
 
 /// Takes one event to its outcome, in one attempt. The loop over it retries.

@@ -97,7 +97,7 @@ impl<'a> Mender<'a> {
             target: cli::target(settings, Arc::clone(&store))?,
             function: match &settings.way {
                 Way::FanOut { .. } => Some(cli::function(settings)?),
-                Way::Sequential | Way::Parallel => None,
+                Way::Sequential | Way::Parallel | Way::Job(_) => None,
             },
             store,
             stop,
@@ -189,6 +189,7 @@ impl<'a> Mender<'a> {
         changes.extend(returned.iter().map(|original| self.change(original, None)));
         let replay = Replay {
             run: run_id(),
+            first: 1,
             in_flight: self.settings.in_flight,
             retry: backoff(self.settings.retries),
             stop: self.stop.clone(),

@@ -10,6 +10,7 @@ fn backfill(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
         .env_clear()
         .env("COS_SECRET_ACCESS_KEY", CANARY)
         .env("BACKFILL_SECRET", CANARY)
+        .env("IBMCLOUD_API_KEY", CANARY)
         .envs(env.iter().copied())
         .stdin(std::process::Stdio::null())
         .output()
@@ -37,6 +38,11 @@ fn help_explains_flags_variables_and_exit_codes() {
             "fan-out",
             "--function",
             "--in-flight",
+            "--job",
+            "--instances",
+            "CODE_ENGINE_URL",
+            "CE_API_BASE_URL",
+            "--runs-prefix",
             "--record",
             "--cos-endpoint",
             "COS_ENDPOINT",
@@ -47,6 +53,8 @@ fn help_explains_flags_variables_and_exit_codes() {
         }
         assert!(!text.contains("--cos-secret-access-key"), "{text}");
         assert!(!text.contains("--port"), "{text}");
+        assert!(!text.contains("--iam-token"), "{text}");
+        assert!(!text.contains("--ibmcloud-api-key"), "{text}");
         assert!(
             !text.contains("shown.example"),
             "the environment's values: {text}"
@@ -65,6 +73,7 @@ fn help_explains_flags_variables_and_exit_codes() {
         ),
         ("explain", &["<KEY>", "--source-prefix", "1 they do not"]),
         ("failures", &["--retry", "--function"]),
+        ("shard", &["<MANIFEST>", "--in-flight"]),
     ] {
         let (code, text) = backfill(&[command, "--help"], &[]);
         assert_eq!(code, Some(0));
@@ -130,6 +139,46 @@ fn flags_that_do_not_fit_together_are_refused() {
         (&["--mode", "sequential", "--in-flight", "2"], "--in-flight"),
         (&["--mode", "fan-out", "--function", "h:80"], "--function"),
         (&["--output-prefix", "images/small/"], "OUTPUT_PREFIX"),
+        (&["--job", "j"], "--job is for --mode fan-out only"),
+        (&["--mode", "fan-out", "--job", "j"], "CODE_ENGINE_URL"),
+        (
+            &["--mode", "fan-out", "--job", "j"],
+            "CODE_ENGINE_PROJECT_ID",
+        ),
+        (
+            &["--mode", "fan-out", "--job", "j", "--iam-url", "ftp://h"],
+            "IAM_URL",
+        ),
+        (
+            &["--mode", "fan-out", "--job", "j", "--in-flight", "2"],
+            "--in-flight",
+        ),
+        (
+            &["--mode", "fan-out", "--job", "j", "--function", "http://h"],
+            "--function",
+        ),
+        (
+            &[
+                "--mode",
+                "fan-out",
+                "--job",
+                "j",
+                "--runs-prefix",
+                "thumbnails/runs/",
+            ],
+            "RUNS_PREFIX",
+        ),
+        (
+            &["--mode", "fan-out", "--job", "j", "--runs-prefix", "i"],
+            "RUNS_PREFIX",
+        ),
+        (&["--instances", "3"], "--job"),
+        (
+            &["--mode", "fan-out", "--job", "j", "--instances", "1001"],
+            "--instances",
+        ),
+        (&["shard", "key"], "JOB_INDEX"),
+        (&["shard", "key"], "JOB_ARRAY_SIZE"),
         (&["--count", "0"], "--count"),
         (&["--in-flight", "0"], "--in-flight"),
         (&["--mode", "serverless"], "--mode"),
@@ -155,6 +204,32 @@ fn a_secret_that_no_header_can_carry_is_a_mistake_by_name() {
     let (code, text) = backfill(&["--mode", "fan-out", "--function", "http://h"], &env);
     assert_eq!(code, Some(2));
     assert!(text.contains("BACKFILL_SECRET"), "{text}");
+}
+
+#[test]
+fn a_job_without_a_credential_is_a_mistake_by_name() {
+    let env = [
+        &STORE[..],
+        &[
+            ("CE_API_BASE_URL", "https://user:pw@h"),
+            ("CE_PROJECT_ID", "a/b"),
+            ("IBMCLOUD_API_KEY", ""),
+        ],
+    ]
+    .concat();
+    let (code, text) = backfill(&["--mode", "fan-out", "--job", "j"], &env);
+    assert_eq!(code, Some(2));
+    for name in [
+        "CODE_ENGINE_URL",
+        "CODE_ENGINE_PROJECT_ID",
+        "IBMCLOUD_API_KEY",
+    ] {
+        assert!(text.contains(name), "{name} in {text}");
+    }
+    let token = format!("{CANARY}\n");
+    let env = [&env[..], &[("IAM_TOKEN", token.as_str())]].concat();
+    let (_, text) = backfill(&["--mode", "fan-out", "--job", "j"], &env);
+    assert!(text.contains("IAM_TOKEN holds"), "{text}");
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(crate) fn made(event: &Event) -> Outcome {
 pub(crate) fn replay(in_flight: usize) -> Replay {
     Replay {
         run: "run1".into(),
+        first: 1,
         in_flight,
         retry: ExponentialBuilder::new()
             .with_min_delay(Duration::from_micros(1))

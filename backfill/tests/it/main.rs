@@ -11,4 +11,5 @@ mod http;
 mod modes;
 mod originals;
 mod races;
+mod readme;
 mod replay;

@@ -7,6 +7,7 @@ mod binary;
 mod client;
 mod cloud;
 mod events;
+mod jobs;
 mod keys;
 mod objects;
 mod refusals;

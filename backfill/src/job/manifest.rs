@@ -1,0 +1,156 @@
+//! What a run by a job keeps in the bucket.
+//!
+//! | key | what |
+//! |---|---|
+//! | `{prefix}{run}/manifest.json` | the run |
+//! | `{prefix}{run}/shards/00007.json` | the originals of one shard |
+//! | `{prefix}{run}/records/00007.ndjson` | what became of them, once all have come to their end |
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use cos_thumbnails::events::Change;
+use cos_thumbnails::object::{Bucket, ETag, Key};
+use cos_thumbnails::storage::{GetOptions, Kind, Listed, PutOptions, Storage};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::JobError;
+use crate::originals::change;
+use crate::record::Picture;
+
+/// A run, as its instances need to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// The run's id.
+    pub(super) run: String,
+    /// Version of the program that wrote this.
+    pub(super) version: String,
+    /// What all keys of the run start with.
+    pub(super) prefix: String,
+    /// How many shards there are, numbered from 0.
+    pub(super) shards: u32,
+}
+
+/// Originals that one instance does.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Shard {
+    /// The place of the first one in the selection, from 1.
+    pub(super) first: u64,
+    pub(super) originals: Vec<Original>,
+}
+
+/// One original, as it was listed.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Original {
+    pub(super) key: Key,
+    etag: ETag,
+    pub(super) bytes: u64,
+}
+
+/// A line of a shard's records.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub(super) enum Line {
+    /// The first line. Times of the others count from `started`, by the instance's clock.
+    Shard {
+        shard: u32,
+        started: DateTime<Utc>,
+    },
+    Picture(Box<Picture>),
+}
+
+impl Original {
+    /// Of a change that was made from a listing, which says both.
+    pub(super) fn new(change: Change) -> Self {
+        Self {
+            key: change.object.key,
+            etag: change.etag.unwrap_or_else(|| ETag::new("")),
+            bytes: change.length.unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn change(self, bucket: &Bucket) -> Change {
+        let listed = Listed {
+            key: self.key,
+            etag: self.etag,
+            length: self.bytes,
+            last_modified: None,
+        };
+        change(bucket, &listed)
+    }
+}
+
+impl Manifest {
+    pub(super) fn key(&self) -> Key {
+        Key::new(format!("{}{}/manifest.json", self.prefix, self.run))
+    }
+
+    pub(super) fn shard_key(&self, shard: u32) -> Key {
+        Key::new(format!(
+            "{}{}/shards/{shard:05}.json",
+            self.prefix, self.run
+        ))
+    }
+
+    pub(super) fn records_key(&self, shard: u32) -> Key {
+        Key::new(format!(
+            "{}{}/records/{shard:05}.ndjson",
+            self.prefix, self.run
+        ))
+    }
+}
+
+pub(super) async fn put(
+    store: &dyn Storage,
+    key: Key,
+    content_type: &str,
+    body: Vec<u8>,
+) -> Result<(), JobError> {
+    let options = PutOptions {
+        content_type: Some(content_type.to_owned()),
+        ..PutOptions::default()
+    };
+    let put = store.put(&key, Bytes::from(body), options).await;
+    let verb = "written";
+    put.map(drop)
+        .map_err(|source| JobError::Store { key, verb, source })
+}
+
+pub(super) async fn put_json(
+    store: &dyn Storage,
+    key: Key,
+    value: &impl Serialize,
+) -> Result<(), JobError> {
+    match serde_json::to_vec(value) {
+        Ok(json) => put(store, key, "application/json", json).await,
+        Err(source) => Err(JobError::Format { key, source }),
+    }
+}
+
+pub(super) async fn get(store: &dyn Storage, key: &Key) -> Result<Option<Bytes>, JobError> {
+    match store.get(key, GetOptions::default()).await {
+        Ok(object) => Ok(Some(object.body)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(source) => Err(JobError::Store {
+            key: key.clone(),
+            verb: "read",
+            source,
+        }),
+    }
+}
+
+pub(super) async fn get_json<T: DeserializeOwned>(
+    store: &dyn Storage,
+    key: &Key,
+) -> Result<T, JobError> {
+    let object = store.get(key, GetOptions::default()).await;
+    let object = object.map_err(|source| JobError::Store {
+        key: key.clone(),
+        verb: "read",
+        source,
+    })?;
+    serde_json::from_slice(&object.body).map_err(|source| JobError::Format {
+        key: key.clone(),
+        source,
+    })
+}

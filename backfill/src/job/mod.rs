@@ -1,0 +1,56 @@
+//! Fan-out by a Code Engine job: one job run, whose instances do the shards of the selection.
+//!
+//! ```text
+//! start:     originals -> shards, manifest --PUT--> bucket;  job run (array 0..N) --POST--> Code Engine
+//! instance:  JOB_INDEX -> its shards --GET--> the flow, in the instance -> records --PUT--> bucket
+//! start:     poll the job run until it has ended;  records --GET--> the same summary as of every run
+//! ```
+//!
+//! A job run's specification may have 10 KiB at most, so it says no more than the manifest's key. A shard
+//! is done when its records are there, which one PUT writes as a whole: an instance that is started again
+//! after a failure leaves such a shard alone, and each shard's records count once. Of a shard that was done
+//! in part, the thumbnails that this run has made are found by its id in their marks, and not made again.
+
+mod instance;
+mod manifest;
+mod start;
+
+use cos_thumbnails::object::Key;
+use cos_thumbnails::storage;
+
+use crate::engine::EngineError;
+
+pub(crate) use self::instance::run as run_shards;
+pub(crate) use self::start::run as run_job;
+
+/// Why a fan-out by a job came to no summary, or an instance did not do its shards.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The run's files could not be written to the bucket, or read.
+    #[error("{key} could not be {verb}")]
+    Store {
+        /// The key.
+        key: Key,
+        /// Written, read or looked for.
+        verb: &'static str,
+        /// The cause.
+        source: storage::Error,
+    },
+    /// Something else is under the key.
+    #[error("{key} is not what a run keeps there")]
+    Format {
+        /// The key.
+        key: Key,
+        /// Where.
+        source: serde_json::Error,
+    },
+    /// The engine did not take the job run.
+    #[error("the job run could not be started")]
+    Start(#[source] EngineError),
+    /// The engine does not say what became of the job run.
+    #[error("the job run could not be asked for")]
+    Ask(#[source] EngineError),
+    /// The engine's client could not be built.
+    #[error("no client for Code Engine")]
+    Client(#[source] EngineError),
+}

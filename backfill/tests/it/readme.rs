@@ -1,0 +1,23 @@
+//! The README's table of the settings of a job is the code's. `UPDATE_README=1 cargo test -p backfill readme` writes it anew.
+
+use std::fs;
+use std::path::Path;
+
+use backfill::args::JOB_VARIABLES;
+use cos_thumbnails::config::markdown;
+
+const BEGIN: &str = "<!-- job-settings:begin -->\n";
+const END: &str = "<!-- job-settings:end -->";
+
+#[test]
+fn the_readme_has_the_settings_of_a_job_that_there_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let expected = format!("{before}{BEGIN}{}{END}{after}", markdown(&JOB_VARIABLES));
+    if std::env::var_os("UPDATE_README").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+}
