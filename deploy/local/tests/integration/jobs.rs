@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use rustix::process::{Pid, Signal, kill_process};
@@ -288,5 +289,53 @@ async fn more_instances_than_pictures_are_not_started_and_nothing_to_do_is_no_fa
         (&summary["job"]["instances"], &summary["finished"]),
         (&0.into(), &0.into())
     );
+    assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_interrupted_ends_its_instances_and_tells_what_was_done() {
+    let cloud = Cloud::start().await;
+    let starter = cloud.backfill(API_KEY, "--instances 3");
+    let engine = Pid::from_child(&cloud.serving.child);
+    // One instance that stands still keeps the job run from its end.
+    let held = loop {
+        let of_run = children(engine).into_iter();
+        let mut second = of_run.filter(|(_, environment)| {
+            environment
+                .get("JOB_INDEX")
+                .is_some_and(|index| index == "1")
+        });
+        if let Some((pid, _)) = second.next() {
+            kill_process(pid, Signal::STOP).unwrap();
+            break pid;
+        }
+        std::thread::yield_now();
+    };
+    while children(engine).iter().any(|(pid, _)| *pid != held)
+        || list(&cloud.client, "backfill-runs/")
+            .await
+            .iter()
+            .filter(|key| key.contains("/records/"))
+            .count()
+            < 2
+    {
+        tokio::task::yield_now().await;
+    }
+    kill_process(Pid::from_child(&starter), Signal::INT).unwrap();
+    let (code, stdout, stderr) = told(&starter.wait_with_output().unwrap());
+    assert_eq!(code, Some(130), "{stdout}{stderr}");
+    let summary: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(summary["ended_early"], "interrupted");
+    assert_eq!(
+        (&summary["finished"], &summary["failed"]),
+        (&8.into(), &0.into())
+    );
+    let ended = async {
+        while !children(engine).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_mins(1), ended).await;
+    in_time.expect("the instance is there still");
     assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
 }
