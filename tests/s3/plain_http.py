@@ -1,4 +1,4 @@
-"""Plain HTTP by the standard library, for URLs that carry their own signature."""
+"""Plain HTTP by the standard library, for URLs that carry their own signature and for what browsers send."""
 
 import urllib.error
 import urllib.request
@@ -6,9 +6,16 @@ import urllib.request
 
 def send(method, url, body=None, headers=None):
     """Status and body of the answer."""
+    status, _, body = ask(method, url, body, headers)
+    return status, body
+
+
+def ask(method, url, body=None, headers=None):
+    """Status, header fields by their names in lower case, and body of the answer."""
     request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.read()
+        answer = urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:
-        return error.code, error.read()
+        answer = error
+    with answer:
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()

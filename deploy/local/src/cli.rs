@@ -2,13 +2,18 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use http::Uri;
 
+use crate::hosting::function_url;
+use crate::instances::{self, ScalingArguments};
+use crate::letters::{self, LettersArguments};
+use crate::notifier::{Mischief, causes};
 use crate::serve::serve;
-use crate::show;
 
 /// An S3 store, its notifier and the thumbnail function on this machine: put a picture under
 /// images/, find six thumbnails under thumbnails/.
@@ -26,6 +31,8 @@ const EXAMPLES: &str = "Examples:
   local-cloud --images ~/Pictures --once       thumbnails of a folder, then the end
   local-cloud backfill --mode parallel         the backfill program, here as a subcommand
   local-cloud backfill --mode fan-out --job backfill   by instances of the job that is there
+  local-cloud --max-scale 8 --concurrency 1    the function in processes that come and go
+  local-cloud dead-letters --data DIR          events that were given up; --replay tries them again
   aws --endpoint-url http://127.0.0.1:9000 s3 cp cat.jpg s3://pictures/images/cat.jpg
 
 Exit codes: 0 all well, 1 a picture has not all its thumbnails or something failed, 2 usage.";
@@ -39,6 +46,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// One instance, as the router starts it.
+    #[command(hide = true)]
+    Instance,
+    /// Lists the events that were given up, or puts them back among those that wait; not while a cloud
+    /// is running on the folder.
+    DeadLetters(LettersArguments),
     /// The backfill's own command line.
     #[command(disable_help_flag = true)]
     Backfill {
@@ -67,10 +80,18 @@ pub(crate) struct CloudArguments {
     /// Where the store keeps things. Default: a temporary folder, gone at the end.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Port of the store on 127.0.0.1; 0 takes a free one.
+    #[arg(
+        long,
+        help = "Where the store and the function listen. Where other hosts reach them, \
+                COS_SECRET_ACCESS_KEY must be set",
+        value_name = "ADDRESS",
+        default_value_t = Ipv4Addr::LOCALHOST.into()
+    )]
+    pub(crate) bind_address: IpAddr,
+    /// Port of the store; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 9000)]
     pub(crate) store_port: u16,
-    /// Port of the function on 127.0.0.1; 0 takes a free one.
+    /// Port of the function; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) function_port: u16,
     #[arg(
@@ -84,6 +105,9 @@ pub(crate) struct CloudArguments {
     /// Seconds that IAM's tokens live; 0 gives tokens that have expired.
     #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(..=3600))]
     pub(crate) token_seconds: u32,
+    /// Start no function: deliver the events to this one, on another host, say.
+    #[arg(long, value_name = "URL", value_parser = function_url, conflicts_with = "function_port")]
+    pub(crate) function_url: Option<Uri>,
     /// The bucket.
     #[arg(long, value_name = "NAME", default_value = "pictures")]
     pub(crate) bucket: String,
@@ -103,10 +127,22 @@ pub(crate) struct CloudArguments {
     /// End when all pictures were handled: with 0 if each has all its thumbnails, else with 1.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Duplicate, delay, reorder or drop deliveries by these chances, such as
+    /// duplicate=0.1,delay=0.2,reorder=0.1,drop=0.05,up-to=2; up-to is the longest wait in seconds.
+    #[arg(long, value_name = "CHANCES")]
+    pub(crate) mischief: Option<Mischief>,
+    /// By which --mischief draws its lots: the same uploads meet the same fates.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "mischief")]
+    pub(crate) seed: u64,
+    /// Write what became of every event to this new file, one line of JSON each, as it goes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// When ready, print one line of JSON with the URLs and credentials on standard output; all
     /// else goes to standard error.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) scaling: ScalingArguments,
 }
 
 /// Runs the command that `args` are, the program's name first.
@@ -129,16 +165,24 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Backfill { arguments }) => {
             in_runtime(backfill::cli::run(named("backfill", arguments)))
         }
+        Some(Command::Instance) => in_runtime(async {
+            let served = instances::serve(|name| std::env::var(name).ok()).await;
+            served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+        }),
+        Some(Command::DeadLetters(arguments)) => in_runtime(async {
+            let listed = letters::list(&arguments, &mut io::stdout()).await;
+            listed.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+        }),
         None => in_runtime(async {
-            match serve(arguments.cloud).await {
-                Ok(code) => code,
-                Err(failure) => {
-                    let _ = writeln!(io::stderr(), "local-cloud: {}", show::causes(&failure));
-                    ExitCode::FAILURE
-                }
-            }
+            let served = serve(arguments.cloud).await;
+            served.unwrap_or_else(|failure| failed(&failure))
         }),
     }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    let _ = writeln!(io::stderr(), "local-cloud: {}", causes(error));
+    ExitCode::FAILURE
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -1,20 +1,20 @@
 //! Store, function and notifier, started together and stopped in order.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use cos_thumbnails::object::Bucket;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{Credentials, S3Config};
-use http::Uri;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::control::{ControlPlane, EngineOptions};
-use crate::notifier::{Delivery, notify};
+use crate::hosting::{Hosted, Hosting, Place};
+use crate::instances::{Notice, Scaling};
+use crate::notifier::{Delivery, Mischief, notify};
 use crate::store::{Store, Subscription};
 
 /// What to start.
@@ -22,6 +22,8 @@ use crate::store::{Store, Subscription};
 pub struct Options {
     /// Where the store keeps things; a temporary folder, gone at the end, where it is `None`.
     pub data: Option<PathBuf>,
+    /// Where the store and the function listen. Default 127.0.0.1.
+    pub bind_address: IpAddr,
     /// The store's port; 0 takes a free one. Default 9000.
     pub store_port: u16,
     /// The function's port; 0 takes a free one. Default 8080.
@@ -30,16 +32,21 @@ pub struct Options {
     pub bucket: String,
     /// The region that requests are signed for. Default `local`.
     pub region: String,
-    /// Who may use the store. No secret by default: it listens on loopback alone.
+    /// Who may use the store. Their default is known to all, and is for loopback alone.
     pub credentials: Credentials,
     /// Code Engine's jobs and IAM.
     pub engine: EngineOptions,
+    /// What goes wrong with deliveries on purpose. Default nothing.
+    pub mischief: Option<Mischief>,
+    /// Where the function runs. Default in this process.
+    pub hosting: Hosting,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             data: None,
+            bind_address: Ipv4Addr::LOCALHOST.into(),
             store_port: 9000,
             function_port: 8080,
             bucket: "pictures".to_owned(),
@@ -49,6 +56,8 @@ impl Default for Options {
                 secret_access_key: "local-cloud-secret".to_owned(),
             },
             engine: EngineOptions::default(),
+            mischief: None,
+            hosting: Hosting::Here,
         }
     }
 }
@@ -74,11 +83,13 @@ impl Options {
 pub enum Error {
     /// A port is taken, or may not be used.
     #[error(
-        "cannot listen on 127.0.0.1:{port} for the {what}; {flag} takes another port, {flag} 0 a free one"
+        "cannot listen on {address}:{port} for the {what}; {flag} takes another port, {flag} 0 a free one"
     )]
     Listen {
         /// Who was to listen.
         what: &'static str,
+        /// The address.
+        address: IpAddr,
         /// The port.
         port: u16,
         /// The flag that names another.
@@ -97,6 +108,12 @@ pub enum Error {
     /// Code Engine's stand-in cannot be started.
     #[error("cannot start the stand-in for Code Engine")]
     Engine(#[source] io::Error),
+    /// Other hosts could use the store by a secret that everyone knows.
+    #[error(
+        "{0} can be reached by other hosts, and the store's secret is the known one; set \
+         COS_SECRET_ACCESS_KEY"
+    )]
+    KnownSecret(IpAddr),
     /// The settings make no configuration.
     #[error("{0}")]
     Config(#[from] cos_thumbnails::config::Mistakes),
@@ -116,9 +133,14 @@ pub struct Cloud {
     pub policy: Policy,
     /// Code Engine's jobs and IAM.
     pub control: ControlPlane,
+    /// What goes wrong with deliveries on purpose.
+    pub mischief: Option<Mischief>,
+    /// How the function's instances are scaled, where there are any.
+    pub scaling: Option<Scaling>,
+    /// What becomes of the function's instances, where there are any.
+    pub notices: UnboundedReceiver<Notice>,
     store: Store,
-    function: JoinHandle<Result<(), function::Error>>,
-    stop_function: oneshot::Sender<()>,
+    function: Hosted,
     notifier: JoinHandle<()>,
     _temporary: Option<tempfile::TempDir>,
 }
@@ -133,10 +155,23 @@ impl Cloud {
         options: Options,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<(Self, UnboundedReceiver<Delivery>), Error> {
-        let store_listener = listen("store", "--store-port", options.store_port).await?;
-        let function_listener =
-            listen("function", "--function-port", options.function_port).await?;
-        let engine_listener = listen("engine", "--engine-port", options.engine.port).await?;
+        let ip = options.bind_address;
+        let known = Options::default().credentials.secret_access_key;
+        if !ip.is_loopback() && options.credentials.secret_access_key == known {
+            return Err(Error::KnownSecret(ip));
+        }
+        let (store_listener, store_address) = listen(&STORE, ip, options.store_port).await?;
+        let place = match options.hosting {
+            Hosting::Elsewhere(url) => Place::Elsewhere(url),
+            Hosting::Here => Place::Here(listen(&FUNCTION, ip, options.function_port).await?),
+            Hosting::Instances { program, scaling } => {
+                let listening = listen(&FUNCTION, ip, options.function_port).await?;
+                Place::Instances(listening, program, scaling)
+            }
+        };
+        // For this machine alone, wherever the store listens.
+        let loopback = Ipv4Addr::LOCALHOST.into();
+        let (engine_listener, _) = listen(&ENGINE, loopback, options.engine.port).await?;
         let (folder, temporary) = if let Some(folder) = options.data {
             (folder, None)
         } else {
@@ -146,28 +181,28 @@ impl Cloud {
             })?;
             (temporary.path().to_owned(), Some(temporary))
         };
-        let store_address = address("store", options.store_port, &store_listener)?;
-        let function_address = address("function", options.function_port, &function_listener)?;
         let store_config = S3Config {
             endpoint: format!("http://{store_address}"),
             region: options.region,
             bucket: Bucket::new(&options.bucket),
             credentials: options.credentials,
         };
-        let config = function::Config::from_lookup(|name| match name {
+        let in_flight = place.in_flight();
+        let settings = |name: &str| match name {
             "COS_ENDPOINT" => Some(store_config.endpoint.clone()),
             "COS_REGION" => Some(store_config.region.clone()),
             "COS_BUCKET" => Some(store_config.bucket.as_str().to_owned()),
             "COS_ACCESS_KEY_ID" => Some(store_config.credentials.access_key_id.clone()),
             "COS_SECRET_ACCESS_KEY" => Some(store_config.credentials.secret_access_key.clone()),
-            "BIND_ADDRESS" => Some(Ipv4Addr::LOCALHOST.to_string()),
-            "PORT" => Some(function_address.port().to_string()),
-            // One instance for all that a fan-out sends at once; Code Engine would start several.
-            "IN_FLIGHT" => lookup(name).or_else(|| Some("32".to_owned())),
+            "BIND_ADDRESS" => Some(ip.to_string()),
+            // The listener has it.
+            "PORT" => None,
+            "IN_FLIGHT" => lookup(name).or_else(|| Some(in_flight.to_string())),
             // Nothing comes late here: the notifier is stopped first.
             "DRAIN_SECONDS" => lookup(name).or_else(|| Some("0".to_owned())),
             other => lookup(other),
-        })?;
+        };
+        let config = function::Config::from_lookup(settings)?;
         let policy = config.flow.policy.clone();
         let control = ControlPlane::start(engine_listener, options.engine, &store_config, &lookup)
             .map_err(Error::Engine)?;
@@ -184,22 +219,21 @@ impl Cloud {
         )
         .await
         .map_err(|source| Error::Data { folder, source })?;
-        let (stop_function, stopped) = oneshot::channel();
-        let shutdown = async {
-            // A sender that is dropped means the same.
-            let _ = stopped.await;
-        };
-        let function = tokio::spawn(function::serve(function_listener, config, shutdown));
+        let (function_url, events) = (place.url(), place.events());
+        let scaling = place.scaling();
+        let (function, notices) = place.start(config, settings);
         let (sender, deliveries) = unbounded_channel();
-        let notifier = tokio::spawn(notify(outbox, events_uri(function_address), sender));
+        let notifier = tokio::spawn(notify(outbox, events, options.mischief, sender));
         let cloud = Self {
-            function_url: format!("http://{function_address}"),
+            function_url,
             store_config,
             policy,
             control,
+            mischief: options.mischief,
+            scaling,
+            notices,
             store,
             function,
-            stop_function,
             notifier,
             _temporary: temporary,
         };
@@ -212,42 +246,33 @@ impl Cloud {
     /// The function ended with an error.
     pub async fn stop(self) -> Result<(), Error> {
         self.notifier.abort();
-        let _ = self.stop_function.send(());
-        // That the task panicked was seen when it did.
-        let ended = self.function.await.unwrap_or(Ok(()));
+        let ended = self.function.stop().await;
         self.store.stop().await;
         Ok(ended?)
     }
 }
 
-fn address(what: &'static str, port: u16, listener: &TcpListener) -> Result<SocketAddr, Error> {
-    listener.local_addr().map_err(|source| Error::Listen {
+/// What listens, and by which flag at another port.
+type Listening = (&'static str, &'static str);
+const STORE: Listening = ("store", "--store-port");
+const ENGINE: Listening = ("engine", "--engine-port");
+const FUNCTION: Listening = ("function", "--function-port");
+
+async fn listen(
+    (what, flag): &Listening,
+    address: IpAddr,
+    port: u16,
+) -> Result<(TcpListener, SocketAddr), Error> {
+    let listening = async {
+        let listener = TcpListener::bind(SocketAddr::from((address, port))).await?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    listening.await.map_err(|source| Error::Listen {
         what,
+        address,
         port,
-        flag: if what == "store" {
-            "--store-port"
-        } else {
-            "--function-port"
-        },
+        flag,
         source,
     })
-}
-
-async fn listen(what: &'static str, flag: &'static str, port: u16) -> Result<TcpListener, Error> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .await
-        .map_err(|source| Error::Listen {
-            what,
-            port,
-            flag,
-            source,
-        })
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "an IPv4 address and a port make a valid URI"
-)]
-fn events_uri(address: SocketAddr) -> Uri {
-    format!("http://{address}/events").parse().expect("a URI")
 }

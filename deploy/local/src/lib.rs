@@ -1,4 +1,5 @@
-//! A cloud on a laptop: an S3 store, a notifier, the function and Code Engine's jobs, on loopback.
+//! A cloud on a laptop: an S3 store, a notifier, the function, in this process or in instances, and Code
+//! Engine's jobs, on loopback.
 //!
 //! ```text
 //! PUT ──► store ──► event ──► notifier ──► POST /events ──► function ──► store
@@ -15,14 +16,20 @@ pub mod cli;
 mod cloud;
 mod control;
 mod engine;
+mod hosting;
 mod identity;
+mod instances;
+mod letters;
 mod notifier;
 mod pictures;
+mod record;
 mod serve;
 mod show;
 mod store;
 
 pub use cloud::{Cloud, Error, Options};
 pub use control::{ControlPlane, EngineOptions};
-pub use notifier::{Delivery, Failure, HttpClient, deliver, notify};
+pub use hosting::Hosting;
+pub use instances::{Event as InstanceEvent, Instances, Notice, Program, Scaling};
+pub use notifier::{Delivery, Failure, Fate, HttpClient, Mischief, WrongMischief, deliver, notify};
 pub use store::{DeadLetter, Outbox, Pending, Receipts, Store, Subscription, dead_letters, replay};

@@ -15,8 +15,10 @@ use tokio::time::Instant;
 use crate::cli::CloudArguments;
 use crate::cloud::{self, Cloud, Options};
 use crate::control::EngineOptions;
-use crate::notifier::Delivery;
+use crate::hosting::Hosting;
+use crate::notifier::{Delivery, Mischief};
 use crate::pictures::{self, Uploads, put_all};
+use crate::record::Record;
 use crate::show::{Output, Summary};
 
 /// Why the program ended early.
@@ -28,12 +30,18 @@ pub(crate) enum Failure {
     Read(PathBuf, #[source] io::Error),
     #[error("there is no file in {}: nothing to make thumbnails of", .0.display())]
     NoPictures(PathBuf),
+    #[error("--min-scale {0} is more than --max-scale {1}")]
+    Scale(u16, u16),
+    #[error("cannot find this program, which instances are to be started of")]
+    Program(#[source] io::Error),
     #[error("cannot use the store")]
     Client(#[from] storage::ConfigError),
     #[error("cannot put {0} into the store")]
     Put(Key, #[source] storage::Error),
     #[error("cannot look for the thumbnails")]
     Look(#[source] storage::Error),
+    #[error("cannot write the record {0}; it must be new")]
+    Record(PathBuf, #[source] io::Error),
 }
 
 /// Runs until Ctrl-C or SIGTERM, or with `--once` until every picture was handled.
@@ -41,7 +49,20 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
     let terminated =
         function::runtime::terminated().map_err(|error| cloud::Error::Function(error.into()))?;
     let defaults = Options::default();
+    let hosting = match (&arguments.function_url, arguments.scaling.scaling()) {
+        (Some(url), _) => Hosting::Elsewhere(url.clone()),
+        (None, Some(scaling)) if scaling.min_scale > scaling.max_scale => {
+            return Err(Failure::Scale(scaling.min_scale, scaling.max_scale));
+        }
+        (None, Some(scaling)) => Hosting::Instances {
+            program: std::env::current_exe().map_err(Failure::Program)?,
+            scaling,
+        },
+        (None, None) => Hosting::Here,
+    };
     let options = Options {
+        bind_address: arguments.bind_address,
+        hosting,
         data: arguments.data.clone(),
         store_port: arguments.store_port,
         function_port: arguments.function_port,
@@ -58,15 +79,19 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
             api_key: std::env::var("IBMCLOUD_API_KEY").unwrap_or(defaults.engine.api_key),
             program: None,
         },
+        mischief: arguments.mischief.map(|mischief| Mischief {
+            seed: arguments.seed,
+            ..mischief
+        }),
     };
     // What cannot be read is told before anything is started.
     let pictures = pictures::uploads(&arguments)?;
     // The flow's further settings (RECIPE, SIZES, ...) hold here as for the function.
-    let (cloud, deliveries) = Cloud::start(options, |name| std::env::var(name).ok()).await?;
+    let (mut cloud, deliveries) = Cloud::start(options, |name| std::env::var(name).ok()).await?;
     let out = Output::new(arguments.json);
     out.begin(&cloud);
     let ended = tokio::select! {
-        ended = put_and_watch(&arguments, pictures, &cloud, deliveries, &out) => ended,
+        ended = put_and_watch(&arguments, pictures, &mut cloud, deliveries, &out) => ended,
         () = terminated => Ok(!arguments.once),
     };
     cloud.stop().await?;
@@ -82,10 +107,11 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
 async fn put_and_watch(
     arguments: &CloudArguments,
     (uploads, total): (Uploads, u64),
-    cloud: &Cloud,
+    cloud: &mut Cloud,
     mut deliveries: UnboundedReceiver<Delivery>,
     out: &Output,
 ) -> Result<bool, Failure> {
+    let mut record = Record::create(arguments.record.as_deref(), cloud.mischief.as_ref())?;
     let store = S3::new(&cloud.store_config)?;
     let (begins, mut begun) = unbounded_channel();
     let at_once = usize::from(arguments.puts_in_flight);
@@ -109,12 +135,17 @@ async fn put_and_watch(
             Some((key, at)) = begun.recv() => drop(put_at.insert(key, at)),
             Some(delivery) = deliveries.recv() => {
                 bar.suspend(|| out.tell(&delivery));
+                record.delivery(&delivery)?;
                 let key = delivery.event.change().object.key.clone();
                 if let Some(at) = put_at.remove(&key) {
                     summary.add(&delivery.result, at.elapsed());
                     handled.push(key);
                     bar.inc(1);
                 }
+            }
+            Some(notice) = cloud.notices.recv() => {
+                bar.suspend(|| out.say(&notice.to_string()));
+                record.notice(&notice)?;
             }
             put = &mut putting, if !all_put => {
                 put?;
@@ -130,10 +161,19 @@ async fn put_and_watch(
         return everything_stands(cloud, &store, &handled, out).await;
     }
     out.say("Open for uploads until Ctrl-C.");
-    while let Some(delivery) = deliveries.recv().await {
-        out.tell(&delivery);
+    loop {
+        tokio::select! {
+            Some(delivery) = deliveries.recv() => {
+                out.tell(&delivery);
+                record.delivery(&delivery)?;
+            }
+            Some(notice) = cloud.notices.recv() => {
+                out.say(&notice.to_string());
+                record.notice(&notice)?;
+            }
+            else => return Ok(true),
+        }
     }
-    Ok(true)
 }
 
 /// Looks into the bucket whether every planned thumbnail of every picture stands.

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Options};
-use crate::notifier::{Delivery, Failure};
+use crate::notifier::{Delivery, Failure, causes};
 
 /// Where people and programs read: people on standard output, or on standard error where a program
 /// reads the former.
@@ -68,6 +68,12 @@ impl Output {
             store.region,
             store.bucket,
         ));
+        if let Some(scaling) = &cloud.scaling {
+            self.say(&format!("instances {scaling}"));
+        }
+        if let Some(mischief) = &cloud.mischief {
+            self.say(&format!("mischief  {mischief}"));
+        }
         let secret = &store.credentials.secret_access_key;
         if *secret == Options::default().credentials.secret_access_key {
             let id = &store.credentials.access_key_id;
@@ -117,6 +123,10 @@ fn delivery_text(delivery: &Delivery) -> String {
     };
     if delivery.attempts > 1 {
         let _ = write!(text, "  {} attempts", delivery.attempts);
+    }
+    let fate = delivery.fate.to_string();
+    if !fate.is_empty() {
+        let _ = write!(text, "  mischief: {fate}");
     }
     text
 }
@@ -191,14 +201,6 @@ fn whole_milliseconds(time: Duration) -> u128 {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
-}
-
-/// An error and its causes in one line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// Counts and times of the pictures that the program put itself.

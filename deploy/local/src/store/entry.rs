@@ -7,6 +7,8 @@ use cos_thumbnails::object::ETag;
 use cos_thumbnails::storage::Metadata;
 use serde::{Deserialize, Serialize};
 
+use super::cors::Rule;
+
 /// One object as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
@@ -61,6 +63,8 @@ pub(super) struct Described {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub(super) created: SystemTime,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) cors: Vec<Rule>,
 }
 
 /// An upload in parts that is not complete.

@@ -5,6 +5,7 @@
 //! conditions, ranges, the length of keys. What it acknowledges is on the disk, and so is its event.
 //! Left out: versions, access rights beyond the one key, encryption, life cycles.
 
+mod cors;
 mod entry;
 mod folder;
 mod index;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use cos_thumbnails::storage::Credentials;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use s3s::auth::{S3Auth, SecretKey};
@@ -28,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::cors::CrossOrigin;
 use self::index::Index;
 pub use self::outbox::{DeadLetter, Outbox, Pending, Receipts};
 use self::s3::Actions;
@@ -83,14 +86,18 @@ impl Store {
             .await?;
         let outbox = Outbox::new(Arc::clone(&index));
         let mut builder = S3ServiceBuilder::new(Actions {
-            index,
+            index: Arc::clone(&index),
             subscription,
             region: region.to_owned(),
         });
         builder.set_auth(OneKey(credentials.clone()));
+        let service = CrossOrigin {
+            service: builder.build(),
+            index,
+        };
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, builder.build(), stopped));
+        let server = tokio::spawn(serve(listener, service, stopped));
         Ok((
             Self {
                 address,
@@ -120,7 +127,7 @@ impl Store {
 /// # Errors
 /// The folder cannot be read, or a store is using it.
 pub async fn dead_letters(data: &Path) -> io::Result<Vec<DeadLetter>> {
-    outbox::dead_letters(&*open(data).await?)
+    outbox::dead_letters(&*open_existing(data).await?)
 }
 
 /// Puts every event that was given up back among those that wait; the next start delivers them. Returns
@@ -129,7 +136,18 @@ pub async fn dead_letters(data: &Path) -> io::Result<Vec<DeadLetter>> {
 /// # Errors
 /// The folder cannot be read or written, or a store is using it.
 pub async fn replay(data: &Path) -> io::Result<usize> {
-    outbox::replay(&*open(data).await?).await
+    outbox::replay(&*open_existing(data).await?).await
+}
+
+/// As [`open`], but makes nothing where nothing is.
+async fn open_existing(data: &Path) -> io::Result<Arc<Index>> {
+    if !Index::exists(data) {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "no store has kept anything there",
+        ));
+    }
+    open(data).await
 }
 
 async fn open(data: &Path) -> io::Result<Arc<Index>> {
@@ -153,11 +171,7 @@ impl S3Auth for OneKey {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    service: s3s::service::S3Service,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn serve(listener: TcpListener, service: CrossOrigin, mut stopped: watch::Receiver<bool>) {
     let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -171,9 +185,14 @@ async fn serve(
         };
         // Small answers after small requests: Nagle's algorithm would hold them back.
         let _ = stream.set_nodelay(true);
+        let service = service.clone();
+        let service = service_fn(move |request| {
+            let service = service.clone();
+            async move { service.call(request).await }
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service.clone());
+            .serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -21,10 +21,14 @@ pub(crate) const CANARY: &str = "canary-9c1e";
 /// The binary on free ports with nothing in its environment but a secret, and a folder for what is
 /// temporary.
 fn local_cloud(temporary: &Path, args: &[&str]) -> Command {
+    with_function(temporary, ["--function-port", "0"], args)
+}
+
+fn with_function(temporary: &Path, function: [&str; 2], args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local-cloud"));
     command
-        .args(["--store-port", "0", "--function-port", "0"])
-        .args(["--engine-port", "0"])
+        .args(["--store-port", "0", "--engine-port", "0"])
+        .args(function)
         .args(args)
         .env_clear()
         .env("TMPDIR", temporary)
@@ -205,12 +209,28 @@ fn a_missing_folder_is_a_clear_error() {
 }
 
 #[test]
+fn a_minimum_above_the_maximum_is_a_clear_error() {
+    let (code, stdout, stderr) = run(&["--max-scale", "2", "--min-scale", "3"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    let told = "local-cloud: --min-scale 3 is more than --max-scale 2\n";
+    assert_eq!(stderr, told);
+}
+
+#[test]
 fn mistakes_of_usage_end_it_with_two() {
     for args in [
         &["--store-port", "none"][..],
         &["--images", ".", "--count", "3"],
         &["--puts-in-flight", "0"],
         &["--secret", "x"],
+        &["--seed", "1"],
+        &["--mischief", "drop=2"],
+        &["--min-scale", "1"],
+        &["--max-scale", "0"],
+        &["--max-scale", "2", "--cold-start", "-1"],
+        &["--max-scale", "2", "--bind-address", "0.0.0.0"],
+        &["--function-url", "localhost:8080"],
+        &["dead-letters"],
         &["nothing"],
     ] {
         let (code, stdout, stderr) = run(args);
@@ -296,27 +316,37 @@ pub(crate) struct Serving {
     pub(crate) ready: Value,
     stdout: BufReader<ChildStdout>,
     /// Its lines for people, as they come.
-    said: Receiver<String>,
+    lines: Receiver<String>,
     pub(crate) config: S3Config,
+    pub(crate) function: String,
 }
 
 impl Serving {
     /// Waits for the ready line.
-    fn start(temporary: &Path, args: &[&str]) -> Self {
-        Self::start_with(temporary, args, &[])
+    pub(crate) fn start(temporary: &Path, args: &[&str]) -> Self {
+        Self::run(local_cloud(temporary, args))
     }
 
     /// The same with more in its environment.
     pub(crate) fn start_with(temporary: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut command = local_cloud(temporary, &["--json"]);
+        let mut command = local_cloud(temporary, args);
+        command.envs(env.iter().copied());
+        Self::run(command)
+    }
+
+    /// The same with a function that is not its own.
+    pub(crate) fn start_elsewhere(temporary: &Path, args: &[&str], function: &str) -> Self {
+        Self::run(with_function(temporary, ["--function-url", function], args))
+    }
+
+    fn run(mut command: Command) -> Self {
         command
-            .args(args)
-            .envs(env.iter().copied())
+            .arg("--json")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, said) = channel();
+        let (sender, lines) = channel();
         // Ends with the program.
         std::thread::spawn(move || {
             for line in stderr.lines() {
@@ -339,13 +369,37 @@ impl Serving {
                 secret_access_key: field("secret_access_key"),
             },
         };
+        let function = field("function");
         Self {
             child,
             ready,
             stdout,
-            said,
+            lines,
             config,
+            function,
         }
+    }
+
+    /// Its next line for people that starts so.
+    pub(crate) fn said(&self, start: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_mins(1)).unwrap();
+            if line.starts_with(start) {
+                return line;
+            }
+        }
+    }
+
+    /// Its lines for people that start so, one for each, when all have come.
+    pub(crate) fn said_each(&self, starts: &[&str]) -> Vec<String> {
+        let mut found = vec![None; starts.len()];
+        while found.contains(&None) {
+            let line = self.lines.recv_timeout(Duration::from_mins(1)).unwrap();
+            if let Some(n) = starts.iter().position(|start| line.starts_with(start)) {
+                found[n].get_or_insert(line);
+            }
+        }
+        found.into_iter().flatten().collect()
     }
 
     /// Puts a picture, waits until the program says what became of it, and looks for the
@@ -354,12 +408,7 @@ impl Serving {
         let client = client(&self.config);
         let key = format!("images/{name}");
         put(&client, &key, picture(1)).await;
-        let told = loop {
-            let line = self.said.recv_timeout(Duration::from_mins(1)).unwrap();
-            if line.starts_with(&key) {
-                break line;
-            }
-        };
+        let told = self.said(&key);
         assert!(told.contains("  made  "), "{told}");
         assert_eq!(list(&client, &format!("thumbnails/{name}/")).await.len(), 6);
     }
@@ -370,7 +419,7 @@ impl Serving {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "", "more than the ready line");
-        let said: Vec<_> = self.said.iter().collect();
+        let said: Vec<_> = self.lines.iter().collect();
         let said = said.join("\n");
         assert!(!said.contains(CANARY), "{said}");
         (self.child.wait().unwrap().code(), said)

@@ -1,5 +1,6 @@
 //! Store, notifier and function together.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -126,4 +127,24 @@ async fn a_folder_is_kept_and_has_one_cloud_at_a_time() {
     second.served = 1;
     second.next_is_served().await;
     second.stop().await;
+}
+
+#[tokio::test]
+async fn other_hosts_need_a_secret_that_nobody_knows() {
+    let options = |secret: &str| {
+        let mut options = Options {
+            bind_address: Ipv4Addr::UNSPECIFIED.into(),
+            ..Options::on_free_ports()
+        };
+        options.credentials.secret_access_key = secret.to_owned();
+        options
+    };
+    let known = Options::default().credentials.secret_access_key;
+    let Err(refused) = Uploads::start_with(options(&known)).await else {
+        panic!("everyone's secret is one");
+    };
+    assert!(refused.to_string().contains("set COS_SECRET_ACCESS_KEY"));
+    let mut uploads = Uploads::start_with(options("own")).await.unwrap();
+    uploads.next_is_served().await;
+    uploads.stop().await;
 }

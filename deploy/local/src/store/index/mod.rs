@@ -59,12 +59,20 @@ pub(super) struct Index {
 type Work = Box<dyn FnOnce(&mut Tables<'_>) -> io::Result<Answer> + Send>;
 type Answer = Box<dyn FnOnce(bool) + Send>;
 
+/// The index within a store's folder.
+const FILE: &str = "index.redb";
+
 impl Index {
+    /// Whether there is an index in `root`.
+    pub(super) fn exists(root: &Path) -> bool {
+        root.join(FILE).is_file()
+    }
+
     /// Opens the index and the files in `root`, which may hold what an earlier store left but not what
     /// another one uses.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        let database = Database::create(root.join("index.redb")).map_err(|error| match error {
+        let database = Database::create(root.join(FILE)).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 io::Error::new(io::ErrorKind::ResourceBusy, "another store is using it")
             }

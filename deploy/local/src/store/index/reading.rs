@@ -38,6 +38,11 @@ impl Reading {
         Ok(buckets.get(bucket).map_err(io::Error::other)?.is_some())
     }
 
+    pub(in crate::store) fn settings(&self, bucket: &str) -> io::Result<Option<Settings>> {
+        let buckets = self.0.open_table(BUCKETS).map_err(io::Error::other)?;
+        parsed(buckets.get(bucket))
+    }
+
     /// All buckets by their names, ascending.
     pub(in crate::store) fn buckets(&self) -> io::Result<Vec<(String, Settings)>> {
         let buckets = self.0.open_table(BUCKETS).map_err(io::Error::other)?;

@@ -70,8 +70,23 @@ impl<'t> Tables<'t> {
     }
 
     pub(in crate::store) fn create_bucket(&mut self, bucket: &str) -> io::Result<()> {
-        let created = SystemTime::now();
-        let json = serde_json::to_vec(&Settings { created })?;
+        let settings = Settings {
+            created: SystemTime::now(),
+            cors: Vec::new(),
+        };
+        self.set_settings(bucket, &settings)
+    }
+
+    pub(in crate::store) fn settings(&self, bucket: &str) -> io::Result<Option<Settings>> {
+        parsed(self.buckets.get(bucket))
+    }
+
+    pub(in crate::store) fn set_settings(
+        &mut self,
+        bucket: &str,
+        settings: &Settings,
+    ) -> io::Result<()> {
+        let json = serde_json::to_vec(settings)?;
         let inserted = self.buckets.insert(bucket, &json[..]);
         inserted.map(drop).map_err(io::Error::other)
     }

@@ -19,6 +19,7 @@ use super::index::{Index, Tables};
 
 mod body;
 mod conditions;
+mod cors;
 mod listing;
 mod multipart;
 mod objects;
@@ -154,6 +155,27 @@ impl S3 for Actions {
         Ok(S3Response::new(GetBucketLocationOutput {
             location_constraint: Some(region),
         }))
+    }
+
+    async fn put_bucket_cors(
+        &self,
+        req: S3Request<PutBucketCorsInput>,
+    ) -> S3Result<S3Response<PutBucketCorsOutput>> {
+        self.put_cors(req).await
+    }
+
+    async fn get_bucket_cors(
+        &self,
+        req: S3Request<GetBucketCorsInput>,
+    ) -> S3Result<S3Response<GetBucketCorsOutput>> {
+        self.get_cors(req).await
+    }
+
+    async fn delete_bucket_cors(
+        &self,
+        req: S3Request<DeleteBucketCorsInput>,
+    ) -> S3Result<S3Response<DeleteBucketCorsOutput>> {
+        self.delete_cors(req).await
     }
 
     async fn list_buckets(

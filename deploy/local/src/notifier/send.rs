@@ -1,7 +1,5 @@
-//! The notifier: delivers the store's events to the function as Code Engine does, and tries again
-//! where Knative's data plane would.
+//! One delivery: sent as Code Engine sends it, and again where Knative's data plane would.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -14,40 +12,20 @@ use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::store::{DeadLetter, Outbox, Pending};
+use super::{Delivery, Fate};
 
-/// Deliveries under way at once. Enough to keep two processors busy, few enough that little waits
-/// in the function.
-const IN_FLIGHT: usize = 8;
 /// Further tries of one event before it is given up.
 const MAX_RETRIES: usize = 8;
 /// The first pause, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause; a `Retry-After` beyond it is cut.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// One try. Code Engine lets an application's request take 300 s by default.
 const TRY_TIMEOUT: Duration = Duration::from_mins(5);
 /// The longest answer that is read. An outcome has about 2 kB.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
-
-/// What became of one event.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The event.
-    pub event: Event,
-    /// How often it was sent.
-    pub attempts: u32,
-    /// From the first try to the last answer.
-    pub took: Duration,
-    /// The function's answer, or why there is none.
-    pub result: Result<Outcome, Failure>,
-}
 
 /// Why an event was not handled.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +46,9 @@ pub enum Failure {
     /// The answer is no outcome.
     #[error("the function's answer is no outcome")]
     Answer(#[source] serde_json::Error),
+    /// It was not sent at all, on purpose; see [`Mischief`](super::Mischief).
+    #[error("it was never sent")]
+    Dropped,
 }
 
 impl Failure {
@@ -79,7 +60,7 @@ impl Failure {
                 matches!(status.as_u16(), 404 | 408 | 409 | 429) || status.is_server_error()
             }
             Self::Transport(_) => true,
-            Self::Answer(_) => false,
+            Self::Answer(_) | Self::Dropped => false,
         }
     }
 
@@ -88,53 +69,6 @@ impl Failure {
             Self::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
-    }
-}
-
-/// Delivers every event of the outbox, until the task is aborted. What was not delivered by then is by the
-/// next start's notifier.
-pub async fn notify(mut outbox: Outbox, function: Uri, deliveries: UnboundedSender<Delivery>) {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let places = Arc::new(Semaphore::new(IN_FLIGHT));
-    let receipts = outbox.receipts();
-    let mut under_way = JoinSet::new();
-    loop {
-        let Pending { number, event } = match outbox.next().await {
-            Ok(pending) => pending,
-            Err(error) => {
-                tracing::error!(%error, "the outbox cannot be read");
-                tokio::time::sleep(LONGEST_PAUSE).await;
-                continue;
-            }
-        };
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            break;
-        };
-        let (client, function, deliveries) = (client.clone(), function.clone(), deliveries.clone());
-        let receipts = receipts.clone();
-        under_way.spawn(async move {
-            let _place = place;
-            let delivery = deliver(&client, &function, event).await;
-            let noted = match &delivery.result {
-                Ok(_) => receipts.delivered(number).await,
-                Err(failure) => {
-                    let letter = DeadLetter {
-                        event: delivery.event.clone(),
-                        attempts: delivery.attempts,
-                        failure: with_causes(failure),
-                        time: Utc::now(),
-                    };
-                    receipts.bury(number, letter).await
-                }
-            };
-            if let Err(error) = noted {
-                tracing::error!(%error, number, "an event will be delivered again");
-            }
-            // Nobody listens any more when the program ends.
-            let _ = deliveries.send(delivery);
-        });
-        while under_way.try_join_next().is_some() {}
     }
 }
 
@@ -166,6 +100,7 @@ pub async fn deliver(client: &HttpClient, function: &Uri, event: Event) -> Deliv
         attempts,
         took: started.elapsed(),
         result,
+        fate: Fate::default(),
     }
 }
 
@@ -214,12 +149,6 @@ fn wait(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let date: DateTime<Utc> = httpdate::parse_http_date(value).ok()?.into();
     // A date that has passed asks for nothing.
     Some((date - now).to_std().unwrap_or_default())
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
 }
 
 #[cfg(test)]

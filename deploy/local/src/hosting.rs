@@ -1,0 +1,148 @@
+//! Where the function runs: in this process, in instances of its own, or elsewhere.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use cos_thumbnails::config::{self as flow, Variable};
+use http::Uri;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::instances::{Instances, Notice, Program, Scaling};
+
+/// Where the function runs.
+#[derive(Debug, Clone, Default)]
+pub enum Hosting {
+    /// In this process.
+    #[default]
+    Here,
+    /// In processes of its own behind a router.
+    Instances {
+        /// The program `local-cloud`, which an instance is another process of.
+        program: PathBuf,
+        /// How many.
+        scaling: Scaling,
+    },
+    /// At this URL, started by someone else; events go to its `/events`, unless it names another path.
+    Elsewhere(Uri),
+}
+
+/// Where the function is going to run, and where it can be reached.
+pub(crate) enum Place {
+    Here((TcpListener, SocketAddr)),
+    Instances((TcpListener, SocketAddr), PathBuf, Scaling),
+    Elsewhere(Uri),
+}
+
+/// A running function, as far as it runs here.
+#[derive(Debug)]
+pub(crate) enum Hosted {
+    Here {
+        function: JoinHandle<Result<(), function::Error>>,
+        stop: oneshot::Sender<()>,
+    },
+    Instances(Instances),
+    Elsewhere,
+}
+
+impl Place {
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Here((_, address)) | Self::Instances((_, address), ..) => {
+                format!("http://{address}")
+            }
+            Self::Elsewhere(url) => url.to_string().trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Where events are posted.
+    #[expect(
+        clippy::expect_used,
+        reason = "an address makes a valid URI, and a URI without a path and a path another"
+    )]
+    pub(crate) fn events(&self) -> Uri {
+        match self {
+            Self::Elsewhere(url) if url.path() != "/" => url.clone(),
+            _ => format!("{}/events", self.url()).parse().expect("a URI"),
+        }
+    }
+
+    /// How many requests one process works on at once. In one process that is all that a fan-out sends at
+    /// once, for which Code Engine would start several.
+    pub(crate) fn in_flight(&self) -> u16 {
+        match self {
+            Self::Instances(_, _, scaling) => scaling.concurrency,
+            _ => 32,
+        }
+    }
+
+    pub(crate) fn scaling(&self) -> Option<Scaling> {
+        match self {
+            Self::Instances(_, _, scaling) => Some(scaling.clone()),
+            _ => None,
+        }
+    }
+
+    /// Starts the function, by `config` in this process and with the settings of `lookup` in others.
+    pub(crate) fn start(
+        self,
+        config: function::Config,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> (Hosted, UnboundedReceiver<Notice>) {
+        // Where nobody has anything to say.
+        let (_, silent) = unbounded_channel();
+        match self {
+            Self::Here((listener, _)) => {
+                let (stop, stopped) = oneshot::channel();
+                let shutdown = async {
+                    // A sender that is dropped means the same.
+                    let _ = stopped.await;
+                };
+                let function = tokio::spawn(function::serve(listener, config, shutdown));
+                (Hosted::Here { function, stop }, silent)
+            }
+            Self::Instances((listener, _), path, scaling) => {
+                let variables = [&flow::VARIABLES[..], &function::config::VARIABLES].concat();
+                let set = |variable: &Variable| (variable.name.to_owned(), lookup(variable.name));
+                let program = Program {
+                    path,
+                    arguments: vec!["instance".into()],
+                    variables: variables.iter().map(set).collect(),
+                };
+                let (instances, notices) = Instances::start(listener, program, scaling);
+                (Hosted::Instances(instances), notices)
+            }
+            Self::Elsewhere(_) => (Hosted::Elsewhere, silent),
+        }
+    }
+}
+
+impl Hosted {
+    /// Ends it when what it works on is done.
+    pub(crate) async fn stop(self) -> Result<(), function::Error> {
+        match self {
+            Self::Here { function, stop } => {
+                // It may have ended by itself.
+                let _ = stop.send(());
+                // That the task panicked was seen when it did.
+                function.await.unwrap_or(Ok(()))
+            }
+            Self::Instances(instances) => {
+                instances.stop().await;
+                Ok(())
+            }
+            Self::Elsewhere => Ok(()),
+        }
+    }
+}
+
+/// A function's URL as it is given on the command line.
+pub(crate) fn function_url(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|_| "this is no URL".to_owned())?;
+    if url.scheme_str() != Some("http") || url.authority().is_none() || url.query().is_some() {
+        return Err("a URL such as http://192.0.2.7:8080 is needed".to_owned());
+    }
+    Ok(url)
+}
