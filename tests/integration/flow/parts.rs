@@ -14,19 +14,46 @@ use jpeg_encoder::{ColorType, Encoder};
 use super::hooked::{Hook, Hooked};
 use super::{event, over, over_with, picture, policy_with, put};
 
-/// A JPEG of noise, so that it is long.
-fn noise(seed: u32, progressive: bool) -> Bytes {
+const WIDTH: usize = 1600;
+
+/// Bytes that look like chance and are the same each time.
+fn chance(seed: u32) -> impl FnMut() -> u8 {
     let mut state = seed;
-    let mut samples = vec![0; 1600 * 1200 * 3];
-    samples.fill_with(|| {
+    move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state.to_be_bytes()[0]
-    });
+    }
+}
+
+/// A JPEG of noise, so that it is long.
+fn noise(seed: u32, progressive: bool) -> Bytes {
+    let mut samples = vec![0; WIDTH * 1200 * 3];
+    samples.fill_with(chance(seed));
+    jpeg(&samples, progressive)
+}
+
+/// A progressive JPEG that promises to be short: every block is grey in the mean, and in the upper half
+/// all over; in the lower half its left and right are noise and its negative.
+fn deceptive() -> Bytes {
+    let mut chance = chance(1);
+    let mut samples = vec![128; WIDTH * 4800 * 3];
+    for block in samples[WIDTH * 2400 * 3..].chunks_exact_mut(8 * 3) {
+        for i in 0..4 {
+            let contrast = chance() / 2;
+            block[i * 3..][..3].fill(128 + contrast);
+            block[(7 - i) * 3..][..3].fill(128 - contrast);
+        }
+    }
+    jpeg(&samples, true)
+}
+
+fn jpeg(samples: &[u8], progressive: bool) -> Bytes {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 80);
     encoder.set_progressive(progressive);
+    let [width, height] = [WIDTH, samples.len() / 3 / WIDTH].map(|side| side.try_into().unwrap());
     encoder
-        .encode(&samples, 1600, 1200, ColorType::Rgb)
+        .encode(samples, width, height, ColorType::Rgb)
         .unwrap();
     file.into()
 }
@@ -91,6 +118,22 @@ async fn where_the_first_bytes_are_not_enough_the_second_are_no_more_than_needed
     assert_eq!(made.traffic.gets, 3);
     let bytes = made.original.as_ref().unwrap().bytes;
     assert!(made.traffic.bytes_read < bytes, "{made:?}");
+}
+
+#[tokio::test]
+async fn where_the_estimate_was_not_enough_the_rest_is_read_and_nothing_twice() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, "images/a.jpg", deceptive()).await;
+    let sizes = Recipe::standard().with_sizes(&[16, 800]).unwrap();
+    let policy = policy_with(sizes).with_first_read_percent(1);
+    let made = over_with(&store, policy)
+        .handle(&sized_event(&*store, "images/a.jpg").await)
+        .await
+        .unwrap();
+    assert_eq!(made.verdict, Verdict::Made);
+    // The failure record, which is not there, and three parts.
+    assert_eq!(made.traffic.gets, 4);
+    assert_eq!(made.traffic.bytes_read, made.original.unwrap().bytes);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod hostile;
 mod layouts;
 mod peers;
 mod random;
+mod runs;
 mod scales;
 mod segments;
 
