@@ -3,6 +3,7 @@
 run [measure]     everything, into a record; prints all tables
 run speed         CPU time alone
 run quality       quality alone
+run formats       CPU time for PNG, WebP, GIF and TIFF, into a record of its own
 run report        the tables of a record
 run splice        puts the section of measurements into the README
 run test          tests of the harness itself
@@ -19,7 +20,7 @@ from harness.figures import speed as speed_verdicts
 from harness.places import PROJECT, RESULTS, WORK
 from harness.record import Record, load
 
-COMMANDS = ("measure", "speed", "quality", "report", "splice")
+COMMANDS = ("measure", "speed", "quality", "formats", "report", "splice")
 
 
 def parsed(words: list[str]) -> argparse.Namespace:
@@ -29,11 +30,12 @@ def parsed(words: list[str]) -> argparse.Namespace:
         prog="benches/peers/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("measure", "speed", "quality"):
+    for name in ("measure", "speed", "quality", "formats"):
         add_measuring(commands.add_parser(name), name)
     for name in ("report", "splice"):
         command = commands.add_parser(name)
         command.add_argument("--record", type=pathlib.Path, default=RESULTS / "photographs.ndjson")
+        command.add_argument("--formats", type=pathlib.Path, default=RESULTS / "formats.ndjson")
         if name == "splice":
             command.add_argument("--readme", type=pathlib.Path, default=PROJECT / "README.md")
             command.add_argument("--check", action="store_true", help="fail where it is not as it would be written")
@@ -49,8 +51,11 @@ def add_measuring(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="the one that is timed on")
     command.add_argument("--worker", type=pathlib.Path, metavar="PROGRAM", help="another program to stand for ours")
     command.add_argument("--quick", action="store_true", help="a few small generated pictures, one round")
-    if name == "measure":
-        command.add_argument("--record", type=pathlib.Path, default=WORK / "record.ndjson")
+    if name in ("measure", "formats"):
+        record = "record.ndjson" if name == "measure" else "formats.ndjson"
+        command.add_argument("--record", type=pathlib.Path, default=WORK / record)
+    if name == "formats":
+        command.add_argument("--format", action="append", help="such as PNG or 'TIFF, LZW'; may be repeated")
     if name == "quality":
         command.add_argument(
             "--thumbnails", type=pathlib.Path, metavar="DIR", help="ours: FORM/EFFORT/PHOTOGRAPH.SIZE.jpg"
@@ -68,6 +73,14 @@ def measuring(arguments: argparse.Namespace) -> int:
     if not found.pictures:
         sys.exit(f"peers: there are no JPEGs in {arguments.photos}")
     all_ways = ways(arguments.worker)
+    if arguments.command == "formats":
+        from harness import formats
+
+        record = formats.everything(arguments, found)
+        record.write(arguments.record)
+        print(tables.formats(record))
+        print(f"\npeers: the record is {arguments.record}", file=sys.stderr)
+        return 0
     if arguments.command == "measure":
         record = measure.everything(arguments, found)
         record.write(arguments.record)
@@ -104,9 +117,10 @@ def main() -> int:
     arguments = parsed(sys.argv[1:])
     if arguments.command == "report":
         print(tables.everything(load(arguments.record)))
+        print(tables.formats(load(arguments.formats)))
         return 0
     if arguments.command == "splice":
-        return splice.splice(arguments.readme, load(arguments.record), arguments.check)
+        return splice.splice(arguments.readme, load(arguments.record), load(arguments.formats), arguments.check)
     from harness.worker import Failure
 
     try:

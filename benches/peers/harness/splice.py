@@ -10,8 +10,8 @@ BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
 
 NOT_SHOWN = """\
 What this does not show: other machines, and more than one core at a time; reading, writing and the network, for every
-picture is in memory before a clock starts; formats other than JPEG, and thumbnails other than these six sizes at quality 75;
-quality as people see it, for PSNR, SSIM and SSIMULACRA2 are computed, and the reference decides their ranking; peers with other
+picture is in memory before a clock starts; thumbnails other than these six sizes at quality 75; of formats other than JPEG more
+than the time; quality as people see it, for PSNR, SSIM and SSIMULACRA2 are computed, and the reference decides their ranking; peers with other
 settings than the variants that were tried, or at sizes for which they keep more detail than a thumbnail needs.
 Times are of a machine that others may have used at the same time: CPU time and interleaving even this out, they do not undo it."""
 
@@ -24,7 +24,7 @@ class NoMarkers(Exception):
     """The text has no place for the section."""
 
 
-def section(record: Record) -> str:
+def section(record: Record, formats: Record) -> str:
     run = record.one("run")
     floor = figures.floor(record)
     reached = [*figures.speed(record), *figures.resources(record)]
@@ -42,24 +42,25 @@ def section(record: Record) -> str:
         *(tables.quality_in_brief(record, form) for form in figures.FORMS),
         f"Of the quality floor {tables.tally(floor)} conditions are met" + ("; not met:" if missed else "."),
         tables.verdicts(missed) if missed else "",
+        tables.formats(formats),
         NOT_SHOWN,
         END,
     )
 
 
-def spliced(text: str, record: Record) -> str:
+def spliced(text: str, record: Record, formats: Record) -> str:
     """`text` with the section in place of what is between the markers."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise NoMarkers(f"there is no {BEGIN} and {END}")
-    return before + section(record).rstrip("\n") + after
+    return before + section(record, formats).rstrip("\n") + after
 
 
-def splice(readme: pathlib.Path, record: Record, check: bool) -> int:
+def splice(readme: pathlib.Path, record: Record, formats: Record, check: bool) -> int:
     """Writes it, or says whether it is as it would be written."""
     text = readme.read_text()
-    wanted = spliced(text, record)
+    wanted = spliced(text, record, formats)
     if not check:
         readme.write_text(wanted)
         return 0

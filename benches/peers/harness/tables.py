@@ -134,6 +134,40 @@ def tally(found: list[Verdict]) -> str:
     return f"{sum(one.is_met for one in found)} of {len(found)}"
 
 
+# How many times as long as the quickest peer ours may take for other formats than JPEG.
+MOST_TO_BEST = 1.2
+
+
+def formats(record: Record) -> str:
+    """Milliseconds for each format, ours and the peers' that decode once; and ours to the quickest of them."""
+    run = record.one("run")
+    lines = record.all("format")
+    titles = dict.fromkeys(line["way"].split("-")[0] for line in lines)
+    rows = []
+    for form in dict.fromkeys(line["form"] for line in lines):
+        by_peer = {line["way"].split("-")[0]: line for line in lines if line["form"] == form}
+        ours = by_peer["ours"]["median_ms"]
+        others = [line["median_ms"] for peer, line in by_peer.items() if peer != "ours"]
+        to_best = ours / min(others)
+        rows.append(
+            [
+                "yes" if to_best <= MOST_TO_BEST else "**no**",
+                form,
+                f"{by_peer['ours']['bytes'] / 1e6:.1f}",
+                *(f"{by_peer[peer]['median_ms']:.1f}" for peer in titles),
+                f"{to_best:.2f}x",
+            ]
+        )
+    rounds = f"{run['rounds']} round{'s' * (run['rounds'] != 1)}"
+    head = (
+        f"Other formats: {run['pictures']}, {run['megapixels_mean']:.1f} megapixels in the mean, as Pillow writes them; "
+        f"{rounds}, medians, in the same way. Revision {run['revision']}, {run['date']}."
+    )
+    names = {"pillow": "Pillow, ms", "libvips": "libvips, ms", "sharp": "sharp, ms", "ours": "ours, ms"}
+    columns = [f"at most {MOST_TO_BEST} times the best", "format", "MB", *(names[peer] for peer in titles)]
+    return paragraphs(head, table([*columns, "ours to the best"], rows, text_columns=2))
+
+
 def everything(record: Record) -> str:
     """What a run prints."""
     parts: list[tuple[str, Callable[[], str]]] = [

@@ -27,7 +27,9 @@ def six_decodes(picture: bytes) -> list[bytes]:
 def chain(picture: bytes) -> list[bytes]:
     """One decode; each size from the one before."""
     thumbnails = []
-    with Image.open(io.BytesIO(picture)) as image:
+    with Image.open(io.BytesIO(picture)) as opened:
+        # Indices of a palette can be neither resampled nor written as JPEG.
+        image = opened.convert("RGB") if opened.mode == "P" else opened
         for size in SIZES:
             image.thumbnail((size, size))
             thumbnails.append(encoded(image))
