@@ -310,7 +310,7 @@ fn tiff_tags() -> Vec<Hostile> {
             ..Layout::default()
         },
     );
-    let header = [&whole[..2], &segment.repeat(100), &whole[2..]].concat();
+    let header = [&whole[..2], &segment.repeat(330), &whole[2..]].concat();
     vec![
         of("tiff-icc-8-mib", profile.write(&samples), Expected::Read),
         of(
@@ -329,7 +329,7 @@ fn tiff_tags() -> Vec<Hostile> {
             Expected::Damaged,
         ),
         of(
-            "tiff-jpeg-header-6-mib",
+            "tiff-jpeg-header-21-mb",
             jpeg.with_pieces(&[header]),
             Expected::Damaged,
         ),

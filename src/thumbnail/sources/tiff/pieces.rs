@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::bufread::ZlibDecoder;
 use tiff::decoder::Decoder;
 use tiff::tags::{CompressionMethod, Tag};
-use weezl::decode::Configuration;
+use weezl::decode::{Configuration, Decoder as Lzw};
 use weezl::{BitOrder, LzwStatus};
 
 use super::super::super::{Error, Format, Stop};
@@ -56,6 +56,8 @@ pub(super) struct Pieces<'a> {
     /// Whether each sample is the difference to that of the pixel before (TIFF 6.0, 14).
     predicted: bool,
     buffer: Vec<u8>,
+    /// Its tables are made once for all pieces.
+    lzw: Lzw,
     stop: &'a Stop,
 }
 
@@ -75,12 +77,16 @@ impl<'a> Pieces<'a> {
         if !matches!(predictor, 1 | 2) {
             return unsupported("TIFF with predicted floating point");
         }
+        // What follows the last row that is asked for may be anything.
+        let settings = Configuration::with_tiff_size_switch(BitOrder::Msb, 8);
+        let lzw = settings.with_yield_on_full_buffer(true).build();
         Ok(Self {
             file,
             places,
             packing,
             predicted: predictor == 2,
             buffer: Vec::new(),
+            lzw,
             stop,
         })
     }
@@ -123,7 +129,7 @@ impl<'a> Pieces<'a> {
                     error => Error::malformed(Format::Tiff, error),
                 })?;
             }
-            Packing::Lzw => unpack_lzw(packed, &mut self.buffer, self.stop)?,
+            Packing::Lzw => unpack_lzw(&mut self.lzw, packed, &mut self.buffer, self.stop)?,
             _ => unpack_bits(packed, &mut self.buffer).ok_or_else(|| truncated(Format::Tiff))?,
         }
         if self.predicted {
@@ -136,10 +142,13 @@ impl<'a> Pieces<'a> {
     }
 }
 
-fn unpack_lzw(mut packed: &[u8], mut rest: &mut [u8], stop: &Stop) -> Result<(), Error> {
-    // What follows the last row that is asked for may be anything.
-    let settings = Configuration::with_tiff_size_switch(BitOrder::Msb, 8);
-    let mut decoder = settings.with_yield_on_full_buffer(true).build();
+fn unpack_lzw(
+    decoder: &mut Lzw,
+    mut packed: &[u8],
+    mut rest: &mut [u8],
+    stop: &Stop,
+) -> Result<(), Error> {
+    decoder.reset();
     while !rest.is_empty() {
         if stop.is_stopped() {
             return Err(Error::Stopped);
