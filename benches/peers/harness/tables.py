@@ -138,17 +138,26 @@ def tally(found: list[Verdict]) -> str:
 MOST_TO_BEST = 1.2
 
 
+# As far as the times say it, or the programs' own descriptions.
+WHY_SLOWER = {
+    "WebP, lossy": "`image-webp` is Rust without vector code of its own, the peers' libwebp is C with them",
+    "TIFF, LZW": "all but what the same picture takes when it is not packed is the unpacking, by `weezl`",
+}
+
+
 def formats(record: Record) -> str:
     """Milliseconds for each format, ours and the peers' that decode once; and ours to the quickest of them."""
     run = record.one("run")
     lines = record.all("format")
     titles = dict.fromkeys(line["way"].split("-")[0] for line in lines)
-    rows = []
+    rows, slower = [], []
     for form in dict.fromkeys(line["form"] for line in lines):
         by_peer = {line["way"].split("-")[0]: line for line in lines if line["form"] == form}
         ours = by_peer["ours"]["median_ms"]
         others = [line["median_ms"] for peer, line in by_peer.items() if peer != "ours"]
         to_best = ours / min(others)
+        if to_best > MOST_TO_BEST:
+            slower.append(f"{form}: {WHY_SLOWER.get(form, 'the reason is unknown')}.")
         rows.append(
             [
                 "yes" if to_best <= MOST_TO_BEST else "**no**",
@@ -165,7 +174,7 @@ def formats(record: Record) -> str:
     )
     names = {"pillow": "Pillow, ms", "libvips": "libvips, ms", "sharp": "sharp, ms", "ours": "ours, ms"}
     columns = [f"at most {MOST_TO_BEST} times the best", "format", "MB", *(names[peer] for peer in titles)]
-    return paragraphs(head, table([*columns, "ours to the best"], rows, text_columns=2))
+    return paragraphs(head, table([*columns, "ours to the best"], rows, text_columns=2), " ".join(slower))
 
 
 def everything(record: Record) -> str:
