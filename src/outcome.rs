@@ -49,6 +49,27 @@ pub struct Outcome {
     pub timings: Timings,
 }
 
+impl Outcome {
+    /// Of an event for which nothing was done yet, by the recipe of that fingerprint.
+    pub(crate) fn new(event_id: &str, key: &Key, recipe: String) -> Self {
+        Self {
+            event_id: event_id.to_owned(),
+            key: key.clone(),
+            verdict: Verdict::Skipped,
+            reason: None,
+            message: None,
+            etag: None,
+            recipe,
+            original: None,
+            thumbnails: Vec::new(),
+            degraded: None,
+            run_refused: false,
+            traffic: Traffic::default(),
+            timings: Timings::default(),
+        }
+    }
+}
+
 /// How an event ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -37,6 +37,14 @@ pub struct Encoded {
     pub bytes: Bytes,
 }
 
+impl Encoded {
+    /// The file's length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
 /// Makes every thumbnail of `recipe` from one decoded picture.
 ///
 /// # Errors

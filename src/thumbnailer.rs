@@ -4,9 +4,9 @@
 //! ends right whatever is delivered, how often and in what order:
 //!
 //! 1. HEAD the commit mark, the output that is written last, and GET the failure record.
-//! 2. Take the memory that it will need; GET the original, unless it is the version in the mark and the siblings stand as the mark
-//!    says, or the version that the record rejects: then the event is a duplicate and costs neither
-//!    a pixel nor a PUT.
+//! 2. Take the memory that it will need; GET the original, unless it is the version in the mark and
+//!    the siblings stand as the mark says, or the version that the record rejects: then the event is
+//!    a duplicate and costs neither a pixel nor a PUT.
 //! 3. Write the outputs, all at once; then the mark; then look at the original again: if it is
 //!    another version by now, start over.
 //! 4. If the original is gone, delete exactly the planned keys; then look again likewise. If it can
@@ -20,11 +20,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::events::{BACKFILL_RUN, Event};
 use crate::object::ETag;
-use crate::outcome::{Outcome, Stage, Timings, Traffic, Verdict};
+use crate::outcome::{Outcome, Stage, Verdict};
 use crate::plan::{Decision, Foreign, Plan, Policy};
 use crate::storage::{self, Object, Storage};
 use crate::thumbnail::Limits;
 
+mod compute;
 mod failure;
 mod fetch;
 mod mark;
@@ -75,8 +76,8 @@ pub enum Error {
     #[error("the time for this event is over")]
     Deadline,
     /// Other pictures hold the memory that this one needs. It was not read.
-    #[error("the memory that it needs is in use; again after {0:?}")]
-    Busy(Duration),
+    #[error("the memory that it needs is in use")]
+    Busy,
 }
 
 impl Thumbnailer {
@@ -136,8 +137,9 @@ impl Thumbnailer {
     /// the picture itself that took so long: that counts as one of its
     /// [tries](Policy::max_attempts), and after the last one it is rejected.
     ///
-    /// Dropping the future ends the work as well, and nothing is counted; whatever was written by
-    /// then is completed or replaced by the next delivery.
+    /// Dropping the future ends the work as well, and nothing is counted: who drops it whenever a
+    /// sender hangs up would begin the same picture again and again. Whatever was written by then is
+    /// completed or replaced by the next delivery.
     ///
     /// # Errors
     /// [`Error::Foreign`] for what is not ours; the others where trying again can help.
@@ -148,21 +150,7 @@ impl Thumbnailer {
             Decision::Make(plan) => plan.recipe.fingerprint(),
             _ => self.policy.recipes().fingerprint(),
         };
-        let mut outcome = Outcome {
-            event_id: event.id().to_owned(),
-            key: event.change().object.key.clone(),
-            verdict: Verdict::Skipped,
-            reason: None,
-            message: None,
-            etag: None,
-            recipe,
-            original: None,
-            thumbnails: Vec::new(),
-            degraded: None,
-            run_refused: false,
-            traffic: Traffic::default(),
-            timings: Timings::default(),
-        };
+        let mut outcome = Outcome::new(event.id(), &event.change().object.key, recipe);
         match decision {
             Decision::Refuse(foreign) => return Err(foreign.into()),
             Decision::Skip(reason) => outcome.reason = Some(reason),
@@ -174,17 +162,7 @@ impl Thumbnailer {
                 let turn = timeout_at(deadline, self.turns.take(&plan.original)).await;
                 let _turn = turn.map_err(|_| Error::Deadline)?;
                 outcome.timings.add(Stage::Turn, started.elapsed());
-                let mut flow = Flow {
-                    thumbnailer: self,
-                    plan: &plan,
-                    run: event.extension(BACKFILL_RUN),
-                    need_bytes: need_before_reading(event.change().length, &self.limits),
-                    limits: self.policy.limits_fingerprint(),
-                    outcome: &mut outcome,
-                    recorded: false,
-                    record: None,
-                    working: None,
-                };
+                let mut flow = Flow::new(self, &plan, event, &mut outcome);
                 match timeout_at(deadline, flow.settle()).await {
                     Ok(settled) => settled?,
                     Err(_) => flow.overdue().await?,
@@ -238,7 +216,26 @@ enum Replaced {
     Again,
 }
 
-impl Flow<'_> {
+impl<'a> Flow<'a> {
+    fn new(
+        thumbnailer: &'a Thumbnailer,
+        plan: &'a Plan,
+        event: &Event,
+        outcome: &'a mut Outcome,
+    ) -> Self {
+        Self {
+            thumbnailer,
+            plan,
+            run: event.extension(BACKFILL_RUN),
+            need_bytes: need_before_reading(event.change().length, &thumbnailer.limits),
+            limits: thumbnailer.policy.limits_fingerprint(),
+            outcome,
+            recorded: false,
+            record: None,
+            working: None,
+        }
+    }
+
     /// Repeats the steps until the original is the same after them as before.
     async fn settle(&mut self) -> Result<(), Error> {
         for _ in 0..MAX_ROUNDS {

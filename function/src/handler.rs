@@ -24,11 +24,12 @@ pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> 
     move |event, context: Context| {
         let (event, run_refused) = admit_backfill(event, may_backfill(&context, secret.as_ref()));
         let thumbnailer = Arc::clone(&thumbnailer);
+        let come_again = context.come_again;
         async move {
             let mut outcome = thumbnailer
                 .handle_by(&event, deadline(context.deadline))
                 .await
-                .map_err(|error| failure(&error))?;
+                .map_err(|error| failure(&error, come_again))?;
             outcome.run_refused = run_refused;
             record_outcome(&shown(&outcome));
             Reply::new(&outcome).map_err(|error| {
@@ -71,10 +72,10 @@ fn admit_backfill(event: Event, allowed: bool) -> (Event, bool) {
 }
 
 /// What the sender learns of an error; the log has it whole.
-fn failure(error: &Error) -> Failure {
+fn failure(error: &Error, come_again: Duration) -> Failure {
     match error {
         Error::Foreign(foreign) => Failure::Forbidden(foreign.to_string()),
-        Error::Busy(wait) => Failure::Busy(*wait),
+        Error::Busy => Failure::Busy(come_again),
         error => {
             tracing::error!(error = %chain(error).escape_debug(), "the event was not handled");
             let of_store = match error {

@@ -1,6 +1,8 @@
 //! The steps that look at what the store holds: the mark, its siblings, the failure record, the
 //! original.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use futures_util::future::{join, try_join_all};
 
@@ -136,21 +138,19 @@ impl Flow<'_> {
         }
     }
 
-    /// The bytes up to `end` of an original whose first bytes, `so_far`, were read; `None` if it is
-    /// another one by now.
+    /// More bytes of an original whose first bytes were read; `None` if it is another one by now.
     pub(super) async fn get_on(
         &mut self,
         head: &Head,
-        so_far: &[u8],
-        end: u64,
+        range: Range<u64>,
     ) -> Result<Option<Bytes>, storage::Error> {
         let more = self.get_with(GetOptions {
             if_match: Some(head.etag.clone()),
-            range: Some(so_far.len() as u64..end),
+            range: Some(range),
             ..GetOptions::default()
         });
         match more.await {
-            Ok(more) => Ok(Some([so_far, &more.body].concat().into())),
+            Ok(more) => Ok(Some(more.body)),
             Err(error) => match error.kind() {
                 Kind::PreconditionFailed | Kind::NotFound => Ok(None),
                 _ => Err(error),

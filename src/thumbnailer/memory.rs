@@ -4,27 +4,23 @@
 //! empty hands, and grows only by what is free at that moment; what cannot grow is given back. So no
 //! two can wait for each other.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 /// Memory is counted in so many bytes, rounded up.
 const UNIT_BYTES: u64 = 1 << 10;
 /// How long to wait for a share. A sender that is told to come again does so after a second or more;
 /// what is free before that is better used at once.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The shortest and the longest time after which a sender should come again.
-const COME_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// The memory for all pictures in work.
 #[derive(Debug)]
 pub(super) struct Memory {
     units: Arc<Semaphore>,
     budget_bytes: u64,
-    mean: Arc<Mean>,
 }
 
 /// What one picture may use, until the last clone of it is dropped.
@@ -35,13 +31,7 @@ pub(super) struct Share(Arc<Held>);
 struct Held {
     units: Arc<Semaphore>,
     permit: Mutex<OwnedSemaphorePermit>,
-    since: Instant,
-    mean: Arc<Mean>,
 }
-
-/// How long shares are held, in microseconds: each new one counts for an eighth.
-#[derive(Debug, Default)]
-struct Mean(AtomicU64);
 
 impl Memory {
     /// `budget_bytes` for all shares together; more than 4 TiB count as that.
@@ -50,7 +40,6 @@ impl Memory {
         Self {
             units: Arc::new(Semaphore::new(units(budget_bytes) as usize)),
             budget_bytes,
-            mean: Arc::default(),
         }
     }
 
@@ -66,22 +55,14 @@ impl Memory {
         Some(Share(Arc::new(Held {
             units: Arc::clone(&self.units),
             permit: Mutex::new(permit),
-            since: Instant::now(),
-            mean: Arc::clone(&self.mean),
         })))
-    }
-
-    /// When to come again: after the time for which a share is held in the mean.
-    pub(super) fn come_again(&self) -> Duration {
-        let mean = Duration::from_micros(self.mean.0.load(Ordering::Relaxed));
-        mean.clamp(COME_AGAIN.0, COME_AGAIN.1)
     }
 }
 
 impl Share {
-    /// Makes it so large, if that much is free now. It never shrinks.
+    /// Makes it so large, if that much is free now.
     pub(super) fn grow_to(&self, bytes: u64) -> bool {
-        let mut permit = self.0.permit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut permit = self.permit();
         let missing =
             units(bytes).saturating_sub(u32::try_from(permit.num_permits()).unwrap_or(u32::MAX));
         match Arc::clone(&self.0.units).try_acquire_many_owned(missing) {
@@ -92,16 +73,16 @@ impl Share {
             Err(_) => false,
         }
     }
-}
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        let held = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        // Two at once may lose one of their values, which a mean can bear.
-        let mean = self.mean.0.load(Ordering::Relaxed);
-        self.mean
-            .0
-            .store(mean - mean / 8 + held / 8, Ordering::Relaxed);
+    /// Gives back what it has beyond so many bytes.
+    pub(super) fn shrink_to(&self, bytes: u64) {
+        let mut permit = self.permit();
+        let beyond = permit.num_permits().saturating_sub(units(bytes) as usize);
+        drop(permit.split(beyond));
+    }
+
+    fn permit(&self) -> MutexGuard<'_, OwnedSemaphorePermit> {
+        self.0.permit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,18 +96,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_finds_no_room_waits_a_little_and_is_told_when_to_come_again() {
+    async fn who_finds_no_room_waits_a_little() {
         let memory = Memory::new(10 << 10);
         let first = memory.take(8 << 10).await.unwrap();
-        let begun = Instant::now();
+        let begun = tokio::time::Instant::now();
         assert!(memory.take(3 << 10).await.is_none());
         assert_eq!(begun.elapsed(), PATIENCE);
         assert!(memory.take(2 << 10).await.is_some());
-
-        tokio::time::advance(Duration::from_mins(2)).await;
-        assert_eq!(memory.come_again(), COME_AGAIN.0);
         drop(first);
-        assert_eq!(memory.come_again().as_secs(), (120 + 1) / 8);
         assert!(memory.take(u64::MAX).await.is_some(), "all there is");
     }
 
@@ -141,5 +118,9 @@ mod tests {
         assert!(!second.grow_to(2 << 10));
         drop(clone);
         assert!(second.grow_to(10 << 10));
+        second.shrink_to(4 << 10);
+        second.shrink_to(5 << 10);
+        assert!(memory.take(7 << 10).await.is_none());
+        assert!(memory.take(6 << 10).await.is_some());
     }
 }

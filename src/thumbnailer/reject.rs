@@ -78,9 +78,7 @@ impl Flow<'_> {
             self.record(etag, state, reason, message.to_owned()).await?;
         } else {
             self.end(Verdict::Skipped, Some(Reason::Gone));
-            if self.removes() {
-                self.forget().await?;
-            }
+            self.forget_what_is_gone().await?;
         }
         Ok(etag)
     }
@@ -143,6 +141,15 @@ impl Flow<'_> {
         let written = self.store().put(&self.plan.failure, body, options);
         self.timed(Stage::Record, written).await?;
         self.outcome.traffic.puts += 1;
+        Ok(())
+    }
+
+    /// A record goes with its original. It is no thumbnail, so that `ON_DELETE=keep` does not keep it; but
+    /// then nothing is deleted unseen.
+    pub(super) async fn forget_what_is_gone(&mut self) -> Result<(), Error> {
+        if self.removes() || self.recorded {
+            self.forget().await?;
+        }
         Ok(())
     }
 

@@ -1,9 +1,7 @@
 //! The steps that change what the store holds, each a few calls, timed and counted.
 
 use std::future::Future;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
@@ -13,9 +11,9 @@ use super::{Error, Flow, Mark, Replaced, Thumbnailer};
 use crate::object::ETag;
 use crate::outcome::{Reason, Stage, Thumbnail, Verdict};
 use crate::plan::{self, OnDelete, Output};
-use crate::render::{self, Encoded, Rendered, Rendering, Step};
+use crate::render::{Encoded, Rendered};
 use crate::storage::{self, Head, Metadata, Object, PutOptions, Storage};
-use crate::thumbnail::{self, Limits, Stop};
+use crate::thumbnail::Limits;
 
 impl<'a> Flow<'a> {
     /// Step 3: the set of this version of the original, or a record of why there is none.
@@ -24,10 +22,8 @@ impl<'a> Flow<'a> {
         share: &Share,
         original: Object,
     ) -> Result<Replaced, Error> {
-        let stop = StopOnDrop(Stop::default());
-        let rendering = Rendering::new(&self.plan.recipe, &self.thumbnailer.limits, &stop.0);
-        let (etag, length) = (&original.head.etag, original.head.length);
-        let Some(rendered) = self.render(share, rendering, &original).await? else {
+        let (etag, length) = (original.head.etag.clone(), original.head.length);
+        let Some(rendered) = self.render(share, original).await? else {
             return Ok(Replaced::Again);
         };
         match rendered {
@@ -35,111 +31,24 @@ impl<'a> Flow<'a> {
                 rendered.original.bytes = length;
                 self.outcome.timings.merge(&rendered.timings);
                 self.outcome.original = Some(rendered.original.clone());
-                self.store_all(etag, rendered).await?;
+                // The original's bytes and pixels are gone, and others can use their memory.
+                share.shrink_to(rendered.thumbnails.iter().map(Encoded::length).sum());
+                self.store_all(&etag, rendered).await?;
             }
             Err(_) if length == 0 => {
                 let message = "the object has no bytes".to_owned();
-                self.reject(etag, Reason::Empty, message).await?;
+                self.reject(&etag, Reason::Empty, message).await?;
             }
-            Err(rejection) => self.reject_picture(etag, &rejection).await?,
+            Err(rejection) => self.reject_picture(&etag, &rejection).await?,
         }
         Ok(Replaced::Done)
-    }
-
-    /// The thumbnails of an original whose bytes, or the first of them, were read: more are read as
-    /// they are needed. `None` if it is another one by now, or needs more memory than is free.
-    async fn render(
-        &mut self,
-        share: &Share,
-        mut rendering: Rendering,
-        original: &Object,
-    ) -> Result<Option<Result<Rendered, thumbnail::Error>>, Error> {
-        let (etag, length) = (&original.head.etag, original.head.length);
-        let mut body = original.body.clone();
-        // What was estimated to be enough and was not is not estimated again.
-        for estimate in [true, false] {
-            if body.len() as u64 >= length {
-                break;
-            }
-            if !self.fits(share, etag, &body, length).await {
-                return Ok(None);
-            }
-            let part = body.clone();
-            let work = move || rendering.with_part(&part);
-            let end = match self.off_thread(share, etag, work).await {
-                Ok(Step::Done(rendered)) => return Ok(Some(Ok(rendered))),
-                Ok(Step::NeedMore {
-                    rendering: same,
-                    probably_enough,
-                }) => {
-                    rendering = *same;
-                    let estimated = probably_enough.filter(|_| estimate);
-                    estimated.map_or(length, |bytes| bytes.min(length))
-                }
-                Err(rejection) => return Ok(Some(Err(rejection))),
-            };
-            match self.get_on(&original.head, &body, end).await? {
-                Some(more) => body = more,
-                None => return Ok(None),
-            }
-        }
-        if !self.fits(share, etag, &body, length).await {
-            return Ok(None);
-        }
-        let work = move || rendering.with_all(&body);
-        Ok(Some(self.off_thread(share, etag, work).await))
     }
 
     /// Waits a little for the memory that this picture needs, as far as that is known.
     pub(super) async fn admit(&mut self) -> Result<Share, Error> {
         let memory = &self.thumbnailer.memory;
         let share = self.timed(Stage::Queue, memory.take(self.need_bytes)).await;
-        share.ok_or_else(|| Error::Busy(memory.come_again()))
-    }
-
-    /// Whether there is the memory that the header predicts, beside what is held of the file and, if
-    /// it was read in part, of its rest. If not, all is given back, and tried again with what is
-    /// known now. What cannot be read has no prediction: reading it says why.
-    async fn fits(&mut self, share: &Share, etag: &ETag, body: &Bytes, length: u64) -> bool {
-        let (recipe, limits) = (Arc::clone(&self.plan.recipe), self.thumbnailer.limits);
-        let header = body.clone();
-        let inspect = move || render::inspect(&header, &recipe, &limits);
-        let info = self.off_thread(share, etag, inspect).await;
-        let decoding = info.map_or(0, |info| info.peak_bytes);
-        let in_parts = (body.len() as u64) < length;
-        let file = if in_parts { 2 * length } else { length };
-        let need = file.saturating_add(decoding);
-        self.need_bytes = self.need_bytes.max(need);
-        share.grow_to(need.min(self.thumbnailer.memory.budget_bytes()))
-    }
-
-    /// Computes where it holds up nothing else, as many at once as there are processors.
-    async fn off_thread<T: Send + 'static>(
-        &mut self,
-        share: &Share,
-        etag: &ETag,
-        work: impl FnOnce() -> Result<T, thumbnail::Error> + Send + 'static,
-    ) -> Result<T, thumbnail::Error> {
-        let queued = Instant::now();
-        let permit = Arc::clone(&self.thumbnailer.processors)
-            .acquire_owned()
-            .await;
-        self.outcome.timings.add(Stage::Queue, queued.elapsed());
-        // From here on it is this picture that takes the time.
-        self.working = Some(etag.clone());
-        let held = (permit, share.clone());
-        let work = tokio::task::spawn_blocking(move || {
-            let _held = held;
-            work()
-        });
-        let result = work.await.unwrap_or_else(|panic| {
-            Err(thumbnail::Error::Failed {
-                step: "render",
-                source: panic.into(),
-            })
-        });
-        self.working = None;
-        result
+        share.ok_or(Error::Busy)
     }
 
     /// All outputs at once, then the mark that says that they stand.
@@ -175,13 +84,13 @@ impl<'a> Flow<'a> {
         self.outcome.degraded = rendered.degraded;
         for (output, made) in self.plan.outputs.iter().zip(rendered.thumbnails) {
             self.outcome.traffic.puts += 1;
-            self.outcome.traffic.bytes_written += made.bytes.len() as u64;
+            self.outcome.traffic.bytes_written += made.length();
             self.outcome.thumbnails.push(Thumbnail {
                 key: output.key.clone(),
                 size: made.size,
                 width: made.width,
                 height: made.height,
-                bytes: made.bytes.len() as u64,
+                bytes: made.length(),
             });
         }
         self.outcome.etag = Some(etag.clone());
@@ -193,8 +102,8 @@ impl<'a> Flow<'a> {
         let ours = !mark.is_some_and(|mark| mark.is_foreign_to(self.plan));
         if ours && self.removes() {
             self.delete_outputs().await?;
-            self.forget().await?;
         }
+        self.forget_what_is_gone().await?;
         let verdict = if mark.is_some() && ours && self.removes() {
             Verdict::Removed
         } else {
@@ -286,13 +195,4 @@ const USUAL_BYTES: u64 = 4 << 20;
 pub(super) fn need_before_reading(length: Option<u64>, limits: &Limits) -> u64 {
     let length = length.unwrap_or(UNKNOWN_LENGTH_BYTES);
     length.min(limits.max_bytes).saturating_add(USUAL_BYTES)
-}
-
-/// Ends the work on a picture whose flow was given up.
-struct StopOnDrop(Stop);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
 }

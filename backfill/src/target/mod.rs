@@ -114,7 +114,6 @@ impl TargetError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
-            Self::Flow(thumbnailer::Error::Busy(wait)) => Some(*wait),
             _ => None,
         }
     }

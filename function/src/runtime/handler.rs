@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use cos_thumbnails::events::Event;
 use http::header::AUTHORIZATION;
@@ -18,8 +19,9 @@ use super::{Failure, Reply};
 /// Handles one event.
 ///
 /// Every closure `Fn(Event, Context) -> Future<Output = Result<Reply, Failure>>` is a handler, an
-/// `async` closure that borrows nothing among them. It may be called for many events at once, and
-/// its future is dropped when the sender hangs up or the deadline passes.
+/// `async` closure that borrows nothing among them. It may be called for many events at once. Its
+/// future is dropped when the deadline passes, but not when the sender hangs up: who gives up too
+/// early and sends again would otherwise have the same begun again and again, and never ended.
 pub trait Handler: Send + Sync + 'static {
     /// Handles `event`.
     ///
@@ -57,11 +59,14 @@ pub struct Context {
     pub listener: SocketAddr,
     /// When the runtime answers 503 in the handler's place.
     pub deadline: Instant,
+    /// When a sender should come again that finds no room: after those that are here are worked off,
+    /// by how long the last ones took; 1 s to 1 min.
+    pub come_again: Duration,
     headers: Arc<HeaderMap>,
 }
 
 impl Context {
-    /// A context, for tests of handlers.
+    /// A context, for tests of handlers. Who finds no room comes again after a second.
     #[must_use]
     pub fn new(
         peer: SocketAddr,
@@ -73,6 +78,7 @@ impl Context {
             peer,
             listener,
             deadline,
+            come_again: Duration::from_secs(1),
             headers: Arc::new(headers),
         }
     }
@@ -99,6 +105,7 @@ impl fmt::Debug for Context {
             .field("peer", &self.peer)
             .field("listener", &self.listener)
             .field("deadline", &self.deadline)
+            .field("come_again", &self.come_again)
             .finish_non_exhaustive()
     }
 }

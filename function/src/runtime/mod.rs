@@ -18,9 +18,10 @@
 //! is what [`Runtime::version`] was given. What is answered when is the table of
 //! `runtime/reply.rs`.
 
+mod admission;
+mod connections;
 mod drain;
 mod handler;
-mod pace;
 mod ready;
 mod receive;
 mod reply;
@@ -156,7 +157,7 @@ impl<H: Handler> Runtime<HandlerService<H>> {
 }
 
 impl<S> Runtime<S> {
-    /// Requests that are read and handled at once, and events of one batch likewise; at least 1.
+    /// Requests that are handled at once; at least 1. The events of one request are handled in turn.
     /// Default 8: enough to keep two processors busy while others wait for the store.
     #[must_use]
     pub fn in_flight(mut self, requests: usize) -> Self {
@@ -164,17 +165,17 @@ impl<S> Runtime<S> {
         self
     }
 
-    /// Requests that wait, unread, for one of those places; beyond them the answer is 429 at once.
-    /// Default 16: what eight places work off in about a second.
+    /// Requests that wait for one of those places; beyond them the answer is 429 at once, before the
+    /// body is read. Default 16: what eight places work off in about a second.
     #[must_use]
     pub fn waiting(mut self, requests: usize) -> Self {
         self.settings.waiting = requests;
         self
     }
 
-    /// Connections at once; beyond them new ones wait in the system's backlog until one ends, which
-    /// an idle one does after [`Runtime::header_timeout`]. At least 1. Default 4096, each of which
-    /// costs some 10 KiB when idle.
+    /// Connections at once; beyond them the one is closed that has been idle longest, be it before a
+    /// request, between two, or within one that does not come whole. At least 1. Default 4096, each
+    /// of which costs some 10 KiB when idle.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.settings.max_connections = connections.max(1);
@@ -189,7 +190,8 @@ impl<S> Runtime<S> {
     }
 
     /// Bytes of a request's body; beyond them 413. Default 1 MiB, which is a batch of some thousand
-    /// events.
+    /// events. All bodies together that are being read or wait may hold sixteen times as much; beyond
+    /// that 429.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_body_bytes = bytes;
@@ -212,7 +214,8 @@ impl<S> Runtime<S> {
     }
 
     /// From a request's header to its answer, waiting and reading included; beyond it 503, and the
-    /// handler's future is dropped. Default 240 s: below the 300 s after which Code Engine gives up.
+    /// handler's future is dropped. A sender that hangs up before does not end the work. Default
+    /// 240 s: below the 300 s after which Code Engine gives up.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = deadline;

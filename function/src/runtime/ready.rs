@@ -34,18 +34,23 @@ impl Readiness {
 
     /// Whether events can be handled, as of now or a few seconds ago. Always, if nothing asks.
     pub(super) async fn is_ready(&self) -> bool {
-        let Some(question) = &self.question else {
+        let Some(question) = self.question.clone() else {
             return true;
         };
-        let mut last = self.last.lock().await;
-        if let Some((asked, ready)) = *last
-            && asked.elapsed() < VALID
-        {
-            return ready;
-        }
-        let ready = timeout(PATIENCE, question()).await.unwrap_or(false);
-        *last = Some((Instant::now(), ready));
-        ready
+        let last = Arc::clone(&self.last);
+        // A prober that hangs up before does not end the question: the next one has the answer.
+        let asked = tokio::spawn(async move {
+            let mut last = last.lock().await;
+            if let Some((asked, ready)) = *last
+                && asked.elapsed() < VALID
+            {
+                return ready;
+            }
+            let ready = timeout(PATIENCE, question()).await.unwrap_or(false);
+            *last = Some((Instant::now(), ready));
+            ready
+        });
+        asked.await.unwrap_or(false)
     }
 }
 

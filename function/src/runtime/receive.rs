@@ -1,67 +1,99 @@
-//! From an admitted request to its answer: read the body, parse the events, call the handler.
+//! From a request to its answer: read the body, parse the events, wait for a place, call the handler.
 
 use std::error::Error as _;
 use std::future::Future;
-use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cos_thumbnails::events::{self, Event, ParseError, Problem};
 use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, Service, ServiceExt};
 use tracing::{Instrument, Span, field};
 
+use super::admission::Held;
+use super::drain::Active;
 use super::reply::{self, Refusal, Response};
-use super::server::Arrival;
-use super::{Context, Failure, Invocation, Reply, Settings};
+use super::server::{Caller, Shared};
+use super::{Context, Failure, Invocation, Reply};
 
-/// Answers one request that was admitted.
+/// Answers one request with events.
+///
+/// It has no place before it has come whole, so that slow senders keep no one else away. From then on
+/// the work goes on to its end or its deadline, whatever the sender does.
 pub(super) async fn receive<S>(
     service: S,
-    settings: Arc<Settings>,
+    shared: &Shared,
+    caller: &Caller,
     request: Request<Incoming>,
+    active: Active,
 ) -> Result<Response, Refusal>
 where
-    S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send> + Clone + Send,
+    S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
+    S: Clone + Send + Sync + 'static,
 {
+    let deadline = Instant::now() + shared.settings.deadline;
+    let admission = &shared.admission;
+    admission.look()?;
     let (head, body) = request.into_parts();
-    let body = read(body, &settings).await?;
-    let events = events::parse_http(&head.headers, &body).map_err(Refusal::from)?;
-    // The router puts it there for every request that it lets through to here.
-    let Some(arrival) = head.extensions.get::<Arrival>().copied() else {
-        return Err(Refusal::Fault);
+    let (body, reserved) = read(body, shared).await?;
+    let events = events::parse_http(&head.headers, &body)?;
+    let _busy = caller.presence.busy();
+    let place = timeout_at(deadline, admission.enter()).await;
+    let place = place.map_err(|_| Refusal::Deadline)??;
+    drop((body, reserved));
+    let mut context = Context::new(caller.peer, shared.listener, deadline, head.headers);
+    context.come_again = admission.come_again();
+    let work = async move {
+        let _until_done = (place, active);
+        stream::iter(events)
+            // In turn: a request has one place, however many events it brings.
+            .then(|event| handle(service.clone(), event, context.clone()))
+            .collect::<Vec<_>>()
+            .await
     };
-    let context = Context::new(
-        arrival.peer,
-        arrival.listener,
-        arrival.deadline,
-        head.headers,
-    );
-    let results = stream::iter(events)
-        // In turn: a request has one place, however many events it brings.
-        .then(|event| handle(service.clone(), event, context.clone()))
-        .collect::<Vec<_>>()
-        .await;
-    Ok(reply::answer(&results))
+    let stop = shared.stop.clone();
+    let work = timeout_at(deadline, work);
+    match tokio::spawn(stop.run_until_cancelled_owned(work)).await {
+        Ok(Some(Ok(results))) => Ok(reply::answer(&results)),
+        Ok(Some(Err(_))) => Err(Refusal::Deadline),
+        // It panicked, or the process ends.
+        Err(_) | Ok(None) => Err(Refusal::Fault),
+    }
 }
 
 /// Reads a body whole, if it is short enough and comes fast enough.
-async fn read(body: Incoming, settings: &Settings) -> Result<Bytes, Refusal> {
-    let limit = settings.max_body_bytes;
-    let too_long = Refusal::BodyTooLong { limit };
+async fn read(body: Incoming, shared: &Shared) -> Result<(Bytes, Held), Refusal> {
+    let (limit, patience) = (shared.settings.max_body_bytes, shared.settings.body_timeout);
+    let too_long = || Refusal::BodyTooLong { limit };
     if body.size_hint().lower() > limit as u64 {
-        return Err(too_long);
+        return Err(too_long());
     }
-    let read = Limited::new(body, limit).collect();
-    match timeout(settings.body_timeout, read).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long),
-        Ok(Err(error)) => Err(Refusal::BodyBroken(error.to_string())),
-        Err(_) => Err(Refusal::BodyTooSlow(settings.body_timeout)),
-    }
+    let mut held = shared.admission.hold()?;
+    let mut body = Limited::new(body, limit);
+    let whole = async {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    too_long()
+                } else {
+                    Refusal::BodyBroken(error.to_string())
+                }
+            })?;
+            // Trailers say nothing to us.
+            if let Ok(piece) = frame.into_data() {
+                held.grow(&shared.admission, piece.len())?;
+                whole.extend_from_slice(&piece);
+            }
+        }
+        Ok::<_, Refusal>(whole.freeze())
+    };
+    let whole = timeout(patience, whole).await;
+    let whole = whole.map_err(|_| Refusal::BodyTooSlow(patience))??;
+    Ok((whole, held))
 }
 
 /// Calls the handler for one event and logs one line for it, however it ends.
@@ -93,8 +125,8 @@ where
     .instrument(span)
 }
 
-/// The log line of one event. Dropped before the end, it says so: the sender hung up, the deadline
-/// passed, or the handler panicked.
+/// The log line of one event. Dropped before the end, it says so: the deadline passed, the handler
+/// panicked, or the process ends.
 struct Line {
     begun: Instant,
     ended: bool,

@@ -36,7 +36,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tower::BoxError;
 use tower::load_shed::error::Overloaded;
-use tower::timeout::error::Elapsed;
 
 /// An HTTP response of the runtime.
 pub(super) type Response = HttpResponse<UnsyncBoxBody<Bytes, BoxError>>;
@@ -152,20 +151,6 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The refusal that an error out of the layers around a request stands for. `come_again` says when
-    /// there will be a place.
-    pub(super) fn of(error: BoxError, come_again: impl FnOnce() -> Duration) -> Self {
-        match error.downcast::<Self>() {
-            Ok(refusal) => *refusal,
-            Err(error) if error.is::<Overloaded>() => Self::Overloaded(come_again()),
-            Err(error) if error.is::<Elapsed>() => Self::Deadline,
-            Err(error) => {
-                tracing::error!(error = %error.to_string().escape_debug(), "a request failed");
-                Self::Fault
-            }
-        }
-    }
-
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NoSuchPath => StatusCode::NOT_FOUND,

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Method, Request};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,12 +15,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
-use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
-use tower_http::catch_panic::CatchPanicLayer;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::{BoxError, Service};
 
+use super::admission::Admission;
+use super::connections::{Connections, Presence};
 use super::drain::Activity;
-use super::pace::Pace;
 use super::receive::receive;
 use super::reply::{self, Refusal, Response};
 use super::{Error, Invocation, Reply, Settings};
@@ -31,21 +31,23 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How long to wait when the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
 
-/// Where a request came from, and when its answer is due.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arrival {
-    pub(super) peer: SocketAddr,
-    pub(super) listener: SocketAddr,
-    pub(super) deadline: Instant,
-}
-
 /// What all connections share.
 #[derive(Debug)]
-struct Shared {
-    settings: Arc<Settings>,
-    listener: SocketAddr,
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) listener: SocketAddr,
+    pub(super) admission: Admission,
+    /// Ends all work when the process does.
+    pub(super) stop: CancellationToken,
     draining: AtomicBool,
     activity: Activity,
+}
+
+/// Who sends a request.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) peer: SocketAddr,
+    pub(super) presence: Presence,
 }
 
 /// Serves `service` until `shutdown` is ready and the events have ceased.
@@ -59,27 +61,34 @@ where
     S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
     S: Clone + Send + Sync + 'static,
 {
+    let stop = CancellationToken::new();
+    let _stopped_at_last = stop.clone().drop_guard();
     let shared = Arc::new(Shared {
-        settings: Arc::new(settings),
         listener: listener.local_addr().map_err(Error::Listener)?,
+        admission: Admission::new(&settings),
+        stop,
         draining: AtomicBool::new(false),
         activity: Activity::new(),
+        settings,
     });
-    let events = admit(service, &shared.settings);
     let http = http(&shared.settings);
     let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+    let max_connections = shared.settings.max_connections;
+    let connections = Connections::new(max_connections);
+    let mut serving = JoinSet::new();
     let mut ended = pin!(drain(&shared, shutdown));
     loop {
-        let room = connections.len() < shared.settings.max_connections;
+        // One too many is open until the one is closed that gives way to it.
+        let room = serving.len() <= max_connections;
         tokio::select! {
             (stream, peer) = accept(&listener), if room => {
-                let watcher = graceful.watcher();
-                let shared = Arc::clone(&shared);
-                let events = events.clone();
-                connections.spawn(connection(http.clone(), stream, peer, watcher, shared, events));
+                let presence = connections.open();
+                let caller = Caller { peer, presence };
+                let (http, watcher) = (http.clone(), graceful.watcher());
+                let (shared, service) = (Arc::clone(&shared), service.clone());
+                serving.spawn(connection(http, stream, caller, watcher, shared, service));
             }
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            Some(_) = serving.join_next(), if !serving.is_empty() => {}
             () = &mut ended => break,
         }
     }
@@ -128,49 +137,50 @@ fn http(settings: &Settings) -> http1::Builder {
     http
 }
 
-/// Serves one connection to its end.
+/// Serves one connection to its end, or until it has to give way.
 async fn connection<S>(
     http: http1::Builder,
     stream: TcpStream,
-    peer: SocketAddr,
+    caller: Caller,
     watcher: Watcher,
     shared: Arc<Shared>,
-    events: S,
+    service: S,
 ) where
-    S: Service<Request<Incoming>, Response = Response, Error = Refusal> + Clone,
+    S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
+    S: Clone + Send + Sync + 'static,
 {
     // Answers are short and written at once; a delay can only do harm.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| route(&shared, events.clone(), peer, request));
-    let connection = http.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%peer, %error, "a connection ended early");
+    let peer = caller.peer;
+    let routed = service_fn(|request| route(&shared, service.clone(), &caller, request));
+    let connection = http.serve_connection(TokioIo::new(stream), routed);
+    tokio::select! {
+        served = watcher.watch(connection) => if let Err(error) = served {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        },
+        () = caller.presence.closed() => {
+            tracing::debug!(%peer, "an idle connection gave way to a new one");
+        }
     }
 }
 
 /// Sends a request where its path says.
 async fn route<S>(
     shared: &Shared,
-    events: S,
-    peer: SocketAddr,
-    mut request: Request<Incoming>,
+    service: S,
+    caller: &Caller,
+    request: Request<Incoming>,
 ) -> Result<Response, Infallible>
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Refusal>,
+    S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
+    S: Clone + Send + Sync + 'static,
 {
     let probe = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path().to_owned();
     let result = match path.as_str() {
         "/" | "/events" if request.method() == Method::POST => {
-            let _active = shared.activity.begin();
-            let deadline = Instant::now() + shared.settings.deadline;
-            let listener = shared.listener;
-            request.extensions_mut().insert(Arrival {
-                peer,
-                listener,
-                deadline,
-            });
-            events.oneshot(request).await
+            let active = shared.activity.begin();
+            receive(service, shared, caller, request, active).await
         }
         "/" | "/events" => Err(Refusal::Method { allow: "POST" }),
         "/readyz" if probe && shared.draining.load(Ordering::Relaxed) => {
@@ -193,50 +203,8 @@ where
     Ok(result.unwrap_or_else(|refusal| {
         let status = refusal.status().as_u16();
         let why = refusal.to_string();
+        let peer = caller.peer;
         tracing::warn!(%peer, path, status, why = %why.escape_debug(), "refused");
         refusal.response()
     }))
-}
-
-/// The layers around the events of a request, from the outside:
-///
-/// ```text
-/// shed load beyond in flight + waiting -> deadline -> wait for a place -> contain panics -> receive
-/// ```
-///
-/// Only what has a place is read, so that overload costs neither memory nor a body's transfer.
-fn admit<S>(
-    service: S,
-    settings: &Arc<Settings>,
-) -> impl Service<Request<Incoming>, Response = Response, Error = Refusal, Future: Send>
-+ Clone
-+ Send
-+ use<S>
-where
-    S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
-    S: Clone + Send + Sync + 'static,
-{
-    let shared = Arc::clone(settings);
-    let (in_flight, waiting) = (settings.in_flight, settings.waiting);
-    let pace = Arc::new(Pace::default());
-    let counted = Arc::clone(&pace);
-    let placed = ServiceBuilder::new()
-        .concurrency_limit(settings.in_flight)
-        .map_response(|response: http::Response<_>| response.map(BodyExt::boxed_unsync))
-        .layer(CatchPanicLayer::custom(|_| Refusal::Fault.response()))
-        .service_fn(move |request| {
-            let received = receive(service.clone(), Arc::clone(&shared), request);
-            let (pace, begun) = (Arc::clone(&counted), Instant::now());
-            async move {
-                let answer = received.await;
-                pace.count(begun.elapsed());
-                answer
-            }
-        });
-    ServiceBuilder::new()
-        .map_err(move |error| Refusal::of(error, || pace.come_again(waiting, in_flight)))
-        .load_shed()
-        .concurrency_limit(settings.in_flight + settings.waiting)
-        .timeout(settings.deadline)
-        .service_fn(move |request| placed.clone().oneshot(request))
 }

@@ -1,17 +1,15 @@
 //! The real binary, as a shell, a platform and a sender see it.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use crate::http::{BUCKET, bare, event, send};
+use crate::http::BUCKET;
 use serde_json::{Value, json};
 
 /// In every secret of these tests; must be in nothing that the program writes.
 pub(crate) const CANARY: &str = "canary-5f3a";
 
 /// Nothing listens there.
-const NO_STORE: &str = "http://127.0.0.1:1";
+pub(crate) const NO_STORE: &str = "http://127.0.0.1:1";
 
 /// The binary with nothing in its environment but a whole configuration. Nothing listens at the
 /// store's address.
@@ -149,111 +147,6 @@ fn a_job_ends_with_one_only_where_again_can_help() {
     let (code, _, stderr) = run(function(&["job"]));
     assert_eq!(code, Some(0));
     assert!(stderr.contains("CE_DATA"), "{stderr}");
-}
-
-/// `function`, serving; killed with the test.
-pub(crate) struct Serving {
-    child: Child,
-    log: BufReader<ChildStderr>,
-    pub(crate) address: SocketAddr,
-}
-
-impl Serving {
-    /// Before the store at that address.
-    pub(crate) fn start_at(endpoint: &str) -> Self {
-        let mut command = function(&["serve", "--port", "0", "--bind-address", "127.0.0.1"]);
-        command
-            .env("COS_ENDPOINT", endpoint)
-            .env("DRAIN_SECONDS", "0.1")
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        log.read_line(&mut line).unwrap();
-        let line: Value = serde_json::from_str(&line).expect(&line);
-        assert_eq!(line["message"], "listening");
-        let address = line["address"].as_str().unwrap().parse().unwrap();
-        Self {
-            child,
-            log,
-            address,
-        }
-    }
-
-    /// Asks it to end, and gives its exit code and the rest of its log.
-    fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let mut log = String::new();
-        self.log.read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap().code(), log)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // It has ended already, unless the test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[tokio::test]
-async fn serving_outlives_bad_events_and_drains_at_sigterm() {
-    let serving = Serving::start_at(NO_STORE);
-    let address = serving.address;
-    let foreign = event("foreign", "images/x.jpg").replace("\"pictures\"", "\"others\"");
-    let endpoint = event("endpoint", "images/x.jpg")
-        .replace("\"endpoint\":\"\"", "\"endpoint\":\"http://127.0.0.1:2\"");
-    for (request, status) in [
-        // Nothing listens at the store's address.
-        (bare("GET", "/readyz"), 503),
-        (bare("GET", "/healthz"), 200),
-        (
-            event("own", "thumbnails/a\u{2028}b\n\u{1b}[31m/16.jpg"),
-            200,
-        ),
-        (relengthen(&foreign), 403),
-        (relengthen(&endpoint), 403),
-        (relengthen(&event("broken", "x").replace("{\"", "[\"")), 400),
-        (event("down", "images/x.jpg"), 503),
-        (event("outside", "elsewhere/x.jpg"), 200),
-    ] {
-        let answer = send(address, &request).await;
-        assert_eq!(answer.status, status, "{request}\n{}", answer.body);
-        assert!(!answer.body.contains(CANARY));
-    }
-    let (code, log) = serving.terminate();
-    assert_eq!(code, Some(0), "{log}");
-    assert!(
-        !log.contains(CANARY) && !log.contains(['\u{2028}', '\u{1b}']),
-        "{log}"
-    );
-    let lines = json_lines(&log);
-    let handled = |id: &str| {
-        let of_event: Vec<_> = lines
-            .iter()
-            .filter(|line| line["span"]["id"] == id && line["status"].is_u64())
-            .collect();
-        assert_eq!(of_event.len(), 1, "one line tells how {id} ended: {log}");
-        of_event[0].clone()
-    };
-    let own = handled("own");
-    assert_eq!(own["status"], 200);
-    assert_eq!(own["span"]["outcome"], "skipped: own_output");
-    assert_eq!(
-        own["span"]["key"],
-        "thumbnails/a\\u{2028}b\\n\\u{1b}[31m/16.jpg"
-    );
-    assert_eq!(handled("foreign")["status"], 403);
-    assert_eq!(handled("down")["status"], 503);
-}
-
-/// The request with the length that its body has now.
-fn relengthen(request: &str) -> String {
-    let (head, body) = request.split_once("\r\n\r\n").unwrap();
-    let (head, _) = head.rsplit_once("content-length").unwrap();
-    format!("{head}content-length: {}\r\n\r\n{body}", body.len())
 }
 
 #[test]

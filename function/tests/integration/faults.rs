@@ -15,9 +15,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::binary::{CANARY, Serving};
-use crate::http::{Answer, BUCKET, event, send};
+use crate::binary::CANARY;
+use crate::http::{Answer, BUCKET, bare, event, send};
 use crate::proxy::{Fault, Proxy, Rule};
+use crate::serving::Serving;
 
 const ORIGINAL: &str = "images/a.png";
 
@@ -347,29 +348,10 @@ async fn a_record_that_cannot_be_written_is_no_success() {
 #[tokio::test]
 async fn case_20_sigkill_at_every_call() {
     let place = Place::new().await;
-    let calls = {
-        let serving = Serving::start_at(&place.endpoint());
-        place.proxy.follow(None);
-        assert_eq!(
-            send(serving.address, &event("e", ORIGINAL)).await.status,
-            200
-        );
-        place.proxy.counts().1
-    };
-    assert!(calls >= 11, "{calls}");
-    for nth in 0..calls {
+    for nth in 0..calls(&place).await {
         // Another version each time, so that there is an old set and a new one.
         place.put(picture(u8::try_from(nth * 20).unwrap())).await;
-        let serving = Serving::start_at(&place.endpoint());
-        place.proxy.follow(Some(Rule {
-            method: "",
-            path: String::new(),
-            nth: nth..usize::MAX,
-            fault: Fault::Hold,
-        }));
-        let address = serving.address;
-        let sending = tokio::spawn(async move { send(address, &event("e", ORIGINAL)).await });
-        place.proxy.holds().await;
+        let (serving, sending) = stopped_at(&place, nth, Fault::Hold).await;
         sending.abort();
         drop(serving);
         place.proxy.follow(None);
@@ -381,4 +363,55 @@ async fn case_20_sigkill_at_every_call() {
         assert!(place.is_right().await, "killed at call {nth}");
     }
     place.stop().await;
+}
+
+#[tokio::test]
+async fn case_20_sigterm_at_every_call_drains_and_ends_with_zero() {
+    let place = Place::new().await;
+    for nth in 0..calls(&place).await {
+        place.put(picture(u8::try_from(nth * 20).unwrap())).await;
+        let (serving, sending) = stopped_at(&place, nth, Fault::Pause).await;
+        serving.ask_to_end();
+        while send(serving.address, &bare("GET", "/readyz")).await.status == 200 {}
+        place.proxy.follow(None);
+        assert_eq!(sending.await.unwrap().status, 200, "at call {nth}");
+        let (code, log) = serving.ended();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(place.is_right().await, "ended at call {nth}");
+    }
+    place.stop().await;
+}
+
+/// How many calls to the store a picture takes.
+async fn calls(place: &Place) -> usize {
+    let serving = Serving::start_at(&place.endpoint());
+    place.proxy.follow(None);
+    assert_eq!(
+        send(serving.address, &event("e", ORIGINAL)).await.status,
+        200
+    );
+    let calls = place.proxy.counts().1;
+    assert!(calls >= 11, "{calls}");
+    calls
+}
+
+/// A function whose n-th call to the store suffers that, and the sender that waits for it.
+async fn stopped_at(place: &Place, nth: usize, fault: Fault) -> (Serving, JoinHandle<Answer>) {
+    let serving = Serving::start_at(&place.endpoint());
+    // Nothing goes on beside a call that never does.
+    let end = if fault == Fault::Hold {
+        usize::MAX
+    } else {
+        nth + 1
+    };
+    place.proxy.follow(Some(Rule {
+        method: "",
+        path: String::new(),
+        nth: nth..end,
+        fault,
+    }));
+    let address = serving.address;
+    let sending = tokio::spawn(async move { send(address, &event("e", ORIGINAL)).await });
+    place.proxy.holds().await;
+    (serving, sending)
 }

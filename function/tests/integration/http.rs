@@ -40,6 +40,11 @@ impl Connection {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
+    /// Sends to a server that may have closed the connection.
+    pub(crate) async fn try_send(&mut self, text: &str) {
+        let _ = self.0.write_all(text.as_bytes()).await;
+    }
+
     /// The next answer, which says how long it is.
     pub(crate) async fn answer(&mut self) -> Answer {
         let mut answer = self.head().await;

@@ -8,3 +8,5 @@ mod proxy;
 mod readme;
 mod render;
 mod runtime;
+mod senders;
+mod serving;

@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     Swap(Vec<u8>),
     /// It is told, and never goes on.
     Hold,
+    /// It is told, and goes on when another rule is followed.
+    Pause,
 }
 
 /// Which requests: from the n-th to the m-th of those with this method, if one is named, and with this
@@ -56,6 +58,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
     held: Arc<Notify>,
+    go_on: Arc<Notify>,
     serving: JoinHandle<()>,
 }
 
@@ -68,19 +71,21 @@ struct Shared {
     canary: &'static str,
     state: Arc<Mutex<State>>,
     held: Arc<Notify>,
+    go_on: Arc<Notify>,
 }
 
 impl Proxy {
     pub(crate) async fn start(store: SocketAddr, direct: S3, canary: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, held) = (Arc::default(), Arc::default());
+        let (state, held, go_on) = (Arc::default(), Arc::default(), Arc::default());
         let shared = Shared {
             store,
             direct,
             canary,
             state: Arc::clone(&state),
             held: Arc::clone(&held),
+            go_on: Arc::clone(&go_on),
         };
         let serving = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
@@ -94,6 +99,7 @@ impl Proxy {
             address,
             state,
             held,
+            go_on,
             serving,
         }
     }
@@ -107,6 +113,7 @@ impl Proxy {
             leaks,
             ..State::default()
         };
+        self.go_on.notify_waiters();
     }
 
     /// How many requests were spoilt, and how many there were, since the rule holds.
@@ -151,6 +158,12 @@ impl Shared {
             Some(Fault::Hold) => {
                 self.held.notify_one();
                 std::future::pending::<()>().await;
+            }
+            Some(Fault::Pause) => {
+                // From here on it would hear of another rule.
+                let go_on = self.go_on.notified();
+                self.held.notify_one();
+                go_on.await;
             }
             Some(Fault::Swap(body)) => {
                 let original = target.split_once("images/").map(|(_, path)| path);

@@ -12,17 +12,17 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
-const SOON: Duration = Duration::from_millis(50);
+pub(crate) const SOON: Duration = Duration::from_millis(50);
 
 /// A runtime that serves until the test stops it.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     shutdown: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), runtime::Error>>,
 }
 
 impl Server {
-    async fn start<H: Handler>(runtime: Runtime<HandlerService<H>>) -> Self {
+    pub(crate) async fn start<H: Handler>(runtime: Runtime<HandlerService<H>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, told) = oneshot::channel();
@@ -35,11 +35,11 @@ impl Server {
         }
     }
 
-    fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         self.shutdown.take().unwrap().send(()).unwrap();
     }
 
-    async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         (&mut self.task).await.unwrap().unwrap();
     }
 }
@@ -51,7 +51,7 @@ impl Drop for Server {
 }
 
 /// Does what the event's key says.
-async fn obey(event: Event, _context: Context) -> Result<Reply, Failure> {
+pub(crate) async fn obey(event: Event, _context: Context) -> Result<Reply, Failure> {
     let wait = Duration::from_secs(7);
     match event.change().object.key.as_str() {
         "malformed" => Err(Failure::Malformed("x".into())),
@@ -65,7 +65,7 @@ async fn obey(event: Event, _context: Context) -> Result<Reply, Failure> {
 }
 
 /// A handler whose every call takes a permit that the test gives, and says that it began.
-fn gated() -> (Arc<Semaphore>, Arc<Notify>, impl Handler) {
+pub(crate) fn gated() -> (Arc<Semaphore>, Arc<Notify>, impl Handler) {
     let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
     let (gate_in, begun_in) = (Arc::clone(&gate), Arc::clone(&begun));
     let handler = move |event: Event, _: Context| {
@@ -223,30 +223,6 @@ async fn long_header_fields_are_refused() {
 }
 
 #[tokio::test]
-async fn a_header_that_never_ends_ends_the_connection() {
-    let server = Server::start(Runtime::new(obey).header_timeout(SOON)).await;
-    let mut connection = Connection::open(server.address).await;
-    connection.send("POST / HTTP/1.1\r\nhost: f\r\n").await;
-    assert!(
-        !connection.rest().await.contains("200 OK"),
-        "it ended, and without success"
-    );
-}
-
-#[tokio::test]
-async fn a_body_that_never_comes_is_answered_with_again() {
-    let server = Server::start(Runtime::new(obey).body_timeout(SOON)).await;
-    let (head, _) = event_parts("e", "k");
-    let answer = send(
-        server.address,
-        &format!("{head}content-length: 9\r\n\r\n{{"),
-    )
-    .await;
-    assert_eq!(answer.status, 503);
-    assert!(answer.header("retry-after").is_some());
-}
-
-#[tokio::test]
 async fn a_panic_is_one_answer_and_the_next_event_is_served() {
     let server = Server::start(Runtime::new(obey).in_flight(1)).await;
     for _ in 0..3 {
@@ -311,40 +287,6 @@ async fn overload_is_shed_before_the_body_is_read() {
     gate.add_permits(2);
     assert_eq!(first.answer().await.json(), json!({ "id": "first" }));
     assert_eq!(send(server.address, &event("third", "k")).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_few_wait_unread_for_a_place() {
-    let (gate, begun, handler) = gated();
-    let server = Server::start(Runtime::new(handler).in_flight(1).waiting(1)).await;
-    let mut first = Connection::open(server.address).await;
-    first.send(&event("first", "k")).await;
-    begun.notified().await;
-    let mut second = Connection::open(server.address).await;
-    let (head, body) = event_parts("second", "k");
-    let length = body.len();
-    second
-        .send(&format!(
-            "{head}content-length: {length}\r\nexpect: 100-continue\r\n\r\n"
-        ))
-        .await;
-    // Whichever of the two comes first waits, so the other is shed, and exactly one is.
-    let mut third = Connection::open(server.address).await;
-    third
-        .send(&format!(
-            "{head}content-length: {length}\r\nexpect: 100-continue\r\n\r\n"
-        ))
-        .await;
-    let (shed, mut waits) = tokio::select! {
-        answer = second.head() => (answer, third),
-        answer = third.head() => (answer, second),
-    };
-    assert_eq!(shed.status, 429);
-    gate.add_permits(2);
-    assert_eq!(first.answer().await.status, 200);
-    assert_eq!(waits.head().await.status, 100);
-    waits.send(&body).await;
-    assert_eq!(waits.answer().await.status, 200);
 }
 
 #[tokio::test]
@@ -420,25 +362,6 @@ async fn a_batch_is_answered_as_one() {
         400
     );
     assert_eq!(send(server.address, &batch(&[])).await.json(), json!([]));
-}
-
-#[tokio::test]
-async fn idle_connections_do_not_keep_events_away() {
-    let server = Server::start(Runtime::new(obey).max_connections(300)).await;
-    let mut idle = Vec::new();
-    for _ in 0..299 {
-        idle.push(Connection::open(server.address).await);
-    }
-    assert_eq!(send(server.address, &event("e", "k")).await.status, 200);
-}
-
-#[tokio::test]
-async fn beyond_the_connections_one_waits_until_an_idle_one_ends() {
-    let runtime = Runtime::new(obey).max_connections(1).header_timeout(SOON);
-    let server = Server::start(runtime).await;
-    let idle = Connection::open(server.address).await;
-    assert_eq!(send(server.address, &event("e", "k")).await.status, 200);
-    assert_eq!(idle.rest().await, "");
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Admission by memory: what finds no room is not read, and nobody waits for ever.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::Utc;
 use cos_thumbnails::events::{Change, Event};
@@ -43,10 +42,7 @@ async fn case_22_what_finds_no_room_is_shed_before_it_is_read() {
     assert!((&mut first).now_or_never().is_none() && store.fired());
 
     let second = flow.handle(&said_to_be("images/b.png", 100 * MIB)).await;
-    let Err(Error::Busy(wait)) = second else {
-        panic!("{second:?}");
-    };
-    assert!(wait >= Duration::from_secs(1));
+    assert!(matches!(second, Err(Error::Busy)), "{second:?}");
     assert_eq!(store.calls(), 3 + 2, "its mark and its record alone");
     let small = flow.handle(&said_to_be("images/b.png", 10)).await.unwrap();
     assert_eq!(
@@ -94,7 +90,7 @@ async fn case_21_many_at_once_in_little_memory_all_come_to_their_end() {
     let all = join_all(names.iter().map(async |name| {
         loop {
             match flow.handle(&event(name)).await {
-                Err(Error::Busy(_)) => {}
+                Err(Error::Busy) => {}
                 ended => break ended.unwrap().verdict,
             }
         }
