@@ -60,7 +60,7 @@ pub enum Error {
     #[error("the function could not be asked for its recipe")]
     Version(#[source] TargetError),
     /// What has no original could not be removed.
-    #[error("{key}, which has no original, could not be removed")]
+    #[error("{key} could not be removed")]
     Remove {
         /// The key.
         key: Key,

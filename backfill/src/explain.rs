@@ -287,7 +287,7 @@ fn next(state: State, reason: Option<Reason>) -> (String, bool) {
     let next = match (state, reason) {
         (State::Ok, _) => return ("nothing".to_owned(), true),
         (State::Obsolete, _) => {
-            "delete the thumbnail that is not planned, if no one uses it; or plan its size (SIZES)"
+            "backfill verify --repair --remove-obsolete, if no one uses it; or plan its size (SIZES)"
         }
         (State::Pending, _) => "wait: its event may be on its way; then backfill verify --repair",
         (

@@ -8,7 +8,7 @@ use cos_thumbnails::events::Change;
 use cos_thumbnails::object::{ETag, Key};
 use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::plan::FAILURE_PREFIX;
-use cos_thumbnails::storage::{Listed, Storage};
+use cos_thumbnails::storage::Storage;
 use cos_thumbnails::thumbnailer::FailureState;
 use futures_util::{Stream, StreamExt, TryStreamExt, future};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::args::Settings;
 use crate::audit::{Audit, Record};
 use crate::cli::{self, Error, OUTPUT};
 use crate::listing::{self, listing};
-use crate::originals::{change, extent};
+use crate::originals::{extent, written};
 use crate::verify::{IN_FLIGHT, options};
 
 /// One failure record: a line of `backfill failures --json`.
@@ -136,13 +136,9 @@ fn originals(
 ) -> impl Stream<Item = Result<Change, listing::Error>> + Send + use<> {
     let policy = settings.config.policy.clone();
     listing(Arc::clone(store), FAILURE_PREFIX).try_filter_map(move |record| {
+        // The record's own version and length are not the original's.
         let original = policy.original_of(&record.key);
-        future::ok(original.map(|key| Change {
-            // The record's own are not the original's.
-            etag: None,
-            length: None,
-            ..change(policy.bucket(), &Listed { key, ..record })
-        }))
+        future::ok(original.map(|key| written(policy.bucket(), key, None, None)))
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cos_thumbnails::events::{Change, Operation};
-use cos_thumbnails::object::{Bucket, ObjectId};
+use cos_thumbnails::object::{Bucket, ETag, Key, ObjectId};
 use cos_thumbnails::plan::{Decision, Policy};
 use cos_thumbnails::storage::{Listed, Storage};
 use futures_util::{Stream, TryStreamExt};
@@ -34,14 +34,25 @@ fn original(policy: &Policy, listed: &Listed) -> Option<Change> {
 
 /// The change that the upload of an object would have notified.
 pub(crate) fn change(bucket: &Bucket, listed: &Listed) -> Change {
+    let (etag, length) = (listed.etag.clone(), listed.length);
+    written(bucket, listed.key.clone(), Some(etag), Some(length))
+}
+
+/// The change that the upload of what is under that key would have notified, as far as it is known.
+pub(crate) fn written(
+    bucket: &Bucket,
+    key: Key,
+    etag: Option<ETag>,
+    length: Option<u64>,
+) -> Change {
     Change {
         operation: Operation::Write,
         object: ObjectId {
             bucket: bucket.clone(),
-            key: listed.key.clone(),
+            key,
         },
-        etag: Some(listed.etag.clone()),
-        length: Some(listed.length),
+        etag,
+        length,
         content_type: None,
         endpoint: String::new(),
     }

@@ -24,6 +24,9 @@ pub(super) struct VerifyFlags {
     /// With --repair: also delete the thumbnails and failure records whose original is gone
     #[arg(long, requires = "repair")]
     remove_orphans: bool,
+    /// With --repair: also delete the thumbnails that the recipe no longer plans
+    #[arg(long, requires = "repair")]
+    remove_obsolete: bool,
     /// With --repair: the recipe was changed on purpose, so most thumbnails are to be made anew
     #[arg(long, requires = "repair")]
     recipe_changed: bool,
@@ -102,11 +105,14 @@ pub struct Verify {
 
 /// How far a repair goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Repair {
     /// What failed is tried anew.
     pub retry: bool,
     /// What has no original is deleted.
     pub remove_orphans: bool,
+    /// What is no longer planned is deleted.
+    pub remove_obsolete: bool,
     /// That most marks name another recipe is meant so.
     pub recipe_changed: bool,
 }
@@ -126,6 +132,7 @@ impl VerifyFlags {
             repair: self.repair.then_some(Repair {
                 retry: self.retry,
                 remove_orphans: self.remove_orphans,
+                remove_obsolete: self.remove_obsolete,
                 recipe_changed: self.recipe_changed,
             }),
             fast: self.fast,
@@ -155,16 +162,28 @@ impl Verify {
                 problem: problem.to_owned(),
             });
         };
-        if self.repair.is_some_and(|repair| repair.remove_orphans) {
+        for (flag, asked) in [
+            (
+                "--remove-orphans",
+                self.repair.map(|repair| repair.remove_orphans),
+            ),
+            (
+                "--remove-obsolete",
+                self.repair.map(|repair| repair.remove_obsolete),
+            ),
+        ] {
+            if asked != Some(true) {
+                continue;
+            }
             if policy.on_delete() == OnDelete::Keep {
                 mistake(
-                    "--remove-orphans",
-                    "is not possible with ON_DELETE=keep: nothing is ever deleted",
+                    flag,
+                    "is not possible with ON_DELETE=keep: no thumbnail is ever deleted",
                 );
             }
             if !policy.keys_name_originals() {
                 mistake(
-                    "--remove-orphans",
+                    flag,
                     "is possible only where OUTPUT_KEY is the default: other keys do not say whose they are",
                 );
             }

@@ -128,7 +128,7 @@ pub struct Repair {
     pub replayed: u64,
     /// Originals whose replay failed, after all attempts.
     pub failed: u64,
-    /// Keys without an original that were removed.
+    /// Keys that were removed: without an original, or no longer planned.
     pub removed: u64,
     /// How many are in each state afterwards.
     pub after: Counts,
@@ -198,7 +198,7 @@ fn write(out: &mut String, header: &Header, summary: &Summary, shown: &Shown) ->
     if let Some(repair) = &summary.repair {
         writeln!(
             out,
-            "{} replayed, of which {} failed; {} keys without an original removed",
+            "{} replayed, of which {} failed; {} keys removed",
             repair.replayed, repair.failed, repair.removed
         )?;
     }

@@ -1,10 +1,9 @@
-//! Mending what an audit found: events for originals, deletes for what has none.
+//! Mending what an audit found: events for originals, deletes for what has none or is not planned.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cos_thumbnails::events::{Change, Operation};
-use cos_thumbnails::object::{Key, ObjectId};
+use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{self, Kind, Storage};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,6 +14,7 @@ use crate::args::{self, Settings, Verify, Way};
 use crate::audit::report::Summary;
 use crate::audit::{Finding, State};
 use crate::cli::{self, Error};
+use crate::originals::written;
 use crate::progress::Progress;
 use crate::record::End;
 use crate::replay::{Replay, backoff, run_id};
@@ -109,6 +109,7 @@ impl<'a> Mender<'a> {
         self.repair.is_some_and(|repair| match finding.state {
             State::Failed => repair.retry,
             State::Orphaned => repair.remove_orphans,
+            State::Obsolete => repair.remove_obsolete,
             state => state.is_mended_by_an_event(),
         })
     }
@@ -159,15 +160,20 @@ impl<'a> Mender<'a> {
         }
     }
 
-    /// Removes orphans and replays originals.
+    /// Removes what is orphaned or obsolete, and replays originals.
     pub(super) async fn mend(
         &self,
         batch: &[Finding],
         progress: &mut Progress,
     ) -> Result<Done, Error> {
-        let (orphans, originals): (Vec<_>, Vec<_>) = batch
-            .iter()
-            .partition(|finding| finding.state == State::Orphaned);
+        let (mut orphans, mut obsolete, mut originals) = (Vec::new(), Vec::new(), Vec::new());
+        for finding in batch {
+            match finding.state {
+                State::Orphaned => orphans.push(finding),
+                State::Obsolete => obsolete.extend(&finding.keys),
+                _ => originals.push(finding),
+            }
+        }
         let removed: Vec<_> = stream::iter(orphans)
             .take_until(self.stop.cancelled())
             .map(|orphan| self.remove(&orphan.key))
@@ -175,9 +181,18 @@ impl<'a> Mender<'a> {
             .try_collect()
             .await?;
         let mut done = Done::default();
+        let deleted: Vec<()> = stream::iter(obsolete)
+            .take_until(self.stop.cancelled())
+            .map(|key| self.delete(key))
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        done.removed += deleted.len() as u64;
+        let bucket = self.policy.bucket();
+        let again = |key: &Key, length| written(bucket, key.clone(), None, length);
         let mut changes: Vec<_> = originals
             .iter()
-            .map(|original| self.change(&original.key, original.bytes))
+            .map(|original| again(&original.key, original.bytes))
             .collect();
         let mut returned = BTreeSet::new();
         for removed in removed {
@@ -186,7 +201,7 @@ impl<'a> Mender<'a> {
                 returned.insert(original);
             }
         }
-        changes.extend(returned.iter().map(|original| self.change(original, None)));
+        changes.extend(returned.iter().map(|original| again(original, None)));
         let replay = Replay {
             run: run_id(),
             first: 1,
@@ -219,8 +234,7 @@ impl<'a> Mender<'a> {
         if self.is_there(&original).await? {
             return Ok(Removed::Kept);
         }
-        let deleted = self.store.delete(key).await;
-        deleted.map_err(|source| failed(key, source))?;
+        self.delete(key).await?;
         // What came between the look and the delete has lost a thumbnail.
         Ok(if self.is_there(&original).await? {
             Removed::Returned(original)
@@ -237,18 +251,9 @@ impl<'a> Mender<'a> {
         }
     }
 
-    fn change(&self, key: &Key, length: Option<u64>) -> Change {
-        Change {
-            operation: Operation::Write,
-            object: ObjectId {
-                bucket: self.policy.bucket().clone(),
-                key: key.clone(),
-            },
-            etag: None,
-            length,
-            content_type: None,
-            endpoint: String::new(),
-        }
+    async fn delete(&self, key: &Key) -> Result<(), Error> {
+        let deleted = self.store.delete(key).await;
+        deleted.map_err(|source| failed(key, source))
     }
 }
 

@@ -227,6 +227,14 @@ async fn every_state_is_seen_mended_and_clean_afterwards() {
     let thumbnails = keys(&store, "thumbnails/").await;
     assert!(thumbnails.contains("thumbnails/index.html"));
     assert_eq!(thumbnails.len(), 11 * 6 + 2);
+
+    let args = "--pending-minutes 0 --repair --remove-obsolete --accept failed";
+    let cleaned = verify(&store, args).await;
+    assert_eq!((cleaned.code, cleaned.summary.well), (0, true));
+    let repair = cleaned.summary.repair.unwrap();
+    assert_eq!((repair.replayed, repair.removed), (0, 1));
+    assert_eq!(cleaned.mended["images/2024/07.jpg"].state, State::Ok);
+    assert_eq!(keys(&store, "thumbnails/").await.len(), 11 * 6 + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -344,6 +352,10 @@ async fn orphans_stay_where_there_are_no_originals_or_nothing_may_be_deleted() {
         (
             "verify --repair --remove-orphans --output-key flat",
             "OUTPUT_KEY",
+        ),
+        (
+            "verify --repair --remove-obsolete --on-delete keep",
+            "ON_DELETE=keep",
         ),
         ("verify --fast --output-key flat", "OUTPUT_KEY"),
     ] {

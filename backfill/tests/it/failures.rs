@@ -109,7 +109,7 @@ async fn every_key_is_explained() {
             1,
             Some("obsolete"),
             None,
-            "delete",
+            "backfill verify --repair --remove-obsolete",
         ),
         (
             "images/2024/04.jpg",
