@@ -227,20 +227,21 @@ impl Seen {
         })
     }
 
-    fn add(&mut self, status: Option<StatusCode>, took: Duration) {
+    fn add(&mut self, status: Option<StatusCode>, took: Duration) -> Result<(), Fault> {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         match status.map(|status| status.as_u16()) {
             Some(200) => {
                 self.made += 1;
-                self.accepted.saturating_record(us);
+                self.accepted.record(us)?;
             }
             Some(429) => {
                 self.busy += 1;
-                self.shed.saturating_record(us);
+                self.shed.record(us)?;
             }
             Some(503) => self.unavailable += 1,
             _ => self.failed += 1,
         }
+        Ok(())
     }
 
     fn all(&self) -> u64 {
@@ -337,7 +338,7 @@ impl Sender {
         let mut seen = Seen::new()?;
         while let Some(statuses) = senders.join_next().await {
             for status in statuses? {
-                seen.add(status, Duration::ZERO);
+                seen.add(status, Duration::ZERO)?;
             }
         }
         Ok(seen)
@@ -362,7 +363,7 @@ impl Sender {
         let mut seen = Seen::new()?;
         while let Some(answer) = sent.join_next().await {
             let (status, took) = answer?;
-            seen.add(status, took);
+            seen.add(status, took)?;
         }
         Ok(seen)
     }
