@@ -121,6 +121,31 @@ const ARROWS: &[Arrow] = &[
         may_wait: true,
     },
     Arrow {
+        module: "backfill::audit::merge",
+        may_name: &[],
+        must_not_know: &[NETWORK, STORES, CLOCK, COMMAND_LINES],
+        may_wait: true,
+    },
+    Arrow {
+        module: "backfill::audit::classify",
+        may_name: &[
+            "backfill::audit",
+            "cos_thumbnails::object",
+            "cos_thumbnails::outcome",
+            "cos_thumbnails::plan",
+            "cos_thumbnails::storage::Listed",
+            "cos_thumbnails::thumbnailer",
+        ],
+        must_not_know: &[NETWORK, STORES, COMMAND_LINES, &["std::time::Instant"]],
+        may_wait: false,
+    },
+    Arrow {
+        module: "backfill::audit::report",
+        may_name: &["backfill::audit"],
+        must_not_know: &[NETWORK, STORES, COMMAND_LINES],
+        may_wait: false,
+    },
+    Arrow {
         module: "backfill::measure",
         may_name: &["backfill::record"],
         must_not_know: &[NETWORK],
@@ -218,12 +243,12 @@ impl Exports {
     }
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every file of the project's own, as a path from its root.
-fn files() -> Vec<PathBuf> {
+pub(crate) fn files() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let entry = entry.unwrap();
@@ -246,7 +271,7 @@ fn files() -> Vec<PathBuf> {
     found
 }
 
-fn with_extension<'a>(files: &'a [PathBuf], extensions: &[&str]) -> Vec<&'a PathBuf> {
+pub(crate) fn with_extension<'a>(files: &'a [PathBuf], extensions: &[&str]) -> Vec<&'a PathBuf> {
     let is_one = |path: &&PathBuf| {
         path.extension()
             .is_some_and(|e| extensions.iter().any(|one| e == *one))
@@ -254,7 +279,7 @@ fn with_extension<'a>(files: &'a [PathBuf], extensions: &[&str]) -> Vec<&'a Path
     files.iter().filter(is_one).collect()
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
 
