@@ -20,6 +20,15 @@ pub(super) struct Axis {
 /// Half the width of the filter, in target samples (in source samples when enlarging).
 const RADIUS: usize = 3;
 
+/// The most target samples for which the filter is [narrower](NARROWER).
+const SMALL: f64 = 32.0;
+
+/// How wide the filter is for small thumbnails, to its width for others: compression takes more of their
+/// detail, which a sharper filter makes up for. On the 43 photographs of *Measured*, at 16 px and quality
+/// 75, the mean SSIM rises from 0.9353 to 0.9368 against Lanczos and from 0.9250 to 0.9270 against the mean
+/// over each pixel's area; narrower still, the PSNR falls.
+const NARROWER: f64 = 0.97;
+
 /// Entries of [`TABLE`] for one sample's width. Interpolated, they are right to 2e-6.
 const STEPS: usize = 512;
 
@@ -63,7 +72,12 @@ impl Axis {
         let scale = self.source_span * self.shown / self.target_span;
         let start = self.source_span * ((1.0 - self.shown) / 2.0);
         // Wider where there are more samples to be weighed: then nothing aliases.
-        let width = scale.max(1.0);
+        let share = if self.target_span > SMALL {
+            1.0
+        } else {
+            NARROWER
+        };
+        let width = (scale * share).max(1.0);
         let radius = width * RADIUS as f64;
         let steps_per_sample = (STEPS << STEP_BITS) as f64 / width;
         let step = steps_per_sample as i32;
@@ -233,7 +247,8 @@ mod tests {
                 prop_assert_eq!(sum, 1 << WEIGHT_BITS);
                 let centre = (n as f64 + 0.5) * scale;
                 let centre = if mirrored { span - centre } else { centre };
-                let of = |m: usize| exact((m as f64 + 0.5 - centre) / scale.max(1.0));
+                let wide = if target > 32.0 { scale } else { 0.97 * scale };
+                let of = |m: usize| exact((m as f64 + 0.5 - centre) / wide.max(1.0));
                 let all: f64 = (0..source).map(of).sum();
                 for (m, &weight) in (first..source).zip(weights) {
                     let expected = of(m) / all * f64::from(1 << WEIGHT_BITS);
