@@ -16,8 +16,9 @@ const LIMITS: Limits = Limits {
     ..Limits::DEFAULT
 };
 
-/// The sides of the boxes to choose from: every n is chosen for some size of picture.
-const BOXES: [u32; 8] = [0, 1, 8, 16, 40, 100, 512, u32::MAX];
+/// The sides of the boxes to choose from: every n is chosen for some size of picture. None is 0, which a
+/// decoder takes for 1 and the reader alone for less.
+const BOXES: [u32; 8] = [4, 1, 8, 16, 40, 100, 512, u32::MAX];
 
 /// Reads `input`: two bytes that choose what is asked for and how the file comes in pieces, then the
 /// file.
