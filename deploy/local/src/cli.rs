@@ -114,7 +114,7 @@ pub(crate) struct CloudArguments {
     #[arg(
         long,
         help = "The access key that the store takes. Its secret is COS_SECRET_ACCESS_KEY, by \
-                default local-cloud-secret: the store listens on loopback alone",
+                default local-cloud-secret, which will do on loopback alone",
         env = "COS_ACCESS_KEY_ID",
         value_name = "ID",
         default_value = "local-cloud",
