@@ -21,7 +21,7 @@ pub const BIND_ADDRESS: Variable = Variable::with_default(
 pub const IN_FLIGHT: Variable = Variable::with_default(
     "IN_FLIGHT",
     "8",
-    "requests that are read and handled at once, 1 to 65535; twice as many wait, the rest gets 429",
+    "requests that are handled at once, 1 to 65535; twice as many wait, the rest gets 429",
 );
 /// Time for one request.
 pub const DEADLINE_SECONDS: Variable = Variable::with_default(
@@ -77,7 +77,7 @@ pub struct Config {
     pub flow: flow::Config,
     /// The address to listen on.
     pub bind_address: IpAddr,
-    /// Requests that are read and handled at once.
+    /// Requests that are handled at once.
     pub in_flight: usize,
     /// Time for one request.
     pub deadline: Duration,

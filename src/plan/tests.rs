@@ -5,8 +5,8 @@ use crate::events::Operation;
 use crate::object::ObjectId;
 use crate::thumbnail::{ChromaSubsampling, Effort, Fit, OutputFormat};
 
-/// The default recipe's, for the present renderer: 2.
-const FINGERPRINT: &str = "093dc92a7ec981ef";
+/// The default recipe's, for the present renderer: 3.
+const FINGERPRINT: &str = "887dbf6f1aeef1b9";
 
 fn policy() -> Policy {
     Policy::new(

@@ -362,10 +362,12 @@ async fn orphans_stay_where_there_are_no_originals_or_nothing_may_be_deleted() {
         let error = crate::modes::try_settings(args).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
-    assert!(
-        crate::modes::try_settings("verify --remove-orphans").is_err(),
-        "without --repair"
-    );
+    for args in [
+        "verify --remove-orphans",
+        "verify --repair --fast --remove-obsolete",
+    ] {
+        assert!(crate::modes::try_settings(args).is_err(), "{args}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,7 +20,7 @@ pub(super) struct Axis {
 /// Half the width of the filter, in target samples (in source samples when enlarging).
 const RADIUS: usize = 3;
 
-/// The most target samples for which the filter is [narrower](NARROWER).
+/// The most target samples, along one axis of one plane, for which the filter is [narrower](NARROWER).
 const SMALL: f64 = 32.0;
 
 /// How wide the filter is for small thumbnails, to its width for others: compression takes more of their
