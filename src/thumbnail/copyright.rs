@@ -1,15 +1,13 @@
 //! The notice of an original's artist and copyright, for recipes that keep it.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use exif::experimental::Writer;
-use exif::{Field, In, Reader, Tag, Value};
+use exif::{Field, In, Tag, Value, get_exif_attr_from_jpeg};
 
-use super::{Format, Limits};
-
-/// Only so much of the beginning of a file is searched: where the block of a JPEG, PNG or WebP is, and
-/// all of a TIFF that is no larger.
-const SEARCHED_BYTES: usize = 16 << 20;
+use super::directory::Directory;
+use super::{Format, Limits, whole};
 
 /// Longer notices are left out: a thumbnail is small, and a notice one line.
 const MAX_NOTICE_BYTES: usize = 4096;
@@ -18,25 +16,33 @@ const MAX_NOTICE_BYTES: usize = 4096;
 /// 4.6.4 D) of a file's own; `None` if it has neither, or no block that can be read, or one that is
 /// longer than allowed.
 pub(super) fn notice(format: Format, bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
-    let searched = &bytes[..bytes.len().min(SEARCHED_BYTES)];
-    let found = Reader::new().read_from_container(&mut Cursor::new(searched));
-    let exif = found.ok()?;
+    let block: Cow<[u8]> = match format {
+        Format::Jpeg => get_exif_attr_from_jpeg(&mut &*bytes).ok()?.into(),
+        Format::Png => whole::png(bytes).exif?.into(),
+        Format::WebP => whole::webp(bytes).exif?.into(),
+        Format::Tiff => bytes.into(),
+        Format::Gif | Format::Bmp => return None,
+    };
     // Of a TIFF it is the file.
     if format != Format::Tiff {
-        limits.exif(exif.buf())?;
+        limits.exif(&block)?;
     }
+    let directory = Directory::first(&block)?;
     let fields = [Tag::Artist, Tag::Copyright].map(|tag| {
-        let field = exif.get_field(tag, In::PRIMARY)?;
-        match &field.value {
-            Value::Ascii(texts) if texts.iter().any(|text| !text.trim_ascii().is_empty()) => {
-                Some(Field {
-                    tag,
-                    ifd_num: In::PRIMARY,
-                    value: field.value.clone(),
-                })
-            }
-            _ => None,
+        let mut entries = directory.entries().map_while(|entry| entry);
+        let entry = entries.find(|entry| entry.tag == u64::from(tag.number()))?;
+        let text = directory.text(entry)?;
+        if text.len() > MAX_NOTICE_BYTES || text.iter().all(|c| *c == 0 || c.is_ascii_whitespace())
+        {
+            return None;
         }
+        let text = text.strip_suffix(b"\0").unwrap_or(text);
+        let parts = text.split(|c| *c == 0).map(<[u8]>::to_vec);
+        Some(Field {
+            tag,
+            ifd_num: In::PRIMARY,
+            value: Value::Ascii(parts.collect()),
+        })
     });
     let mut writer = Writer::new();
     fields
@@ -55,6 +61,8 @@ pub(super) fn notice(format: Format, bytes: &[u8], limits: &Limits) -> Option<Ve
 mod tests {
     use image::codecs::png::PngEncoder;
     use image::{ExtendedColorType, ImageEncoder};
+
+    use exif::Reader;
 
     use super::super::{Decoder, Effort, Encoding, OutputFormat, Stop};
     use super::*;
@@ -146,6 +154,31 @@ mod tests {
         };
         assert!(notice(Format::Png, &file, &limits(100)).is_some());
         assert_eq!(notice(Format::Png, &file, &limits(10)), None);
+    }
+
+    /// Directories that lead to others, which overlap: all of them together would be gigabytes.
+    #[test]
+    fn only_the_first_directory_is_read() {
+        let text = b"(c) 2026 A. Painter\0";
+        let (pointers, first) = (5000_u16, 8_u32);
+        let end = first + 2 + 12 * (u32::from(pointers) + 1);
+        let mut block = b"II*\0".to_vec();
+        block.extend(first.to_le_bytes());
+        block.extend((pointers + 1).to_le_bytes());
+        let mut entry = |tag: u16, kind: u16, count: u32, value: u32| {
+            block.extend([tag, kind].iter().flat_map(|n| n.to_le_bytes()));
+            block.extend([count, value].iter().flat_map(|n| n.to_le_bytes()));
+        };
+        for n in 0..pointers {
+            entry(Tag::ExifIFDPointer.number(), 4, 1, 10 + 12 * u32::from(n));
+        }
+        let length = u32::try_from(text.len()).unwrap();
+        entry(Tag::Copyright.number(), 2, length, end);
+        block.extend(text);
+        for (format, file) in [(Format::Png, png(&block)), (Format::Jpeg, jpeg(&block))] {
+            let found = notice(format, &file, &Limits::default()).unwrap();
+            assert!(found.windows(text.len()).any(|part| part == text));
+        }
     }
 
     #[test]

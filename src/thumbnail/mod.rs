@@ -25,6 +25,7 @@
 mod colour;
 mod copyright;
 mod decode;
+mod directory;
 mod encode;
 mod error;
 mod format;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use cos_thumbnails::events::{Change, Event};
 use cos_thumbnails::object::Key;
-use cos_thumbnails::outcome::{Reason, Verdict};
+use cos_thumbnails::outcome::{Outcome, Reason, Verdict};
 use cos_thumbnails::plan::Recipe;
 use cos_thumbnails::storage::Storage;
 use jpeg_encoder::{ColorType, Encoder};
@@ -102,18 +102,23 @@ async fn of_a_progressive_jpeg_the_first_bytes_are_enough() {
     }
 }
 
-#[tokio::test]
-async fn where_the_first_bytes_are_not_enough_the_second_are_no_more_than_needed() {
+/// What becomes of an original of which as little as ever is read at first.
+async fn from_little(original: Bytes, largest: u32) -> Outcome {
     let store = Arc::new(Hooked::default());
-    put(&*store, "images/a.jpg", noise(1, true)).await;
-    let sizes = Recipe::standard().with_sizes(&[16, 200]).unwrap();
-    // As little as is ever read at first.
+    put(&*store, "images/a.jpg", original).await;
+    let sizes = Recipe::standard().with_sizes(&[16, largest]).unwrap();
     let policy = policy_with(sizes).with_first_read_percent(1);
     let made = over_with(&store, policy)
         .handle(&sized_event(&*store, "images/a.jpg").await)
         .await
         .unwrap();
     assert_eq!(made.verdict, Verdict::Made);
+    made
+}
+
+#[tokio::test]
+async fn where_the_first_bytes_are_not_enough_the_second_are_no_more_than_needed() {
+    let made = from_little(noise(1, true), 200).await;
     // The failure record, which is not there, and two parts.
     assert_eq!(made.traffic.gets, 3);
     let bytes = made.original.as_ref().unwrap().bytes;
@@ -122,15 +127,7 @@ async fn where_the_first_bytes_are_not_enough_the_second_are_no_more_than_needed
 
 #[tokio::test]
 async fn where_the_estimate_was_not_enough_the_rest_is_read_and_nothing_twice() {
-    let store = Arc::new(Hooked::default());
-    put(&*store, "images/a.jpg", deceptive()).await;
-    let sizes = Recipe::standard().with_sizes(&[16, 800]).unwrap();
-    let policy = policy_with(sizes).with_first_read_percent(1);
-    let made = over_with(&store, policy)
-        .handle(&sized_event(&*store, "images/a.jpg").await)
-        .await
-        .unwrap();
-    assert_eq!(made.verdict, Verdict::Made);
+    let made = from_little(deceptive(), 800).await;
     // The failure record, which is not there, and three parts.
     assert_eq!(made.traffic.gets, 4);
     assert_eq!(made.traffic.bytes_read, made.original.unwrap().bytes);

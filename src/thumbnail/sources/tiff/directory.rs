@@ -1,6 +1,7 @@
 //! The first directory, before `tiff` reads it: it holds every value of a tag as it reads it, in 32
 //! bytes each, before it can be told limits.
 
+use super::super::super::directory::Directory;
 use super::super::super::{Error, Format};
 use super::super::truncated;
 use super::malformed;
@@ -18,32 +19,14 @@ const READ: [u64; 25] = [
 
 /// Refuses a file whose first directory promises more values than any picture needs.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
-    let little_endian = bytes.starts_with(b"II");
-    let number = |at: u64, length: usize| {
-        let at = usize::try_from(at).ok();
-        let digits = at.and_then(|at| bytes.get(at..)?.get(..length));
-        let digits = digits.ok_or_else(|| truncated(Format::Tiff))?;
-        let shifted = |number: u64, digit: &u8| number << 8 | u64::from(*digit);
-        Ok::<u64, Error>(if little_endian {
-            digits.iter().rev().fold(0, shifted)
-        } else {
-            digits.iter().fold(0, shifted)
-        })
-    };
-    // BigTIFF has the wider numbers.
-    let big = number(2, 2)? == 43;
-    let (directory, counted, entry, count) = if big {
-        (number(8, 8)?, 8, 20, 8)
-    } else {
-        (number(4, 4)?, 2, 12, 4)
-    };
-    let entries = number(directory, counted)?;
-    if entries > u16::MAX.into() {
+    let cut = || truncated(Format::Tiff);
+    let directory = Directory::first(bytes).ok_or_else(cut)?;
+    if directory.len > u16::MAX.into() {
         return Err(malformed("more tags than there are"));
     }
-    for n in 0..entries {
-        let at = directory.saturating_add(counted as u64 + n * entry);
-        if READ.contains(&number(at, 2)?) && number(at.saturating_add(4), count)? > MAX_VALUES {
+    for entry in directory.entries() {
+        let entry = entry.ok_or_else(cut)?;
+        if READ.contains(&entry.tag) && entry.count > MAX_VALUES {
             return Err(malformed("a tag with more values than any picture needs"));
         }
     }
