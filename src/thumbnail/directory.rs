@@ -1,4 +1,4 @@
-//! The first directory of a TIFF structure (TIFF 6.0, section 2, and BigTIFF), as TIFF files and EXIF
+//! The first directory of a TIFF structure (TIFF 6.0, section 2, and `BigTIFF`), as TIFF files and EXIF
 //! blocks have it. Nothing is held of it, and no other directory is followed: decoders hold all that they
 //! find before they can be told limits, and directories may overlap without end.
 
@@ -10,7 +10,7 @@ const ASCII: u64 = 2;
 pub(super) struct Directory<'a> {
     bytes: &'a [u8],
     little_endian: bool,
-    /// BigTIFF, which has the wider numbers.
+    /// `BigTIFF`, which has the wider numbers.
     big: bool,
     /// Where the entries begin.
     at: u64,

@@ -12,6 +12,7 @@
 //! The function is the real one, over real HTTP; the store and the notifier stand in for IBM Cloud
 //! Object Storage and its subscription. Nothing that is deployed depends on this package.
 
+mod accept;
 pub mod cli;
 mod cloud;
 mod control;

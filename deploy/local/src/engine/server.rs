@@ -1,6 +1,5 @@
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{NaiveDate, Utc};
@@ -19,6 +18,7 @@ use tokio::task::JoinSet;
 use super::project::Project;
 use super::refusal::Refusal;
 use super::spec::MAX_SPEC_BYTES;
+use crate::accept::accept;
 use crate::identity::Identity;
 
 /// The longest body that is read. That of a specification may be no longer, but is refused with reason.
@@ -41,12 +41,7 @@ impl Server {
     pub(super) async fn serve(self, listener: TcpListener) {
         let mut connections = JoinSet::new();
         loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // Out of file descriptors, most likely: some will be given back.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let _ = stream.set_nodelay(true);
+            let stream = accept(&listener).await;
             let server = self.clone();
             let service = service_fn(move |request| {
                 let server = server.clone();

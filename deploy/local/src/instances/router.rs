@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::pool::{BufferFull, Pool};
+use crate::accept::accept;
 
 /// Fields that are for one connection (RFC 9110, 7.6.1), beside those that `Connection` names.
 const FOR_ONE_CONNECTION: [HeaderName; 7] = [
@@ -58,16 +59,10 @@ pub(super) async fn serve(
     };
     let connections = GracefulShutdown::new();
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let stream = tokio::select! {
+            stream = accept(&listener) => stream,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, most likely: some will be given back.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
         let router = router.clone();
         let service = service_fn(move |request| {
             let router = router.clone();

@@ -34,6 +34,7 @@ use self::cors::CrossOrigin;
 use self::index::Index;
 pub use self::outbox::{DeadLetter, Outbox, Pending, Receipts};
 use self::s3::Actions;
+use crate::accept::accept;
 
 /// How long connections have to end their requests when the store stops.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -174,17 +175,10 @@ impl S3Auth for OneKey {
 async fn serve(listener: TcpListener, service: CrossOrigin, mut stopped: watch::Receiver<bool>) {
     let connections = GracefulShutdown::new();
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let stream = tokio::select! {
+            stream = accept(&listener) => stream,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, most likely: some will be given back.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        // Small answers after small requests: Nagle's algorithm would hold them back.
-        let _ = stream.set_nodelay(true);
         let service = service.clone();
         let service = service_fn(move |request| {
             let service = service.clone();
