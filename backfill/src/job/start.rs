@@ -60,20 +60,21 @@ pub(crate) async fn run(
         engine,
         manifest,
     };
-    let ended = if started.instances == 0 {
-        Ok(StatusDetails::default())
+    let ended = if started.instances == 0 || stop.is_cancelled() {
+        Some(Ok(StatusDetails::default()))
     } else {
         started.start(&job.name).await?;
         tokio::select! {
-            ended = started.wait(&mut account, &stop) => ended,
-            () = give_up.cancelled() => Ok(StatusDetails::default()),
+            ended = started.wait(&mut account, &stop) => Some(ended),
+            () = give_up.cancelled() => None,
         }
     };
     listener.abort();
     let interrupted = stop.is_cancelled();
     let (details, ended_early) = match ended {
-        Ok(details) => (details, interrupted.then(|| "interrupted".to_owned())),
-        Err(error) => (StatusDetails::default(), Some(with_causes(&error))),
+        Some(Ok(details)) => (details, interrupted.then(|| "interrupted".to_owned())),
+        Some(Err(error)) => started.left(&with_causes(&error)),
+        None => started.left("interrupted"),
     };
     started
         .gather(&mut account, &*store, &details, ended_early.is_some())
@@ -142,6 +143,13 @@ struct Started {
 }
 
 impl Started {
+    /// Nothing is known of the job run, whose instances may go on, and cost.
+    fn left(&self, why: &str) -> (StatusDetails, Option<String>) {
+        let name = &self.name;
+        let why = format!("{why}; the job run {name} may still be running: look, and delete it");
+        (StatusDetails::default(), Some(why))
+    }
+
     async fn start(&self, job: &str) -> Result<(), JobError> {
         let body = json!({
             "job_name": job,
