@@ -48,23 +48,31 @@ def section(record: Record, formats: Record) -> str:
     )
 
 
+def between(text: str, begin: str, end: str, made: str) -> str:
+    """`text` with `made`, which has both markers, in place of what is between them."""
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise NoMarkers(f"there is no {begin} and {end}")
+    return before + made.rstrip("\n") + after
+
+
+def put(readme: pathlib.Path, wanted: str, command: str, check: bool) -> int:
+    """Writes it, or says whether it is as `command` would write it."""
+    if not check:
+        readme.write_text(wanted)
+        return 0
+    if readme.read_text() != wanted:
+        print(f"{readme.name} differs from the record; run `{command}`", file=sys.stderr)
+        return 1
+    return 0
+
+
 def spliced(text: str, record: Record, formats: Record) -> str:
     """`text` with the section in place of what is between the markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise NoMarkers(f"there is no {BEGIN} and {END}")
-    return before + section(record, formats).rstrip("\n") + after
+    return between(text, BEGIN, END, section(record, formats))
 
 
 def splice(readme: pathlib.Path, record: Record, formats: Record, check: bool) -> int:
     """Writes it, or says whether it is as it would be written."""
-    text = readme.read_text()
-    wanted = spliced(text, record, formats)
-    if not check:
-        readme.write_text(wanted)
-        return 0
-    if text != wanted:
-        print(f"peers: {readme.name} differs from the record; run `benches/peers/run splice`", file=sys.stderr)
-        return 1
-    return 0
+    return put(readme, spliced(readme.read_text(), record, formats), "benches/peers/run splice", check)

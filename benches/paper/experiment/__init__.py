@@ -1,0 +1,1 @@
+"""The paper's way and ours, interleaved over one store."""
