@@ -1,6 +1,6 @@
 """Markdown, made of a record alone."""
 
-from experiment.figures import mean_cpu_ms, median_seconds, others_share, verdicts
+from experiment.figures import interval, mean_cpu_ms, median_seconds, others_share, verdicts
 from harness.record import Line, Record
 from harness.tables import paragraphs, table
 from harness.tables import verdicts as verdict_table
@@ -15,8 +15,7 @@ def what(record: Record) -> str:
     return (
         f"{_pictures(run)}, {run['megapixels_mean']:.1f} megapixels in the mean, "
         f"{run['bytes'] / 1e6:.1f} MB{_repeated(run)}. {rounds}, all ways interleaved; client, store and function on the same "
-        f"{run['cpus']} processors of {run['cpu']}, the store durable. During the runs "
-        f"{others_share(record):.0%} of the processors' time went to the kernel's own threads and to others; load before "
+        f"{run['cpus']} processors of {run['cpu']}, the store durable; load before "
         f"{run['load_before']}. {versions}. Revision {run['revision']}, {run['date']}.{build}"
     )
 
@@ -59,6 +58,7 @@ def _rows(record: Record, count: int) -> str:
                 f"{count / wall:.1f}",
                 *(f"{median_seconds(of_way, clock):.2f}" for clock in ("end_to_end", "paper")),
                 *(f"{mean_cpu_ms(of_way, part):.1f}" for part in ("client", "store", "function")),
+                f"{others_share(of_way, record.one('run')['cpus']):.0%}",
             ]
         )
     head = [
@@ -70,6 +70,7 @@ def _rows(record: Record, count: int) -> str:
         "CPU ms a picture: client",
         "store",
         "function",
+        "others",
     ]
     return table(head, rows)
 
@@ -78,6 +79,7 @@ def ratios(record: Record) -> str:
     """How many times as long the paper's ways take."""
     titles = {sample["way"]: sample["title"] for sample in record.all("sample")}
     lines = record.all("ratio")
+    rounds = record.one("run")["rounds"]
     ours = dict.fromkeys(line["ours"] for line in lines)
     rows = []
     for name, what_is_it in (("wall", "wall time"), ("cpu", "CPU time")):
@@ -86,7 +88,7 @@ def ratios(record: Record) -> str:
             rows.append(
                 [
                     f"{titles[peer]}: {what_is_it}",
-                    *(f"{cell['value']:.1f}x ({cell['low']:.1f}–{cell['high']:.1f})" for cell in cells),
+                    *(f"{cell['value']:.1f}x{interval(cell, rounds)}" for cell in cells),
                 ]
             )
     return table(["times as long as", *(titles[way] for way in ours)], rows)
@@ -96,7 +98,8 @@ CLOCKS = (
     "Wall time is of the whole client, from its start to its end, as seen from outside; pictures/s and ratios go by it. "
     "The end-to-end clock is from the first GET to the last thumbnail stored; the paper clock leaves out storing, as the "
     "paper's does, and of Lithops and fan-out the way to the first worker; of ours it is an upper bound. CPU time "
-    "is of all processes and threads, kernel included. In brackets behind a ratio: the 95 % interval by bootstrap over the "
+    "is of all processes and threads, kernel included; others are the kernel's own threads and whoever else used the "
+    "machine, as a share of its processors' time: where it is much, the times are void. In brackets behind a ratio: the 95 % interval by bootstrap over the "
     "rounds, in pairs."
 )
 

@@ -15,6 +15,21 @@ class Verdicts(unittest.TestCase):
         self.assertEqual([one.is_met for one in verdicts(record(35.0))], [True, True])
         self.assertEqual([one.is_met for one in verdicts(record(34.9))], [False, True])
 
+    def test_it_is_void_where_others_were_at_work(self) -> None:
+        # Of 200 ms on two processors.
+        for others_us, is_met in ((30_000, True), (30_001, False)):
+            ratio = verdicts(record(other_cpu_us=others_us))[0]
+            self.assertEqual(ratio.is_met, is_met)
+            self.assertEqual(ratio.measured.startswith("void: others had 15%"), not is_met)
+
+    def test_one_round_has_no_interval(self) -> None:
+        made = record()
+        self.assertEqual(verdicts(made)[0].measured, "40.0 (39.0–41.0)")
+        self.assertIn("| 40.0x (39.0–41.0) |", tables.ratios(made))
+        made.one("run").update(rounds=1)
+        self.assertEqual(verdicts(made)[0].measured, "40.0")
+        self.assertIn("| 40.0x |", tables.ratios(made))
+
     def test_many_are_met_in_at_most_so_long(self) -> None:
         self.assertTrue(verdicts(record(many_seconds=3.5))[1].is_met)
         self.assertFalse(verdicts(record(many_seconds=3.51))[1].is_met)
@@ -32,13 +47,16 @@ class Samples(unittest.TestCase):
         self.assertEqual(mean_cpu_ms(samples, "store"), 2)
 
     def test_others_are_a_share_of_all_processors(self) -> None:
-        self.assertAlmostEqual(others_share(record()), 0.1)
+        samples = [sample("a", 1, 100), sample("a", 1, 300, other_cpu_us=20)]
+        self.assertAlmostEqual(others_share(samples, 2), 0.05)
 
     def test_the_table_has_the_median_and_the_extremes(self) -> None:
         made = record()
         made.add("sample", **sample("paper-pool", 10, 8_000_000, 2))
         made.add("sample", **sample("paper-pool", 10, 5_000_000, 3))
-        self.assertIn("| paper-pool | 5.00 (4.00–8.00) | 2.0 | 5.00 | 2.50 | 3.0 | 2.0 | 1.0 |", tables.ways(made))
+        self.assertIn(
+            "| paper-pool | 5.00 (4.00–8.00) | 2.0 | 5.00 | 2.50 | 3.0 | 2.0 | 1.0 | 10% |", tables.ways(made)
+        )
         self.assertIn(f"| {MANY} pictures | wall", tables.ways(made))
 
     def test_ratios_go_by_rounds(self) -> None:
@@ -60,7 +78,7 @@ class Pictures(unittest.TestCase):
         self.assertIn("10 photographs, 20.0 megapixels", tables.what(made))
         self.assertIn(f"20.0 MB; {MANY} are these, repeated under other keys", tables.what(made))
         made.one("run").update(count=4, many=0)
-        self.assertIn("4 of 10 photographs, 20.0 megapixels in the mean, 20.0 MB. 1 round,", tables.what(made))
+        self.assertIn("4 of 10 photographs, 20.0 megapixels in the mean, 20.0 MB. 2 rounds,", tables.what(made))
 
 
 class Turns(unittest.TestCase):
