@@ -22,10 +22,16 @@ GENERATED = 24
 
 
 def at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least 1")
+    return int(text)
+
+
+def folder(text: str) -> pathlib.Path:
+    path = pathlib.Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    return path
 
 
 def parsed(words: list[str]) -> argparse.Namespace:
@@ -36,7 +42,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     measure = commands.add_parser("measure")
-    measure.add_argument("--photos", type=pathlib.Path, metavar="DIR", help="JPEGs; without it they are generated")
+    measure.add_argument("--photos", type=folder, metavar="DIR", help="JPEGs; without it they are generated")
     measure.add_argument(
         "--count",
         type=at_least_one,

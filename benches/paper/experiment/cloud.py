@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
-from experiment.places import PROGRAMS, WORK
+from experiment.places import LOGS, PROGRAMS, WORK
 from experiment.process import Failure, Server
 from thumbnails import SIZES, THUMBNAILS, Bucket, thumbnail_key
 
@@ -31,6 +31,10 @@ class Cloud:
     def __init__(self, program: pathlib.Path, folder: pathlib.Path, scratch: pathlib.Path) -> None:
         self.program = program
         self.scratch = scratch
+        # They stay when the run is over, or they could not be looked into.
+        LOGS.mkdir(exist_ok=True)
+        self.client_log = LOGS / "client.log"
+        self.client_log.unlink(missing_ok=True)
         port = _free_port()
         self.function_url = f"http://127.0.0.1:{port}"
         self.store = Server(
@@ -39,7 +43,7 @@ class Cloud:
                 *("--function-url", self.function_url),
             ],
             self._environment(RECIPE="paper"),
-            scratch / "store.log",
+            LOGS / "store.log",
             reads=True,
         )
         try:
@@ -49,7 +53,7 @@ class Cloud:
                 self.environment(
                     RECIPE="paper", PORT=str(port), BIND_ADDRESS="127.0.0.1", IN_FLIGHT=str(FUNCTION_IN_FLIGHT)
                 ),
-                scratch / "function.log",
+                LOGS / "function.log",
             )
         except BaseException:
             self.store.stop()

@@ -108,7 +108,7 @@ def measured(cloud: Cloud, way: Way, count: int) -> dict[str, Any]:
     cloud.clear()
     cloud.settle()
     store, function, busy = cloud.store.cpu_us(), cloud.function.cpu_us(), process.busy_us()
-    ended = process.ran(way.command(cloud, count), cloud.environment(), cloud.scratch / "client.log", cloud.processes)
+    ended = process.ran(way.command(cloud, count), cloud.environment(), cloud.client_log, cloud.processes)
     measured_us = cloud.store.cpu_us() - store + cloud.function.cpu_us() - function + ended.cpu_us
     # Kernel threads, the harness while it waits, and whoever else uses the machine.
     others = max(0, process.busy_us() - busy - measured_us)

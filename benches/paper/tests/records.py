@@ -24,7 +24,7 @@ def sample(way: str, pictures: int, wall_us: int, number: int = 1, **values: Any
     }
 
 
-def record(ratio: float = 40.0, many_seconds: float = 3.0, is_generated: bool = False, **of_ours: Any) -> Record:
+def record(ratio: float = 40.0, many_seconds: float = 3.0, is_generated: bool = False, **of_peer: Any) -> Record:
     """Ten pictures by the pool and by ours, and many by ours."""
     made = Record()
     made.add(
@@ -45,8 +45,8 @@ def record(ratio: float = 40.0, many_seconds: float = 3.0, is_generated: bool = 
         date="2021-01-01",
         versions={"Pillow": "1"},
     )
-    made.add("sample", **sample(PEER, 10, 4_000_000))
-    made.add("sample", **sample(OURS, 10, 100_000, **of_ours))
+    made.add("sample", **sample(PEER, 10, 4_000_000, **of_peer))
+    made.add("sample", **sample(OURS, 10, 100_000, other_cpu_us=200_000))
     made.add("sample", **sample(OURS, MANY, round(many_seconds * 1e6)))
     interval = {"value": ratio, "low": ratio - 1, "high": ratio + 1}
     made.add("ratio", peer=PEER, ours=OURS, wall=interval, cpu=interval)
