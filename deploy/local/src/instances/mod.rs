@@ -9,12 +9,12 @@
 //!
 //! | what | as |
 //! |---|---|
-//! | at most `concurrency` requests in one instance | a hard limit, as Code Engine has it |
+//! | at most `concurrency` requests in one instance | a hard limit, as Code Engine has it; one whose client hung up counts to its end |
 //! | beyond that requests wait, and start instances | Knative's activator, and its autoscaler in panic mode |
 //! | beyond `buffer` of them 503 at once | Knative's queue-proxy; IBM's documentation says 502 |
 //! | an instance that breaks off: 502; one that takes too long: 504 | a gateway (RFC 9110) |
 //! | fewer instances when the most that was needed of late is less | Knative's `scale-down-delay` and stable window |
-//! | SIGTERM, and SIGKILL one request time-out later | Code Engine |
+//! | SIGTERM once its requests have ended, and SIGKILL one request time-out later | Knative's queue-proxy holds SIGTERM back until then; Code Engine |
 //!
 //! Sources: IBM Cloud docs, "Configuring application scaling"; Knative Serving, "Autoscaling concepts",
 //! and the breakers of its queue-proxy and activator.
@@ -61,7 +61,8 @@ pub struct Scaling {
     /// How long less must be needed before an instance goes. Default 60 s, as Knative's stable window;
     /// Code Engine speaks of about a minute, plus its scale-down delay.
     pub scale_down_delay: Duration,
-    /// How long a request may take, waiting included, and an instance may drain. Default 300 s.
+    /// How long a request may take, waiting and its answer's body included, and an instance to end after
+    /// SIGTERM. Default 300 s.
     pub request_timeout: Duration,
     /// Requests that wait for a place; beyond them 503. Default ten times what all instances take at once,
     /// as Knative's queue-proxies.
@@ -106,7 +107,7 @@ impl fmt::Display for Scaling {
 /// What an instance is a process of. When it can take requests it writes a line of JSON to its standard
 /// output, `{"listening":"127.0.0.1:PORT"}`; when its standard input ends it ends, too, so that none
 /// outlives a router that was killed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Program {
     /// The file.
     pub path: PathBuf,
@@ -114,6 +115,17 @@ pub struct Program {
     pub arguments: Vec<OsString>,
     /// Variables that are set, or taken away, beside this process's own.
     pub variables: Vec<(String, Option<String>)>,
+}
+
+/// Of the variables the names alone: some hold secrets.
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
+        let mut fields = f.debug_struct("Program");
+        fields.field("path", &self.path);
+        fields.field("arguments", &self.arguments);
+        fields.field("variables", &names).finish()
+    }
 }
 
 /// A running router and its instances. Dropping it leaves them running; see [`Instances::stop`].
@@ -160,7 +172,7 @@ impl Instances {
     }
 
     /// Takes no new connection, lets requests under way end, sends SIGTERM to every instance and waits for
-    /// its end; nothing takes longer than a request may.
+    /// its end; neither takes longer than a request may.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         let _ = self.router.await;
@@ -177,4 +189,23 @@ pub(crate) enum StartError {
     Silent,
     #[error("it did not say where it listens within {0:?}")]
     Late(Duration),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_programs_variables_the_names_alone_are_shown() {
+        let program = Program {
+            path: PathBuf::from("/program"),
+            arguments: vec!["argument".into()],
+            variables: vec![("NAME".to_owned(), Some("canary".to_owned()))],
+        };
+        let shown = format!("{program:?}");
+        for part in ["/program", "argument", "NAME"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+        assert!(!shown.contains("canary"), "{shown}");
+    }
 }

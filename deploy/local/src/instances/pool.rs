@@ -12,6 +12,8 @@ pub(super) struct Pool {
     state: Mutex<State>,
     /// Told whenever more or less is needed.
     pub(super) changed: Notify,
+    /// Told whenever a closed instance has no more requests.
+    emptied: Notify,
     concurrency: u16,
     buffer: usize,
 }
@@ -19,8 +21,10 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct State {
     open: BTreeMap<u64, Open>,
+    /// Requests in those that get no more, or are on their way to them.
+    closed: BTreeMap<u64, u16>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
-    /// Requests in instances, those that are terminating included.
+    /// Requests in instances, closed ones included.
     in_flight: usize,
 }
 
@@ -48,6 +52,7 @@ impl Pool {
         Self {
             state: Mutex::default(),
             changed: Notify::new(),
+            emptied: Notify::new(),
             concurrency: concurrency.max(1),
             buffer,
         }
@@ -88,8 +93,34 @@ impl Pool {
 
     /// An instance gets no more requests; those that it has go on.
     pub(super) fn close(&self, instance: u64) {
-        self.state().open.remove(&instance);
+        self.state().close(instance);
         self.changed.notify_one();
+    }
+
+    /// Closes that instance with the fewest requests, the youngest of several.
+    pub(super) fn close_least_busy(&self) -> Option<u64> {
+        let mut state = self.state();
+        let open = state.open.iter().rev();
+        let (&instance, _) = open.min_by_key(|(_, open)| open.in_flight)?;
+        state.close(instance);
+        Some(instance)
+    }
+
+    /// Waits until a closed instance has no request, and none is on its way to it.
+    pub(super) async fn emptied(&self, instance: u64) {
+        loop {
+            // Listened for before it is looked at, so that no change is missed.
+            let emptied = self.emptied.notified();
+            if !self.state().closed.contains_key(&instance) {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Whether an instance takes requests.
+    pub(super) fn is_open(&self, instance: u64) -> bool {
+        self.state().open.contains_key(&instance)
     }
 
     /// How many instances take requests.
@@ -102,14 +133,6 @@ impl Pool {
         let mut state = self.state();
         state.waiting.retain(|waiting| !waiting.is_closed());
         state.in_flight + state.waiting.len()
-    }
-
-    /// Of the instances that take requests that with the fewest, the youngest of several.
-    pub(super) fn least_busy(&self) -> Option<u64> {
-        let state = self.state();
-        let open = state.open.iter().rev();
-        open.min_by_key(|(_, open)| open.in_flight)
-            .map(|(&instance, _)| instance)
     }
 
     /// A place in the oldest instance that has one: load gathers where it is, so that the others can go.
@@ -136,21 +159,42 @@ impl Pool {
             if let Err(mut lease) = waiting.send(lease) {
                 // Whoever waited is gone. The lease must not lock what is locked here.
                 lease.pool = None;
-                Self::give_back(state, lease.instance);
+                state.give_back(lease.instance);
             }
-        }
-    }
-
-    fn give_back(state: &mut State, instance: u64) {
-        state.in_flight -= 1;
-        if let Some(open) = state.open.get_mut(&instance) {
-            open.in_flight -= 1;
         }
     }
 
     /// Nothing in here panics half-way.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn close(&mut self, instance: u64) {
+        if let Some(open) = self.open.remove(&instance)
+            && open.in_flight > 0
+        {
+            self.closed.insert(instance, open.in_flight);
+        }
+    }
+
+    /// Whether a closed instance has had its last request.
+    fn give_back(&mut self, instance: u64) -> bool {
+        self.in_flight -= 1;
+        if let Some(open) = self.open.get_mut(&instance) {
+            open.in_flight -= 1;
+            return false;
+        }
+        let Some(in_flight) = self.closed.get_mut(&instance) else {
+            return false;
+        };
+        *in_flight -= 1;
+        let is_last = *in_flight == 0;
+        if is_last {
+            self.closed.remove(&instance);
+        }
+        is_last
     }
 }
 
@@ -167,7 +211,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.take() {
             let mut state = pool.state();
-            Pool::give_back(&mut state, self.instance);
+            if state.give_back(self.instance) {
+                pool.emptied.notify_waiters();
+            }
             pool.serve_waiting(&mut state);
             drop(state);
             pool.changed.notify_one();
@@ -178,6 +224,8 @@ impl Drop for Lease {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn address(port: u16) -> SocketAddr {
@@ -204,11 +252,34 @@ mod tests {
         assert!(at_once(&pool).await.is_none());
         assert_eq!(pool.concurrency(), 4);
         leases.remove(0);
-        assert_eq!(pool.least_busy(), Some(1));
         assert_eq!(at_once(&pool).await.unwrap().address, address(1));
         drop(leases);
         assert_eq!(pool.concurrency(), 0);
-        assert_eq!(pool.least_busy(), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_least_busy_is_closed_and_is_empty_when_its_last_request_has_ended() {
+        let pool = Arc::new(Pool::new(2, 10));
+        for instance in 1..=3 {
+            pool.open(instance, address(1));
+        }
+        let mut leases = Vec::new();
+        for _ in 0..4 {
+            leases.push(at_once(&pool).await.unwrap());
+        }
+        assert_eq!(pool.close_least_busy(), Some(3), "which has none");
+        pool.emptied(3).await;
+        drop(leases.remove(0));
+        assert_eq!(pool.close_least_busy(), Some(1), "which has one of two");
+        assert!(!pool.is_open(1) && pool.is_open(2));
+        let mut emptied = std::pin::pin!(pool.emptied(1));
+        assert!((&mut emptied).now_or_never().is_none());
+        drop(leases.pop());
+        assert!((&mut emptied).now_or_never().is_none(), "another's");
+        drop(leases.remove(0));
+        assert!((&mut emptied).now_or_never().is_some());
+        assert_eq!(pool.close_least_busy(), Some(2));
+        assert_eq!(pool.close_least_busy(), None);
     }
 
     #[tokio::test]

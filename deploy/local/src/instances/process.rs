@@ -98,6 +98,12 @@ impl Process {
         if by_itself.is_none() {
             self.pool.close(self.instance);
             self.tell(Event::Terminating);
+            // What is on its way to it would find nobody. That it takes longer than it may is seen by the
+            // router, and that it ends meanwhile is what is wanted.
+            tokio::select! {
+                () = self.pool.emptied(self.instance) => {}
+                _ = child.wait() => {}
+            }
             terminate(&mut child, self.grace).await;
         }
         Ok((by_itself, was_ready))

@@ -1,5 +1,6 @@
 //! The router: a reverse proxy in front of the pool.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -34,7 +34,13 @@ const FOR_ONE_CONNECTION: [HeaderName; 7] = [
     UPGRADE,
 ];
 
-type Answer = Response<BoxBody<Bytes, hyper::Error>>;
+/// The longest answer that is passed on, in bytes. An outcome has about 2 kB.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Why there is no answer of an instance.
+type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Clone)]
 struct Router {
@@ -66,7 +72,7 @@ pub(super) async fn serve(
         let router = router.clone();
         let service = service_fn(move |request| {
             let router = router.clone();
-            async move { Ok::<_, std::convert::Infallible>(router.route(request).await) }
+            async move { Ok::<_, Infallible>(router.route(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -110,24 +116,31 @@ impl Router {
         };
         head.uri = target;
         strip(&mut head.headers);
-        let answered = self.client.request(Request::from_parts(head, body));
-        match timeout_at(until, answered).await {
-            Ok(Ok(answer)) => {
-                let (mut head, body) = answer.into_parts();
-                strip(&mut head.headers);
-                // The place is taken until the answer is through, or nobody wants it any more.
-                let body = body.map_frame(move |frame| {
-                    let _ = &lease;
-                    frame
-                });
-                Response::from_parts(head, body.boxed())
-            }
-            Ok(Err(error)) => {
+        let exchange = self.clone().exchange(Request::from_parts(head, body));
+        // A task of its own: if the client hangs up, the instance works on, and its place is taken.
+        let exchange = tokio::spawn(async move {
+            let answered = timeout_at(until, exchange).await;
+            drop(lease);
+            answered
+        });
+        match exchange.await {
+            Ok(Ok(Ok(answer))) => answer,
+            Ok(Ok(Err(error))) => {
                 tracing::debug!(%error, "an instance did not answer");
                 refuse(StatusCode::BAD_GATEWAY, "the instance broke off")
             }
-            Err(_) => refuse(StatusCode::GATEWAY_TIMEOUT, "the instance took too long"),
+            Ok(Err(_)) => refuse(StatusCode::GATEWAY_TIMEOUT, "the instance took too long"),
+            // The task panicked, which was seen when it did.
+            Err(_) => refuse(StatusCode::BAD_GATEWAY, "the router failed"),
         }
+    }
+
+    /// An instance's whole answer.
+    async fn exchange(self, request: Request<Incoming>) -> Result<Answer, Broken> {
+        let (mut head, body) = self.client.request(request).await?.into_parts();
+        strip(&mut head.headers);
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?;
+        Ok(Response::from_parts(head, Full::new(body.to_bytes())))
     }
 }
 
@@ -146,8 +159,7 @@ fn strip(fields: &mut HeaderMap) {
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Answer {
-    let body = Full::from(why).map_err(|never| match never {}).boxed();
-    let mut answer = Response::new(body);
+    let mut answer = Response::new(Full::from(why));
     *answer.status_mut() = status;
     answer
 }

@@ -95,17 +95,13 @@ impl Scaler {
         }
         while self.instances.len() > wanted {
             // First what takes no requests yet: it is missed least.
-            let ready = self
-                .pool
-                .least_busy()
-                .filter(|_| self.pool.ready() >= self.instances.len());
-            let youngest = self.instances.keys().next_back().copied();
-            let Some(goes) = ready.or(youngest) else {
+            let mut youngest = self.instances.keys().rev().copied();
+            let starting = youngest.find(|&instance| !self.pool.is_open(instance));
+            let Some(goes) = starting.or_else(|| self.pool.close_least_busy()) else {
                 break;
             };
             // Its end is the word to end.
             self.instances.remove(&goes);
-            self.pool.close(goes);
         }
     }
 

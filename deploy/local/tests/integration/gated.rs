@@ -22,6 +22,18 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 const GATE: &str = "INSTANCE_GATE";
+const MANNER: &str = "INSTANCE_MANNER";
+
+/// How an instance behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// After SIGTERM it does what it has, as the function.
+    Patient,
+    /// SIGTERM ends it at once, whatever it has.
+    Abrupt,
+    /// It never ends the body of its answers.
+    Stalling,
+}
 
 /// An instance, where a test started it as one; else nothing.
 #[test]
@@ -41,6 +53,10 @@ fn serves_as_an_instance() {
             "\n{}",
             json!({ "listening": listener.local_addr().unwrap() })
         );
+        let manner = std::env::var(MANNER).unwrap();
+        if manner == format!("{:?}", Manner::Stalling) {
+            return stall(listener).await;
+        }
         let handler = move |_: Event, _: function::runtime::Context| {
             let gate = gate.clone();
             async move {
@@ -51,10 +67,25 @@ fn serves_as_an_instance() {
                 Ok(Reply::from(json!({ "pid": pid })))
             }
         };
-        let terminated = function::runtime::terminated().unwrap();
         let runtime = Runtime::new(handler).in_flight(100).drain(Duration::ZERO);
-        runtime.serve(listener, terminated).await.unwrap();
+        let served = if manner == format!("{:?}", Manner::Abrupt) {
+            runtime.serve(listener, std::future::pending()).await
+        } else {
+            let terminated = function::runtime::terminated().unwrap();
+            runtime.serve(listener, terminated).await
+        };
+        served.unwrap();
     });
+}
+
+/// Answers with a head and a part of the body.
+async fn stall(listener: TcpListener) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    // An answer before its request would be none.
+    stream.read_u8().await.unwrap();
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc";
+    stream.write_all(answer).await.unwrap();
+    std::future::pending::<()>().await;
 }
 
 /// A request that is in an instance, until it is let go.
@@ -85,16 +116,22 @@ pub(crate) struct Routed {
 
 impl Routed {
     pub(crate) async fn start(scaling: Scaling) -> Self {
+        Self::start_with(Manner::Patient, scaling).await
+    }
+
+    pub(crate) async fn start_with(manner: Manner, scaling: Scaling) -> Self {
         let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let program = Program {
             path: std::env::current_exe().unwrap(),
             arguments: ["gated::serves_as_an_instance", "--exact", "--nocapture"]
                 .map(Into::into)
                 .into(),
-            variables: vec![(
-                GATE.to_owned(),
-                Some(gate.local_addr().unwrap().to_string()),
-            )],
+            variables: [
+                (GATE, gate.local_addr().unwrap().to_string()),
+                (MANNER, format!("{manner:?}")),
+            ]
+            .map(|(name, value)| (name.to_owned(), Some(value)))
+            .into(),
         };
         Self::start_of(program, scaling, gate).await
     }
@@ -154,6 +191,12 @@ impl Routed {
         tokio::time::timeout(Duration::from_mins(1), held)
             .await
             .unwrap()
+    }
+
+    /// Waits until an instance takes requests.
+    pub(crate) async fn ready(&mut self) -> Notice {
+        self.notice(|notice| matches!(notice.event, InstanceEvent::Ready { .. }))
+            .await
     }
 
     /// What became of an instance, when this has: all else before it is passed over.

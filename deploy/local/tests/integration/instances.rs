@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::binary::Serving;
 use crate::client::{client, list, put};
 use crate::cloud::picture;
-use crate::gated::{Routed, by_process, is_alive};
+use crate::gated::{Manner, Routed, by_process, is_alive};
 
 #[tokio::test]
 async fn instances_come_with_the_requests_and_go_without_and_take_no_more_than_they_may() {
@@ -103,9 +103,7 @@ async fn an_instance_that_is_killed_is_a_bad_gateway_and_is_replaced() {
     })
     .await;
     // There without any request.
-    routed
-        .notice(|notice| matches!(notice.event, InstanceEvent::Ready { .. }))
-        .await;
+    routed.ready().await;
     let mut asked = JoinSet::new();
     routed.ask(&mut asked);
     let held = routed.held().await;
@@ -119,9 +117,7 @@ async fn an_instance_that_is_killed_is_a_bad_gateway_and_is_replaced() {
         .notice(|notice| matches!(notice.event, InstanceEvent::Failed { .. }))
         .await;
     assert_eq!((failed.instance, failed.ready), (1, 0));
-    let ready = routed
-        .notice(|notice| matches!(notice.event, InstanceEvent::Ready { .. }))
-        .await;
+    let ready = routed.ready().await;
     assert_eq!((ready.instance, ready.ready), (2, 1));
     routed.ask(&mut asked);
     let again = routed.held().await;
@@ -185,9 +181,7 @@ async fn a_cold_start_takes_as_long_as_is_asked_for() {
     routed.ask(&mut asked);
     routed.held().await.let_go().await;
     assert_eq!(asked.join_next().await.unwrap().unwrap().0, StatusCode::OK);
-    let ready = routed
-        .notice(|notice| matches!(notice.event, InstanceEvent::Ready { .. }))
-        .await;
+    let ready = routed.ready().await;
     let InstanceEvent::Ready { after_ms } = ready.event else {
         unreachable!("{ready}");
     };
@@ -247,6 +241,107 @@ async fn a_request_that_takes_too_long_is_a_gateway_timeout() {
         StatusCode::GATEWAY_TIMEOUT
     );
     drop(held);
+    routed.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_whose_body_takes_too_long_is_a_gateway_timeout() {
+    let mut routed = Routed::start_with(
+        Manner::Stalling,
+        Scaling {
+            min_scale: 1,
+            max_scale: 1,
+            request_timeout: Duration::from_secs(2),
+            ..Scaling::default()
+        },
+    )
+    .await;
+    routed.ready().await;
+    let mut asked = JoinSet::new();
+    routed.ask(&mut asked);
+    let answered = tokio::time::timeout(Duration::from_mins(1), asked.join_next());
+    let (status, body) = answered.await.unwrap().unwrap().unwrap();
+    assert_eq!(
+        (status, body.as_str()),
+        (StatusCode::GATEWAY_TIMEOUT, "the instance took too long")
+    );
+    routed.stop().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_is_not_needed_any_more_ends_after_its_requests() {
+    let mut routed = Routed::start_with(
+        Manner::Abrupt,
+        Scaling {
+            max_scale: 2,
+            concurrency: 2,
+            scale_down_delay: Duration::from_millis(20),
+            ..Scaling::default()
+        },
+    )
+    .await;
+    let mut asked = JoinSet::new();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        routed.ask(&mut asked);
+        held.push(routed.held().await);
+    }
+    // One request in each of two, for which one instance would do.
+    let count = by_process(&held);
+    let of_two = held.iter().position(|held| count[&held.pid] == 2).unwrap();
+    held.remove(of_two).let_go().await;
+    routed
+        .notice(|notice| notice.event == InstanceEvent::Terminating)
+        .await;
+    for held in held {
+        held.let_go().await;
+    }
+    while let Some(answered) = asked.join_next().await {
+        let (status, body) = answered.unwrap();
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    routed
+        .notice(|notice| notice.event == InstanceEvent::Ended)
+        .await;
+    routed.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_whose_client_hung_up_has_its_place_until_it_is_done() {
+    let mut routed = Routed::start(Scaling {
+        min_scale: 1,
+        max_scale: 1,
+        concurrency: 1,
+        buffer: Some(0),
+        ..Scaling::default()
+    })
+    .await;
+    routed.ready().await;
+    let mut asked = JoinSet::new();
+    routed.ask(&mut asked);
+    let held = routed.held().await;
+    asked.shutdown().await;
+    // Each is a chance to see the hang-up.
+    for _ in 0..50 {
+        routed.ask(&mut asked);
+        let answered = tokio::time::timeout(Duration::from_mins(1), asked.join_next());
+        let answered = answered.await.expect("a second request is in the instance");
+        let (status, body) = answered.unwrap().unwrap();
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    }
+    held.let_go().await;
+    let done = async {
+        loop {
+            routed.ask(&mut asked);
+            tokio::select! {
+                held = routed.held() => break held,
+                refused = asked.join_next() => drop(refused.unwrap().unwrap()),
+            }
+        }
+    };
+    let again = tokio::time::timeout(Duration::from_mins(1), done).await;
+    again.unwrap().let_go().await;
+    assert_eq!(asked.join_next().await.unwrap().unwrap().0, StatusCode::OK);
     routed.stop().await;
 }
 
