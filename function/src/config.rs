@@ -56,8 +56,8 @@ pub const RUST_LOG: Variable = Variable::with_default(
     "what is logged: a level, or a filter such as info,function=debug",
 );
 
-/// With less, even usual pictures would be refused.
-const MIN_MEMORY_BUDGET_BYTES: u64 = 16 << 20;
+/// The least budget: with less, even usual pictures would be refused.
+pub const MIN_MEMORY_BUDGET_BYTES: u64 = 16 << 20;
 
 /// The function's settings beside [`cos_thumbnails::config::VARIABLES`].
 pub const VARIABLES: [Variable; 7] = [

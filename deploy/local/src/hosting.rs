@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use cos_thumbnails::config::{self as flow, Variable};
+use function::config::{MEMORY_BUDGET_BYTES, MIN_MEMORY_BUDGET_BYTES};
 use http::Uri;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -104,12 +105,10 @@ impl Place {
                 (Hosted::Here { function, stop }, silent)
             }
             Self::Instances((listener, _), path, scaling) => {
-                let variables = [&flow::VARIABLES[..], &function::config::VARIABLES].concat();
-                let set = |variable: &Variable| (variable.name.to_owned(), lookup(variable.name));
                 let program = Program {
                     path,
                     arguments: vec!["instance".into()],
-                    variables: variables.iter().map(set).collect(),
+                    variables: variables(&config, scaling.max_scale, lookup),
                 };
                 let (instances, notices) = Instances::start(listener, program, scaling);
                 (Hosted::Instances(instances), notices)
@@ -138,6 +137,27 @@ impl Hosted {
     }
 }
 
+/// An instance's settings. All instances share this machine: where it is not said how much memory each has
+/// for pictures, it is an equal part of what `config` found.
+fn variables(
+    config: &function::Config,
+    max_scale: u16,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Vec<(String, Option<String>)> {
+    let part = config.memory_budget_bytes.map(|bytes| {
+        let part = bytes / u64::from(max_scale.max(1));
+        part.max(MIN_MEMORY_BUDGET_BYTES).to_string()
+    });
+    let all = flow::VARIABLES.iter().chain(&function::config::VARIABLES);
+    let set = |variable: &Variable| {
+        let part = part
+            .clone()
+            .filter(|_| variable.name == MEMORY_BUDGET_BYTES.name);
+        (variable.name.to_owned(), lookup(variable.name).or(part))
+    };
+    all.map(set).collect()
+}
+
 /// A function's URL as it is given on the command line.
 pub(crate) fn function_url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|_| "this is no URL".to_owned())?;
@@ -145,4 +165,41 @@ pub(crate) fn function_url(text: &str) -> Result<Uri, String> {
         return Err("a URL such as http://192.0.2.7:8080 is needed".to_owned());
     }
     Ok(url)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_this_machine_is_divided_unless_each_instances_is_given() {
+        let budget = |given: Option<&str>, max_scale| {
+            let lookup = |name: &str| match name {
+                "COS_ENDPOINT" => Some("http://127.0.0.1:1".to_owned()),
+                "COS_REGION" | "COS_BUCKET" | "COS_ACCESS_KEY_ID" | "COS_SECRET_ACCESS_KEY" => {
+                    Some("local".to_owned())
+                }
+                "MEMORY_BUDGET_BYTES" => given.map(ToOwned::to_owned),
+                _ => None,
+            };
+            let config = function::Config {
+                memory_budget_bytes: Some(4 << 30),
+                ..function::Config::from_lookup(lookup).unwrap()
+            };
+            let variables = variables(&config, max_scale, lookup);
+            let mut budgets = variables
+                .into_iter()
+                .filter(|(name, _)| name == "MEMORY_BUDGET_BYTES");
+            budgets.next().unwrap().1.unwrap().parse::<u64>().unwrap()
+        };
+        assert_eq!(budget(None, 1), 4 << 30);
+        assert_eq!(budget(None, 8), 512 << 20);
+        assert_eq!(
+            budget(None, 1000),
+            MIN_MEMORY_BUDGET_BYTES,
+            "the least that it takes"
+        );
+        assert_eq!(budget(Some("536870913"), 8), 536_870_913);
+    }
 }

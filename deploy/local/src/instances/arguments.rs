@@ -10,7 +10,7 @@ use super::Scaling;
 #[command(next_help_heading = "Instances of the function, a stand-in for Code Engine's")]
 pub(crate) struct ScalingArguments {
     /// Run the function in up to N processes of its own behind a router, as many as requests need. All
-    /// share this machine, so that more are not faster.
+    /// share this machine, so that more are not faster, and its memory, which is divided among them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=250))]
     #[arg(conflicts_with_all = ["bind_address", "function_url"])]
     max_scale: Option<u16>,
