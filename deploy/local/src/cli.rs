@@ -1,14 +1,16 @@
 //! The command line of the program.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use http::Uri;
+use tracing_subscriber::EnvFilter;
 
+use crate::engine::instance;
 use crate::hosting::function_url;
 use crate::instances::{self, ScalingArguments};
 use crate::letters::{self, LettersArguments};
@@ -35,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   local-cloud dead-letters --data DIR          events that were given up; --replay tries them again
   aws --endpoint-url http://127.0.0.1:9000 s3 cp cat.jpg s3://pictures/images/cat.jpg
 
+Warnings go to standard error; RUST_LOG=info shows more.
 Exit codes: 0 all well, 1 a picture has not all its thumbnails or something failed, 2 usage.";
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +52,13 @@ enum Command {
     /// One instance, as the router starts it.
     #[command(hide = true)]
     Instance,
+    /// One instance of a job, as the engine starts it.
+    #[command(hide = true, name = instance::COMMAND, disable_help_flag = true)]
+    JobInstance {
+        /// The program's name and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Lists the events that were given up, or puts them back among those that wait; not while a cloud
     /// is running on the folder.
     DeadLetters(LettersArguments),
@@ -163,21 +173,44 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match arguments.command {
         Some(Command::Function { arguments }) => function::cli::run(named("function", arguments)),
         Some(Command::Backfill { arguments }) => {
+            log("error");
             in_runtime(backfill::cli::run(named("backfill", arguments)))
         }
-        Some(Command::Instance) => in_runtime(async {
-            let served = instances::serve(|name| std::env::var(name).ok()).await;
-            served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
-        }),
+        Some(Command::JobInstance { arguments }) => {
+            instance::end_with_engine();
+            run(named("local-cloud", arguments))
+        }
+        Some(Command::Instance) => {
+            log("warn");
+            in_runtime(async {
+                let served = instances::serve(|name| std::env::var(name).ok()).await;
+                served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+            })
+        }
         Some(Command::DeadLetters(arguments)) => in_runtime(async {
             let listed = letters::list(&arguments, &mut io::stdout()).await;
             listed.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
         }),
-        None => in_runtime(async {
-            let served = serve(arguments.cloud).await;
-            served.unwrap_or_else(|failure| failed(&failure))
-        }),
+        None => {
+            log("warn");
+            in_runtime(async {
+                let served = serve(arguments.cloud).await;
+                served.unwrap_or_else(|failure| failed(&failure))
+            })
+        }
     }
+}
+
+/// Logs to standard error what `RUST_LOG` lets through, or `default`. The function's own command line logs
+/// by its own settings.
+fn log(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    // A process runs one command: nobody has set another.
+    let _ = log.try_init();
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

@@ -172,3 +172,38 @@ fn job(store: &S3Config, lookup: impl Fn(&str) -> Option<String>) -> serde_json:
         "run_env_variables": variables,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use cos_thumbnails::object::Bucket;
+    use cos_thumbnails::storage::Credentials;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_secret_is_in_the_debug_output() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = EngineOptions {
+            api_key: "canary-key".to_owned(),
+            ..EngineOptions::default()
+        };
+        let store = S3Config {
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            region: "local".to_owned(),
+            bucket: Bucket::new("b"),
+            credentials: Credentials {
+                access_key_id: "id".to_owned(),
+                secret_access_key: "canary-secret".to_owned(),
+            },
+        };
+        let control = ControlPlane::start(listener, options.clone(), &store, |_| None).unwrap();
+        let token = std::fs::read_to_string(control.token_file.path()).unwrap();
+        let shown = format!("{control:?} {options:?} {store:?}");
+        assert!(shown.contains(control.url()), "{shown}");
+        assert!(
+            !shown.contains("canary") && !shown.contains(&token),
+            "{shown}"
+        );
+    }
+}

@@ -5,12 +5,12 @@
 //! ```
 //!
 //! An instance is a real process: this program as `function` or `backfill`, with nothing in its environment
-//! but what the job says and what Code Engine sets. What is checked there is checked here: tokens, names,
+//! but what the job says and what Code Engine sets, and it ends with this one. What is checked there is checked here: tokens, names,
 //! limits, references. Left out, and refused by name where it is asked for: updates of jobs, config
 //! maps, mounts, daemons, other images. CPU and memory are told and not enforced. Everything is in memory.
 
 mod array;
-mod instance;
+pub(crate) mod instance;
 mod project;
 mod refusal;
 mod run;
@@ -18,6 +18,7 @@ mod server;
 mod spec;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +34,6 @@ use crate::identity::Identity;
 pub(crate) const PROJECT_ID: &str = "10ca1c10-0d00-4000-8000-000000000001";
 
 /// What to start.
-#[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) identity: Identity,
     pub(crate) region: String,
@@ -46,11 +46,18 @@ pub(crate) struct Setup {
 }
 
 /// A running engine; what it started ends with it.
-#[derive(Debug)]
 pub(crate) struct Engine {
     project: Arc<Project>,
     server: JoinHandle<()>,
     url: String,
+}
+
+/// Without the project, whose jobs hold secrets.
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Engine");
+        fields.field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Engine {

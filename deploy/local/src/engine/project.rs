@@ -31,8 +31,7 @@ pub(super) struct Identifiers {
     pub(super) region: String,
 }
 
-/// Jobs and job runs, kept in memory.
-#[derive(Debug)]
+/// Jobs and job runs, kept in memory. Variables and secrets are shown nowhere, so it has no `Debug`.
 pub(super) struct Project {
     pub(super) identifiers: Identifiers,
     program: PathBuf,
@@ -42,13 +41,12 @@ pub(super) struct Project {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     jobs: BTreeMap<String, Job>,
     runs: BTreeMap<String, Run>,
 }
 
-#[derive(Debug)]
 struct Job {
     id: String,
     created: DateTime<Utc>,
@@ -77,6 +75,10 @@ impl Project {
             .clone()
             .ok_or_else(|| Refusal::bad("name is missing"))?;
         check_name(&name, MAX_JOB_NAME)?;
+        if asked.scale_array_size_variable_override.is_some() {
+            let text = "scale_array_size_variable_override is for job runs, not for jobs";
+            return Err(Refusal::bad(text));
+        }
         let template = Template::new(asked, None)?;
         template.start(&self.secrets)?;
         let mut state = self.state();

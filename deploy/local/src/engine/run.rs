@@ -11,7 +11,6 @@ use super::array;
 use super::spec::Template;
 
 /// A job run and what became of it so far.
-#[derive(Debug)]
 pub(super) struct Run {
     pub(super) id: String,
     pub(super) job_name: Option<String>,

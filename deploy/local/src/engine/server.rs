@@ -27,7 +27,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 const MAX_PAGE: usize = 100;
 
 /// Both interfaces on one listener.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Server {
     pub(super) identity: Arc<Identity>,
     pub(super) project: Arc<Project>,
@@ -144,7 +144,7 @@ impl Server {
         })
     }
 
-    /// One page: `start` is the name of its first resource.
+    /// One page: `start` is the name of its first resource. Its links ask for the same selection.
     fn page(&self, kind: &str, all: Vec<(String, Value)>, query: &Query) -> Value {
         let from = query.start.as_deref().unwrap_or_default();
         let mut rest = all.into_iter().filter(|(name, _)| name.as_str() >= from);
@@ -154,16 +154,22 @@ impl Server {
             .map(|(_, body)| body)
             .collect();
         let identifiers = &self.project.identifiers;
-        let url = format!(
-            "{}/v2/projects/{}/{kind}",
-            identifiers.base_url, identifiers.id
-        );
-        let limit = query.limit;
-        let mut answer = json!({"limit": limit, "first": {"href": format!("{url}?limit={limit}")}});
+        let link = |start: Option<&str>| {
+            let mut fields = form_urlencoded::Serializer::new(String::new());
+            fields.append_pair("limit", &query.limit.to_string());
+            let selected = query.job_name.as_deref().map(|name| ("job_name", name));
+            fields.extend_pairs(selected);
+            fields.extend_pairs(start.map(|start| ("start", start)));
+            let (project, fields) = (&identifiers.id, fields.finish());
+            format!(
+                "{}/v2/projects/{project}/{kind}?{fields}",
+                identifiers.base_url
+            )
+        };
+        let mut answer = json!({"limit": query.limit, "first": {"href": link(None)}});
         answer[kind] = page.into();
         if let Some((next, _)) = rest.next() {
-            answer["next"] =
-                json!({"href": format!("{url}?limit={limit}&start={next}"), "start": next});
+            answer["next"] = json!({"href": link(Some(&next)), "start": next});
         }
         answer
     }

@@ -19,7 +19,7 @@ const PROGRAMS: [(&str, &str); 2] = [("/function", "function"), ("/backfill", "b
 pub(super) type Secrets = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The body of a request that creates a job or a job run.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Prototype {
     pub(super) name: Option<String>,
@@ -34,7 +34,8 @@ pub(super) struct Prototype {
     run_mode: Option<String>,
     run_service_account: Option<String>,
     run_volume_mounts: Vec<Value>,
-    scale_array_size_variable_override: Option<u32>,
+    /// Of job runs alone.
+    pub(super) scale_array_size_variable_override: Option<u32>,
     scale_array_spec: Option<String>,
     scale_cpu_limit: Option<String>,
     scale_ephemeral_storage_limit: Option<String>,
@@ -44,7 +45,7 @@ pub(super) struct Prototype {
 }
 
 /// Everything that an instance is started by, complete with Code Engine's defaults.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct Template {
     image_reference: String,
     run_arguments: Vec<String>,
@@ -67,7 +68,7 @@ pub(super) struct Template {
 }
 
 /// A variable of the environment, or where variables come from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Variable {
     #[serde(rename = "type", default = "literal")]
     kind: String,
@@ -88,7 +89,7 @@ fn literal() -> String {
 }
 
 /// A program with its arguments, and the variables that the owner of the job gave it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Start {
     pub(super) arguments: Vec<String>,
     pub(super) environment: BTreeMap<String, String>,
@@ -152,9 +153,7 @@ impl Template {
                 "default",
             ),
             run_volume_mounts: [],
-            scale_array_size_variable_override: asked
-                .scale_array_size_variable_override
-                .or_else(|| job?.scale_array_size_variable_override),
+            scale_array_size_variable_override: asked.scale_array_size_variable_override,
             scale_array_spec: or_jobs(asked.scale_array_spec, |job| &job.scale_array_spec, "0"),
             scale_cpu_limit: or_jobs(asked.scale_cpu_limit, |job| &job.scale_cpu_limit, "1"),
             scale_ephemeral_storage_limit: or_jobs(
