@@ -108,7 +108,7 @@ struct Sending {
     /// Times that a picture is tried again where that can help
     #[arg(long, value_name = "N", default_value_t = 8)]
     retries: u8,
-    /// Seconds that fan-out waits for each answer (300 is Code Engine's own request time-out)
+    /// Seconds that fan-out waits for each answer of --function (300 is Code Engine's own request time-out)
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
     timeout: u32,
 }

@@ -90,7 +90,7 @@ pub const JOB_VARIABLES: [Variable; 8] = [
 #[derive(Debug, Default, Args)]
 pub(super) struct JobFlags {
     /// The Code Engine job whose instances make the thumbnails, for fan-out
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["function", "in_flight"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["function", "in_flight", "timeout"])]
     pub(super) job: Option<String>,
     /// Instances of the job run, up to 1000 [default: 100, or one per shard if these are fewer]
     #[arg(long, value_name = "N", requires = "job", value_parser = clap::value_parser!(u16).range(1..=MAX_INSTANCES))]

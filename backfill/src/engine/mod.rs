@@ -5,6 +5,7 @@
 mod token;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub struct EngineSettings {
     pub credential: Credential,
 }
 
-/// An http or https URL without user, query and slash at its end.
+/// An https URL, or an http one on this machine, without user, query and slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
@@ -73,10 +74,22 @@ impl FromStr for BaseUrl {
         {
             return Err("must not hold a user or a password");
         }
+        if url.scheme_str() == Some("http") && !url.host().is_some_and(is_loopback) {
+            return Err("is no https:// URL: API keys and tokens would be sent for all to read");
+        }
         let text = text.trim_end_matches('/');
         let text = text.strip_suffix("/v2").unwrap_or(text);
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Whether nobody but this machine sees what is sent to `host`.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 impl fmt::Display for BaseUrl {
@@ -119,7 +132,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    fn is_retryable(&self) -> bool {
+    pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::Transport(_) | Self::TimedOut(_) => true,
             Self::Status { status, .. } => {
@@ -306,4 +319,35 @@ fn message(body: &[u8]) -> String {
     let told = told.or_else(|| json["errorMessage"].as_str());
     let told = told.unwrap_or("it does not say why").chars().take(200);
     told.map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_over_https_or_stay_on_this_machine() {
+        for (url, base) in [
+            ("https://iam.cloud.ibm.com", "https://iam.cloud.ibm.com"),
+            ("https://h:8443/v2/", "https://h:8443"),
+            ("http://127.0.0.1:8090/", "http://127.0.0.1:8090"),
+            ("http://127.9.9.9", "http://127.9.9.9"),
+            ("http://localhost:1", "http://localhost:1"),
+            ("http://[::1]:1/v2", "http://[::1]:1"),
+        ] {
+            assert_eq!(url.parse::<BaseUrl>().unwrap().to_string(), base);
+        }
+        for url in [
+            "http://iam.cloud.ibm.com",
+            "http://192.0.2.1:8090",
+            "http://0.0.0.0",
+            "http://[2001:db8::1]",
+            "http://127.0.0.1.example",
+            "http://localhost.example",
+        ] {
+            let error = url.parse::<BaseUrl>().unwrap_err();
+            assert!(error.contains("https://"), "{url}: {error}");
+        }
+    }
 }

@@ -8,15 +8,17 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use cos_thumbnails::config::{OUTPUT_PREFIX, SOURCE_PREFIX};
 use cos_thumbnails::events::Change;
 use cos_thumbnails::object::{Bucket, ETag, Key};
+use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{GetOptions, Kind, Listed, PutOptions, Storage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::JobError;
 use crate::originals::change;
-use crate::record::Picture;
+use crate::record::{End, Picture};
 
 /// A run, as its instances need to know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,10 @@ pub(super) struct Manifest {
     pub(super) prefix: String,
     /// How many shards there are, numbered from 0.
     pub(super) shards: u32,
+    /// Where the originals are.
+    pub(super) source_prefix: String,
+    /// Where their thumbnails belong.
+    pub(super) output_prefix: String,
 }
 
 /// Originals that one instance does.
@@ -42,9 +48,9 @@ pub(super) struct Shard {
 /// One original, as it was listed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Original {
-    pub(super) key: Key,
+    key: Key,
     etag: ETag,
-    pub(super) bytes: u64,
+    bytes: u64,
 }
 
 /// A line of a shard's records.
@@ -69,6 +75,21 @@ impl Original {
         }
     }
 
+    /// It was not sent.
+    pub(super) fn failed(self, n: u64, at_us: u64, error: String) -> Picture {
+        Picture {
+            n,
+            key: self.key,
+            bytes: Some(self.bytes),
+            submitted_us: at_us,
+            sent_us: at_us,
+            finished_us: at_us,
+            attempts: 0,
+            adapted: Vec::new(),
+            end: End::Error(error),
+        }
+    }
+
     pub(super) fn change(self, bucket: &Bucket) -> Change {
         let listed = Listed {
             key: self.key,
@@ -81,6 +102,19 @@ impl Original {
 }
 
 impl Manifest {
+    /// Why an instance that works by `policy` must not do this run.
+    pub(super) fn mistake(&self, policy: &Policy) -> Option<String> {
+        let pairs = [
+            (SOURCE_PREFIX, policy.source_prefix(), &self.source_prefix),
+            (OUTPUT_PREFIX, policy.output_prefix(), &self.output_prefix),
+        ];
+        let (variable, own, asked) = pairs.into_iter().find(|(_, own, asked)| own != asked)?;
+        let name = variable.name;
+        Some(format!(
+            "the job's {name} is {own:?}, but the run was started with {asked:?}"
+        ))
+    }
+
     pub(super) fn key(&self) -> Key {
         Key::new(format!("{}{}/manifest.json", self.prefix, self.run))
     }

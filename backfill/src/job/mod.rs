@@ -31,7 +31,7 @@ pub enum JobError {
     Store {
         /// The key.
         key: Key,
-        /// Written, read or looked for.
+        /// Written, read, looked for or removed.
         verb: &'static str,
         /// The cause.
         source: storage::Error,
@@ -44,13 +44,30 @@ pub enum JobError {
         /// Where.
         source: serde_json::Error,
     },
-    /// The engine did not take the job run.
+    /// The engine did not take the job run. Its shards were removed.
     #[error("the job run could not be started")]
     Start(#[source] EngineError),
+    /// The engine took the job run, or did not: its answer was lost.
+    #[error("the job run may have been started or not; {}", look_at(.job_run))]
+    Unsure {
+        /// Its name.
+        job_run: String,
+        /// The cause.
+        source: EngineError,
+    },
     /// The engine does not say what became of the job run.
     #[error("the job run could not be asked for")]
     Ask(#[source] EngineError),
     /// The engine's client could not be built.
     #[error("no client for Code Engine")]
     Client(#[source] EngineError),
+}
+
+/// What to do about a job run that may go on.
+fn look_at(job_run: &str) -> String {
+    format!(
+        "the job run may go on: `ibmcloud ce jobrun get --name {job_run}` shows it, `ibmcloud ce jobrun \
+         delete --name {job_run}` ends it; what it has made stands, and `backfill verify` tells what is \
+         missing"
+    )
 }

@@ -11,20 +11,22 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::JobError;
 use super::manifest::{Line, Manifest, Original, Shard, get, get_json, put_json};
+use super::{JobError, look_at};
 use crate::account::Account;
 use crate::args::{Job, Settings};
 use crate::cli::{Error, RECORD};
 use crate::engine::{Engine, JobRun, StatusDetails};
 use crate::originals::{self, Extent};
-use crate::record::{End, JobSummary, Picture};
+use crate::record::{JobSummary, Picture};
 use crate::replay::backoff;
 use crate::signals::Signals;
 use crate::target::with_causes;
 
 /// How often the engine is asked for the job run: its times have a resolution of a second.
 const POLL: Duration = Duration::from_secs(1);
+/// How often a call to the engine is tried again where that can help, over about a minute.
+const ENGINE_RETRIES: usize = 8;
 /// The longest name of a job run.
 const MAX_NAME: usize = 53;
 
@@ -38,8 +40,7 @@ pub(crate) async fn run(
     originals: impl Stream<Item = Result<Change, originals::Error>>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
-    let retry = backoff(settings.retries);
-    let engine = Engine::new(&job.engine, retry).map_err(JobError::Client)?;
+    let engine = Engine::new(&job.engine, backoff(ENGINE_RETRIES)).map_err(JobError::Client)?;
     let mut account = Account::begin(settings, extent)?;
     let stop = CancellationToken::new();
     let give_up = CancellationToken::new();
@@ -47,50 +48,45 @@ pub(crate) async fn run(
     let bar = account.progress.bar();
     let listener = tokio::spawn(signals.act(stop.clone(), give_up.clone(), bar));
     let run = &account.run;
+    let policy = &settings.config.policy;
     let manifest = Manifest {
         run: run.run.clone(),
         version: run.version.clone(),
         prefix: job.prefix.clone(),
         shards: shards(job, extent.pictures),
+        source_prefix: policy.source_prefix().to_owned(),
+        output_prefix: policy.output_prefix().to_owned(),
     };
-    write(&manifest, extent.pictures, originals, &*store).await?;
-    let started = Started {
+    let fan_out = FanOut {
         name: run_name(&job.name, &manifest.run),
+        job: &job.name,
         instances: manifest.shards.min(job.instances.into()),
+        retries: settings.retries,
         engine,
         manifest,
+        store: &*store,
+        stop: &stop,
     };
-    let ended = if started.instances == 0 || stop.is_cancelled() {
-        Some(Ok(StatusDetails::default()))
-    } else {
-        started.start(&job.name).await?;
-        tokio::select! {
-            ended = started.wait(&mut account, &stop) => Some(ended),
-            () = give_up.cancelled() => None,
+    let (details, ended_early) = tokio::select! {
+        done = fan_out.run(&mut account, extent.pictures, originals) => done?,
+        () = give_up.cancelled() => {
+            let why = fan_out.left("interrupted twice, so that what was done is not counted");
+            (Some(StatusDetails::default()), Some(why))
         }
     };
     listener.abort();
-    let interrupted = stop.is_cancelled();
-    let (details, ended_early) = match ended {
-        Some(Ok(details)) => (details, interrupted.then(|| "interrupted".to_owned())),
-        Some(Err(error)) => started.left(&with_causes(&error)),
-        None => started.left("interrupted"),
-    };
-    started
-        .gather(&mut account, &*store, &details, ended_early.is_some())
-        .await?;
-    let summary = JobSummary {
-        job_run: started.name,
-        instances: started.instances,
-        shards: started.manifest.shards,
+    let summary = details.map(|details| JobSummary {
+        job_run: fan_out.name,
+        instances: fan_out.instances,
+        shards: fan_out.manifest.shards,
         instance_retries: details
             .indices_details
             .values()
             .map(|index| u64::from(index.retries))
             .sum(),
         failed_instances: details.failed,
-    };
-    account.end(ended_early, interrupted, Some(summary), out)
+    });
+    account.end(ended_early, stop.is_cancelled(), summary, out)
 }
 
 /// As many shards as are asked for, and no empty ones.
@@ -107,68 +103,131 @@ fn run_name(job: &str, run: &str) -> String {
     format!("{}-{run}", job.trim_end_matches('-'))
 }
 
-/// Writes the shards one after another, each as many pictures as the next or one more; then the manifest.
-/// No more than one shard is in memory.
-async fn write(
-    manifest: &Manifest,
-    pictures: u64,
-    originals: impl Stream<Item = Result<Change, originals::Error>>,
-    store: &dyn Storage,
-) -> Result<(), Error> {
-    let mut originals = std::pin::pin!(originals.fuse());
-    let mut first = 1;
-    for shard in 0..manifest.shards {
-        let (shards, number) = (u64::from(manifest.shards), u64::from(shard));
-        let count = pictures / shards + u64::from(number < pictures % shards);
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let some = originals.as_mut().take(count).map_ok(Original::new);
-        let some: Vec<_> = some.try_collect().await?;
-        let next = first + some.len() as u64;
-        let body = Shard {
-            first,
-            originals: some,
-        };
-        put_json(store, manifest.shard_key(shard), &body).await?;
-        first = next;
-    }
-    Ok(put_json(store, manifest.key(), manifest).await?)
-}
-
-/// A job run that was started.
-struct Started {
+/// One run by a job.
+struct FanOut<'a> {
+    /// The job run's name.
     name: String,
+    job: &'a str,
     instances: u32,
+    /// Of each picture, in the instances.
+    retries: usize,
     engine: Engine,
     manifest: Manifest,
+    store: &'a dyn Storage,
+    stop: &'a CancellationToken,
 }
 
-impl Started {
-    /// Nothing is known of the job run, whose instances may go on, and cost.
-    fn left(&self, why: &str) -> (StatusDetails, Option<String>) {
-        let name = &self.name;
-        let why = format!("{why}; the job run {name} may still be running: look, and delete it");
-        (StatusDetails::default(), Some(why))
+/// What became of the instances, unless no job run was started, and why the run ended early, if it did.
+type Done = (Option<StatusDetails>, Option<String>);
+
+impl FanOut<'_> {
+    /// From the first shard to the last record.
+    async fn run(
+        &self,
+        account: &mut Account,
+        pictures: u64,
+        originals: impl Stream<Item = Result<Change, originals::Error>>,
+    ) -> Result<Done, Error> {
+        let shards = self.write(pictures, originals).await?;
+        if self.stop.is_cancelled() {
+            self.remove(shards).await?;
+            let why = "interrupted before the job run was started; its shards were removed";
+            return Ok((None, Some(why.to_owned())));
+        }
+        let (details, ended_early) = if self.instances == 0 {
+            (StatusDetails::default(), None)
+        } else {
+            self.start().await?;
+            match self.wait(account).await {
+                Ok(details) if self.stop.is_cancelled() => {
+                    (details, Some("interrupted".to_owned()))
+                }
+                Ok(details) => (details, None),
+                Err(error) => {
+                    let why = self.left(&with_causes(&error));
+                    (StatusDetails::default(), Some(why))
+                }
+            }
+        };
+        self.gather(account, &details, ended_early.is_some())
+            .await?;
+        Ok((Some(details), ended_early))
     }
 
-    async fn start(&self, job: &str) -> Result<(), JobError> {
+    /// Writes the shards one after another, each as many pictures as the next or one more; then the manifest.
+    /// No more than one shard is in memory. Says how many were written, which is fewer where it was stopped.
+    async fn write(
+        &self,
+        pictures: u64,
+        originals: impl Stream<Item = Result<Change, originals::Error>>,
+    ) -> Result<u32, Error> {
+        let manifest = &self.manifest;
+        let originals = originals.take_until(self.stop.cancelled());
+        let mut originals = std::pin::pin!(originals.fuse());
+        let mut first = 1;
+        for shard in 0..manifest.shards {
+            let (shards, number) = (u64::from(manifest.shards), u64::from(shard));
+            let count = pictures / shards + u64::from(number < pictures % shards);
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let some = originals.as_mut().take(count).map_ok(Original::new);
+            let some: Vec<_> = some.try_collect().await?;
+            if self.stop.is_cancelled() {
+                return Ok(shard);
+            }
+            let next = first + some.len() as u64;
+            let body = Shard {
+                first,
+                originals: some,
+            };
+            put_json(self.store, manifest.shard_key(shard), &body).await?;
+            first = next;
+        }
+        put_json(self.store, manifest.key(), manifest).await?;
+        Ok(manifest.shards)
+    }
+
+    /// Removes the first `shards` shards, and the manifest, of a run that nobody does.
+    async fn remove(&self, shards: u32) -> Result<(), JobError> {
+        let shards = (0..shards).map(|shard| self.manifest.shard_key(shard));
+        for key in shards.chain([self.manifest.key()]) {
+            let removed = self.store.delete(&key).await;
+            let verb = "removed";
+            removed.map_err(|source| JobError::Store { key, verb, source })?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is known of the job run, whose instances may go on, and cost.
+    fn left(&self, why: &str) -> String {
+        format!("{why}; {}", look_at(&self.name))
+    }
+
+    async fn start(&self) -> Result<(), JobError> {
         let body = json!({
-            "job_name": job,
+            "job_name": self.job,
             "name": self.name,
             "scale_array_spec": format!("0-{}", self.instances - 1),
-            "run_arguments": ["shard", self.manifest.key().as_str()],
+            "run_arguments": [
+                "shard", self.manifest.key().as_str(), "--retries", self.retries.to_string(),
+            ],
         });
-        self.engine
-            .create_run(&self.name, &body)
-            .await
-            .map_err(JobError::Start)
+        match self.engine.create_run(&self.name, &body).await {
+            Ok(()) => Ok(()),
+            // What could help next time may have helped already, and the answer was lost.
+            Err(source) if source.is_retryable() => Err(JobError::Unsure {
+                job_run: self.name.clone(),
+                source,
+            }),
+            Err(source) => {
+                // Why it was not taken matters more than that something is left.
+                let _ = self.remove(self.manifest.shards).await;
+                Err(JobError::Start(source))
+            }
+        }
     }
 
     /// Until the job run has ended. When it is stopped, the job run is deleted, and with it its instances.
-    async fn wait(
-        &self,
-        account: &mut Account,
-        stop: &CancellationToken,
-    ) -> Result<StatusDetails, JobError> {
+    async fn wait(&self, account: &mut Account) -> Result<StatusDetails, JobError> {
         loop {
             let JobRun {
                 status_details: details,
@@ -186,11 +245,8 @@ impl Started {
                 details.running,
                 details.succeeded + details.failed
             ));
-            if stop
-                .run_until_cancelled(tokio::time::sleep(POLL))
-                .await
-                .is_none()
-            {
+            let poll = tokio::time::sleep(POLL);
+            if self.stop.run_until_cancelled(poll).await.is_none() {
                 self.engine
                     .delete_run(&self.name)
                     .await
@@ -205,13 +261,12 @@ impl Started {
     async fn gather(
         &self,
         account: &mut Account,
-        store: &dyn Storage,
         details: &StatusDetails,
         ended_early: bool,
     ) -> Result<(), Error> {
         for shard in 0..self.manifest.shards {
             let key = self.manifest.records_key(shard);
-            if let Some(records) = get(store, &key).await? {
+            if let Some(records) = get(self.store, &key).await? {
                 let mut behind_us = 0;
                 for line in records
                     .split(|byte| *byte == b'\n')
@@ -238,20 +293,11 @@ impl Started {
                 let reason = details.and_then(|details| details.last_failure_reason.as_deref());
                 let reason = reason.unwrap_or("no reason is told");
                 let error = format!("instance {index} of job run {} failed: {reason}", self.name);
-                let originals: Shard = get_json(store, &self.manifest.shard_key(shard)).await?;
+                let originals: Shard =
+                    get_json(self.store, &self.manifest.shard_key(shard)).await?;
                 let now_us = since(account.run.started, Utc::now());
                 for (n, original) in (originals.first..).zip(originals.originals) {
-                    let picture = Picture {
-                        n,
-                        key: original.key,
-                        bytes: Some(original.bytes),
-                        submitted_us: now_us,
-                        sent_us: now_us,
-                        finished_us: now_us,
-                        attempts: 0,
-                        adapted: Vec::new(),
-                        end: End::Error(error.clone()),
-                    };
+                    let picture = original.failed(n, now_us, error.clone());
                     account.add(picture).map_err(Error::io(RECORD))?;
                 }
             }

@@ -150,6 +150,14 @@ fn flags_that_do_not_fit_together_are_refused() {
             "IAM_URL",
         ),
         (
+            &["--mode", "fan-out", "--job", "j", "--iam-url", "http://h"],
+            "IAM_URL \"http://h\": is no https:// URL",
+        ),
+        (
+            &["--mode", "fan-out", "--job", "j", "--timeout", "5"],
+            "--timeout",
+        ),
+        (
             &["--mode", "fan-out", "--job", "j", "--in-flight", "2"],
             "--in-flight",
         ),

@@ -1,145 +1,18 @@
 //! A fan-out by a job, from the command line that starts it to the last thumbnail, while instances are
 //! killed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
-use aws_sdk_s3::Client;
-use rustix::process::{Pid, Signal, kill_process};
+use http::Method;
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::binary::Serving;
-use crate::client::{BUCKET, client, list};
-
-const API_KEY: &str = "canary-key-51";
-const PICTURES: usize = 12;
-
-/// A cloud with pictures whose thumbnails were lost.
-struct Cloud {
-    serving: Serving,
-    client: Client,
-    _temporary: tempfile::TempDir,
-}
-
-impl Cloud {
-    async fn start() -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        let environment = [("IBMCLOUD_API_KEY", API_KEY)];
-        let serving = Serving::start_with(temporary.path(), &["--count", "0"], &environment);
-        let client = client(&serving.config);
-        for n in 0..PICTURES {
-            serving.upload(&format!("{n:02}.jpg")).await;
-        }
-        for key in list(&client, "thumbnails/").await {
-            let delete = client.delete_object().bucket(BUCKET).key(key);
-            delete.send().await.unwrap();
-        }
-        Self {
-            serving,
-            client,
-            _temporary: temporary,
-        }
-    }
-
-    fn field(&self, name: &str) -> &str {
-        self.serving.ready[name].as_str().unwrap()
-    }
-
-    /// The program that starts a run by a job, with an API key.
-    fn backfill(&self, api_key: &str, args: &str) -> Child {
-        let config = &self.serving.config;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_local-cloud"));
-        command
-            .args([
-                "backfill", "--mode", "fan-out", "--job", "backfill", "--json",
-            ])
-            .args(args.split_whitespace())
-            .env_clear()
-            .env("COS_ENDPOINT", &config.endpoint)
-            .env("COS_REGION", &config.region)
-            .env("COS_BUCKET", config.bucket.as_str())
-            .env("COS_ACCESS_KEY_ID", &config.credentials.access_key_id)
-            .env(
-                "COS_SECRET_ACCESS_KEY",
-                &config.credentials.secret_access_key,
-            )
-            .env("CODE_ENGINE_URL", self.field("engine"))
-            .env("CODE_ENGINE_PROJECT_ID", self.field("project_id"))
-            .env("IAM_URL", self.field("engine"))
-            .env("IBMCLOUD_API_KEY", api_key)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.spawn().unwrap()
-    }
-
-    /// Kills instances of this index, those whose number of retries is `below`, until the program ends.
-    fn kill_instances(
-        &self,
-        index: &str,
-        below: u32,
-        mut starter: Child,
-    ) -> (Output, HashSet<Pid>) {
-        let engine = Pid::from_child(&self.serving.child);
-        let mut killed = HashSet::new();
-        while starter.try_wait().unwrap().is_none() {
-            for (pid, environment) in children(engine) {
-                let of = |name: &str| environment.get(name).map(String::as_str);
-                let retries = of("JOB_INDEX_RETRY_COUNT").and_then(|n| n.parse::<u32>().ok());
-                if of("JOB_INDEX") == Some(index) && retries.is_some_and(|n| n < below) {
-                    // Unless it has ended by itself meanwhile.
-                    if kill_process(pid, Signal::KILL).is_ok() {
-                        killed.insert(pid);
-                    }
-                }
-            }
-            std::thread::yield_now();
-        }
-        (starter.wait_with_output().unwrap(), killed)
-    }
-}
-
-/// The processes that `parent` has started, with their environment.
-fn children(parent: Pid) -> Vec<(Pid, BTreeMap<String, String>)> {
-    let parent = parent.as_raw_nonzero().to_string();
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let pid = Pid::from_raw(path.file_name()?.to_str()?.parse().ok()?)?;
-        let stat = fs::read_to_string(path.join("stat")).ok()?;
-        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-        (fields.nth(1)? == parent).then_some(())?;
-        Some((pid, environment(&path)?))
-    });
-    processes.collect()
-}
-
-fn environment(process: &Path) -> Option<BTreeMap<String, String>> {
-    let variables = fs::read(process.join("environ")).ok()?;
-    let variables = String::from_utf8(variables).ok()?;
-    let pairs = variables
-        .split('\0')
-        .filter_map(|pair| pair.split_once('='));
-    Some(
-        pairs
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-    )
-}
-
-fn told(output: &Output) -> (Option<i32>, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    for secret in [API_KEY, crate::binary::CANARY, "eyJ"] {
-        assert!(
-            !stdout.contains(secret) && !stderr.contains(secret),
-            "{stdout}{stderr}"
-        );
-    }
-    (output.status.code(), stdout, stderr)
-}
+use crate::api::Api;
+use crate::client::{list, put};
+use crate::cloud::picture;
+use crate::job_cloud::{API_KEY, Cloud, PICTURES, told};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_that_is_killed_is_started_again_and_each_shard_counts_once() {
@@ -207,7 +80,12 @@ async fn an_instance_that_is_killed_is_started_again_and_each_shard_counts_once(
         let found = kept.iter().filter(|key| key.starts_with(&start));
         assert_eq!(found.count(), count, "{kept:?}");
     }
-    assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
+    let (code, said) = cloud.serving.end(Signal::TERM);
+    assert_eq!(code, Some(0));
+    assert!(
+        said.contains("WARN") && said.contains("an instance failed"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,6 +140,7 @@ async fn who_has_no_token_is_told_so_and_nothing_is_started() {
                     Request: Provided API key could not be found.\n";
     assert_eq!(stderr, expected);
     assert!(list(&cloud.client, "thumbnails/").await.is_empty());
+    assert!(list(&cloud.client, "backfill-runs/").await.is_empty());
     assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
 }
 
@@ -293,49 +172,78 @@ async fn more_instances_than_pictures_are_not_started_and_nothing_to_do_is_no_fa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_is_interrupted_ends_its_instances_and_tells_what_was_done() {
+async fn a_job_with_another_prefix_makes_nothing_and_says_so_for_every_picture() {
     let cloud = Cloud::start().await;
-    let starter = cloud.backfill(API_KEY, "--instances 3");
-    let engine = Pid::from_child(&cloud.serving.child);
-    // One instance that stands still keeps the job run from its end.
-    let held = loop {
-        let of_run = children(engine).into_iter();
-        let mut second = of_run.filter(|(_, environment)| {
-            environment
-                .get("JOB_INDEX")
-                .is_some_and(|index| index == "1")
-        });
-        if let Some((pid, _)) = second.next() {
-            kill_process(pid, Signal::STOP).unwrap();
-            break pid;
-        }
-        std::thread::yield_now();
-    };
-    while children(engine).iter().any(|(pid, _)| *pid != held)
-        || list(&cloud.client, "backfill-runs/")
-            .await
-            .iter()
-            .filter(|key| key.contains("/records/"))
-            .count()
-            < 2
-    {
-        tokio::task::yield_now().await;
+    for (args, variable) in [
+        (
+            "--output-prefix elsewhere/",
+            "OUTPUT_PREFIX is \"thumbnails/\"",
+        ),
+        ("--source-prefix images/0", "SOURCE_PREFIX is \"images/\""),
+    ] {
+        let output = cloud.backfill(API_KEY, args).wait_with_output();
+        let (code, stdout, stderr) = told(&output.unwrap());
+        assert_eq!(code, Some(1), "{stdout}{stderr}");
+        let summary: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(summary["failed"], summary["pictures"]);
+        assert_eq!(summary["job"]["instance_retries"], 0);
+        let error = summary["failures"][0]["error"].as_str().unwrap();
+        assert!(
+            error.starts_with(&format!("the job's {variable}, but")),
+            "{error}"
+        );
     }
-    kill_process(Pid::from_child(&starter), Signal::INT).unwrap();
-    let (code, stdout, stderr) = told(&starter.wait_with_output().unwrap());
-    assert_eq!(code, Some(130), "{stdout}{stderr}");
+    for prefix in ["thumbnails/", "elsewhere/"] {
+        assert!(list(&cloud.client, prefix).await.is_empty());
+    }
+    assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_often_a_picture_is_tried_again_is_told_to_the_instances() {
+    let cloud = Cloud::start().await;
+    let output = cloud
+        .backfill(API_KEY, "--count 1 --retries 3")
+        .wait_with_output();
+    let (code, stdout, stderr) = told(&output.unwrap());
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let api = Api::new(&cloud, API_KEY).await;
+    let runs = api.call(Method::GET, "job_runs", None).await.1;
+    let arguments = runs["job_runs"][0]["run_arguments"].as_array().unwrap();
+    assert_eq!(arguments[2..], ["--retries", "3"]);
+    assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
+}
+
+/// The largest array that Code Engine takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a thousand processes take a minute or more"]
+async fn a_thousand_instances_do_a_picture_each() {
+    const MANY: usize = 1000;
+    let cloud = Cloud::empty(&[]);
+    for n in 0..MANY {
+        put(&cloud.client, &format!("images/{n:03}.jpg"), picture(1)).await;
+    }
+    let began = Instant::now();
+    let output = cloud
+        .backfill(API_KEY, "--instances 1000")
+        .wait_with_output();
+    let (code, stdout, stderr) = told(&output.unwrap());
+    println!("{MANY} instances took {:.1?}", began.elapsed());
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
     let summary: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!(summary["ended_early"], "interrupted");
+    let job = &summary["job"];
+    assert_eq!(
+        (&job["instances"], &job["shards"]),
+        (&MANY.into(), &MANY.into())
+    );
     assert_eq!(
         (&summary["finished"], &summary["failed"]),
-        (&8.into(), &0.into())
+        (&MANY.into(), &0.into())
     );
-    let ended = async {
-        while !children(engine).is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let in_time = tokio::time::timeout(Duration::from_mins(1), ended).await;
-    in_time.expect("the instance is there still");
+    let api = Api::new(&cloud, API_KEY).await;
+    let runs = api.call(Method::GET, "job_runs", None).await.1;
+    let details = &runs["job_runs"][0]["status_details"];
+    assert_eq!(details["succeeded_indices"], "0-999");
+    assert_eq!(list(&cloud.client, "thumbnails/").await.len(), 6 * MANY);
     assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod api;
 mod bad_input;
 mod binary;
 mod client;
@@ -9,6 +10,8 @@ mod cloud;
 mod events;
 mod gated;
 mod instances;
+mod job_cloud;
+mod job_ends;
 mod jobs;
 mod keys;
 mod letters;
@@ -17,3 +20,4 @@ mod objects;
 mod refusals;
 mod retries;
 mod stand_in;
+mod tokens;
