@@ -1,4 +1,4 @@
-//! The command line, in two steps: what was written ([`Flags`], by clap), then what it means
+//! The command line, in two steps: what was written (`Flags`, by clap), then what it means
 //! ([`Settings`]), with every mistake at once.
 
 use std::ffi::OsString;

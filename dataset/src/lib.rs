@@ -35,7 +35,7 @@ pub struct Picture {
 /// order of its manifest and again from the start after the last.
 ///
 /// Each is computed when it is asked for, so only one is in memory at a time. The same number gives
-/// the same bytes, as [`picture`] has it.
+/// the same bytes, as [`picture()`] has it.
 pub fn pictures(count: usize) -> impl Iterator<Item = Picture> {
     pictures_within(count, u16::MAX)
 }

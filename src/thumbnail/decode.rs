@@ -31,7 +31,7 @@ use super::{
 ///
 /// # Errors
 ///
-/// Those of [`inspect`](super::inspect) and, as the bytes turn out, [`Error::Malformed`],
+/// Those of [`inspect`](super::inspect()) and, as the bytes turn out, [`Error::Malformed`],
 /// [`Error::Truncated`] or [`Error::Unsupported`]; a decoder's panic is [`Error::Malformed`].
 /// [`Error::Stopped`] soon after the flag is set, though a decoder may finish first.
 pub fn decode(
@@ -87,11 +87,11 @@ impl Decoder {
     }
 
     /// Reads the header alone, and checks every limit before any pixel, as
-    /// [`inspect`](super::inspect).
+    /// [`inspect`](super::inspect()).
     ///
     /// # Errors
     ///
-    /// Those of [`inspect`](super::inspect).
+    /// Those of [`inspect`](super::inspect()).
     pub fn inspect(self, bytes: &[u8]) -> Result<Info, Error> {
         inspect_by(self.reader, bytes, &self.limits, &self.stop)
     }

@@ -14,7 +14,7 @@ pub struct Info {
     pub height: u32,
     /// How the stored picture is to be turned.
     pub orientation: Orientation,
-    /// The most bytes that [`decode`](super::decode) holds at one time, beside the file's own
+    /// The most bytes that [`decode`](super::decode()) holds at one time, beside the file's own
     /// bytes: decoder, full picture, and what it is shrunk to. An upper bound, to admit work by.
     pub peak_bytes: u64,
 }

@@ -120,7 +120,7 @@ impl Picture {
     /// the original: inside the box, unless the picture was decoded to [cover](Fit::Cover) it.
     ///
     /// A box larger than this picture was made for counts as that: `largest` of
-    /// [`decode`](super::decode), or `max_side` of the `fit` before. The copy may be fitted again,
+    /// [`decode`](super::decode()), or `max_side` of the `fit` before. The copy may be fitted again,
     /// into boxes of at most half its own without loss: a chain of halvings, each from the one
     /// before, costs little more than its first step.
     ///

@@ -4,7 +4,7 @@
 //! look at all -> (by the function's recipe?) -> mend -> look at those again -> report
 //! ```
 //!
-//! What is to be mended is kept in memory, up to [`BATCH`] of it. If there is more, the bucket is
+//! What is to be mended is kept in memory, up to `BATCH` of it. If there is more, the bucket is
 //! looked at a second time and mended batch by batch on the way.
 
 mod mend;

@@ -93,8 +93,8 @@ pub struct Pending {
     pub event: Event,
 }
 
-/// The reading end of a store's events. What is neither [delivered](Outbox::delivered) nor
-/// [buried](Outbox::bury) comes again from the next start's outbox: events are delivered at least once.
+/// The reading end of a store's events. What is neither [delivered](Receipts::delivered) nor
+/// [buried](Receipts::bury) comes again from the next start's outbox: events are delivered at least once.
 #[derive(Debug)]
 pub struct Outbox {
     index: Arc<Index>,

@@ -31,11 +31,11 @@ const OBJECTS: TableDefinition<(&str, &[u8]), &[u8]> = TableDefinition::new("obj
 const BODIES: TableDefinition<u64, &[u8]> = TableDefinition::new("bodies");
 /// How many entries refer to a file, by its number.
 const FILES: TableDefinition<u64, u64> = TableDefinition::new("files");
-/// [`Upload`] by its id.
+/// [`Upload`](super::entry::Upload) by its id.
 const UPLOADS: TableDefinition<&str, &[u8]> = TableDefinition::new("uploads");
-/// [`Part`] by its upload's id and its number.
+/// [`Part`](super::entry::Part) by its upload's id and its number.
 const PARTS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("parts");
-/// [`Raised`] in the order of the changes, until it is delivered.
+/// [`Raised`](super::outbox::Raised) in the order of the changes, until it is delivered.
 const OUTBOX: TableDefinition<u64, &[u8]> = TableDefinition::new("outbox");
 /// `DeadLetter` by the number that its event had.
 const DEAD: TableDefinition<u64, &[u8]> = TableDefinition::new("dead letters");
