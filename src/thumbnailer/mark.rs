@@ -44,6 +44,13 @@ impl Mark {
         })
     }
 
+    /// The version of the original that a thumbnail with this metadata shows, be it a mark or not; `None`
+    /// where it is no thumbnail of ours.
+    #[must_use]
+    pub fn version_shown(metadata: &Metadata) -> Option<ETag> {
+        metadata.get(ORIGINAL_ETAG).map(|tag| ETag::new(tag))
+    }
+
     /// The metadata that carries this mark.
     #[must_use]
     pub fn to_metadata(&self) -> Metadata {

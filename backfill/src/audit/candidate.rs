@@ -20,6 +20,8 @@ pub(crate) struct Candidate {
     pub(crate) outputs: Vec<Option<Listed>>,
     /// At most so many that no one could list more by mistake.
     pub(crate) obsolete: Vec<Key>,
+    /// How many more there are.
+    pub(crate) unnamed: u64,
     pub(crate) record: Option<Listed>,
 }
 
@@ -44,6 +46,7 @@ impl Candidate {
             planned,
             outputs: vec![None; outputs],
             obsolete: Vec::new(),
+            unnamed: 0,
             record: None,
         })
     }
@@ -64,7 +67,7 @@ impl Parent for Candidate {
             Below::Output(output) => match self.position(&output.key) {
                 Some(position) => self.outputs[position] = Some(output),
                 None if self.obsolete.len() < MAX_OBSOLETE => self.obsolete.push(output.key),
-                None => {}
+                None => self.unnamed += 1,
             },
         }
     }

@@ -23,7 +23,11 @@ pub struct Finding {
     /// The keys that it is about: those that are not there, have no bytes, differ, or are obsolete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
-    /// Fingerprint of the recipe that the mark names, where the mark was looked at.
+    /// Of what is obsolete: how many more there are than `keys` can name.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unnamed: u64,
+    /// Fingerprint of the recipe that the mark names, where the mark was looked at. `unknown` where the
+    /// last thumbnail was made by a recipe whose last it is not, and no mark was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// Fingerprint of the recipe that plans this original's thumbnails.
@@ -41,6 +45,7 @@ impl Finding {
             reason: None,
             message: None,
             keys: Vec::new(),
+            unnamed: 0,
             recipe: None,
             planned_recipe: None,
         }
@@ -57,9 +62,28 @@ impl Finding {
         Self { keys, ..self }
     }
 
+    /// The same, where so many more thumbnails were listed that are not planned than were kept by name.
+    pub(crate) fn beside(self, unnamed: u64) -> Self {
+        if unnamed == 0 || !matches!(self.state, State::Ok | State::Obsolete) {
+            return self;
+        }
+        let count = self.keys.len() as u64 + unnamed;
+        Self {
+            state: State::Obsolete,
+            message: Some(format!("{count} no longer planned")),
+            unnamed,
+            ..self
+        }
+    }
+
     /// Whether the mark was made by another recipe than the one that is planned.
     #[must_use]
     pub fn is_of_another_recipe(&self) -> bool {
         self.recipe.is_some() && self.recipe != self.planned_recipe
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

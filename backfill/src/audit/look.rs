@@ -15,6 +15,9 @@ use crate::originals::change;
 /// The longest failure record that is read, in bytes: a key and a message, generously.
 const MAX_RECORD_BYTES: u64 = 64 << 10;
 
+/// In place of a fingerprint, where a thumbnail is of another recipe's set and its mark was not found.
+const UNKNOWN_RECIPE: &str = "unknown";
+
 /// What was seen of one original, object by object.
 #[derive(Debug)]
 pub(crate) struct Looked {
@@ -50,14 +53,17 @@ impl Audit {
         joined: Joined<Candidate>,
     ) -> Result<Option<Finding>, Error> {
         match joined {
-            Joined::Parent(candidate) => self.examine_original(candidate).await,
+            Joined::Parent(candidate) => {
+                let found = self.examine_original(&candidate).await?;
+                Ok(found.map(|finding| finding.beside(candidate.unnamed)))
+            }
             Joined::Orphan(Below::Output(child) | Below::Record(child)) => {
                 self.examine_orphan(child.key).await
             }
         }
     }
 
-    async fn examine_original(&self, candidate: Candidate) -> Result<Option<Finding>, Error> {
+    async fn examine_original(&self, candidate: &Candidate) -> Result<Option<Finding>, Error> {
         let key = &candidate.original.key;
         let plan = match &candidate.planned {
             Ok(plan) => plan,
@@ -73,17 +79,17 @@ impl Audit {
             obsolete: &candidate.obsolete,
             evidence,
         };
-        let (last, _) = plan.mark_and_siblings();
+        let nothing_listed = candidate.outputs.iter().all(Option::is_none);
         if self.options.fast && self.policy.keys_name_originals() {
             let record = candidate.record.as_ref();
             let mut finding = classify(&seen(Evidence::Times { record }), self.young());
-            if finding.state == State::Ok && self.samples() {
-                let head = self.head(&last.key).await?;
-                finding.recipe = mark(head.as_ref()).map(|mark| mark.recipe);
+            let standing = !nothing_listed || !candidate.obsolete.is_empty();
+            if standing && self.samples() {
+                finding.recipe = self.recipe_of(candidate).await?;
             }
             return Ok(Some(finding));
         }
-        let nothing_listed = candidate.outputs.iter().all(Option::is_none);
+        let (last, _) = plan.mark_and_siblings();
         if candidate.record.is_none() && !nothing_listed {
             let head = self.head(&last.key).await?;
             let mark = mark(head.as_ref());
@@ -101,6 +107,18 @@ impl Audit {
             }
         }
         self.look_again(key, &candidate.obsolete).await
+    }
+
+    /// The recipe of the set that is listed, by whichever of its thumbnails is the mark.
+    async fn recipe_of(&self, candidate: &Candidate) -> Result<Option<String>, Error> {
+        let outputs = candidate.outputs.iter().rev().flatten();
+        let outputs = outputs.map(|output| &output.key);
+        for key in outputs.chain(&candidate.obsolete) {
+            if let Some(mark) = mark(self.head(key).await?.as_ref()) {
+                return Ok(Some(mark.recipe));
+            }
+        }
+        Ok(None)
     }
 
     async fn examine_orphan(&self, key: Key) -> Result<Option<Finding>, Error> {
@@ -128,7 +146,10 @@ impl Audit {
     pub(crate) async fn again(&self, before: &Finding) -> Result<Option<Finding>, Error> {
         match before.state {
             State::Orphaned => self.examine_orphan(before.key.clone()).await,
-            State::Obsolete => self.look_again(&before.key, &before.keys).await,
+            State::Obsolete => {
+                let found = self.look_again(&before.key, &before.keys).await?;
+                Ok(found.map(|finding| finding.beside(before.unnamed)))
+            }
             _ => self.look_again(&before.key, &[]).await,
         }
     }
@@ -161,18 +182,26 @@ impl Audit {
         // The mark first: what is written between these looks is written before a newer mark.
         let (last, siblings) = plan.mark_and_siblings();
         let last_head = self.head(&last.key).await?;
-        let siblings = try_join_all(siblings.iter().map(|output| self.found(&output.key)));
-        let obsolete = try_join_all(obsolete.iter().map(|key| self.found(key)));
+        let siblings = try_join_all(siblings.iter().map(|output| self.head(&output.key)));
+        let unplanned = try_join_all(obsolete.iter().map(|key| self.head(key)));
         let record = self.record(&plan.failure);
-        let (mut outputs, obsolete, record) = try_join3(siblings, obsolete, record).await?;
-        outputs.push(last_head.as_ref().map(|head| listed(&last.key, head)));
+        let (mut heads, unplanned, record) = try_join3(siblings, unplanned, record).await?;
         let mark = mark(last_head.as_ref());
-        let standing: Vec<_> = obsolete
-            .into_iter()
-            .flatten()
-            .map(|found| found.key)
+        let elsewhere = heads.iter().chain(&unplanned);
+        let other_recipe = other_recipe(&plan, last_head.as_ref(), elsewhere.flatten());
+        heads.push(last_head);
+        let outputs: Vec<_> = plan
+            .outputs
+            .iter()
+            .zip(heads)
+            .map(|(output, head)| head.map(|head| listed(&output.key, &head)))
             .collect();
-        let finding = classify(
+        let standing: Vec<_> = obsolete
+            .iter()
+            .zip(unplanned)
+            .filter_map(|(key, head)| head.map(|_| key.clone()))
+            .collect();
+        let mut finding = classify(
             &Seen {
                 original: &original,
                 plan: &plan,
@@ -187,6 +216,7 @@ impl Audit {
             },
             self.young(),
         );
+        finding.recipe = finding.recipe.or(other_recipe);
         Ok(Look::Original(Box::new(Looked {
             original: head,
             plan,
@@ -204,11 +234,6 @@ impl Audit {
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
             Err(source) => Err(Error::look(key, source)),
         }
-    }
-
-    async fn found(&self, key: &Key) -> Result<Option<Listed>, Error> {
-        let head = self.head(key).await?;
-        Ok(head.map(|head| listed(key, &head)))
     }
 
     /// The failure record under `key`, if there is one.
@@ -233,6 +258,21 @@ impl Audit {
 
 fn mark(head: Option<&Head>) -> Option<Mark> {
     Mark::from_metadata(&head?.metadata)
+}
+
+/// The recipe of a set whose mark is not the planned one: where another size is the largest, or another
+/// format the first, the planned mark was written as a sibling, if at all.
+fn other_recipe<'a>(
+    plan: &Plan,
+    last: Option<&Head>,
+    elsewhere: impl Iterator<Item = &'a Head>,
+) -> Option<String> {
+    let marks = elsewhere.filter_map(|head| Mark::from_metadata(&head.metadata));
+    let ours = marks.filter(|mark| !mark.is_foreign_to(plan)).last();
+    ours.map(|mark| mark.recipe).or_else(|| {
+        let sibling = last.and_then(|last| Mark::version_shown(&last.metadata));
+        sibling.map(|_| UNKNOWN_RECIPE.to_owned())
+    })
 }
 
 /// As a listing would show it.

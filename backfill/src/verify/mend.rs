@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::IN_FLIGHT;
 use crate::args::{self, Settings, Verify, Way};
 use crate::audit::report::Summary;
-use crate::audit::{Finding, State};
+use crate::audit::{Audit, Finding, State};
 use crate::cli::{self, Error};
 use crate::originals::written;
 use crate::progress::Progress;
@@ -61,6 +61,7 @@ pub(super) struct Mender<'a> {
     policy: &'a Policy,
     repair: Option<args::Repair>,
     store: Arc<dyn Storage>,
+    audit: Audit,
     target: Arc<dyn Target>,
     function: Option<Http>,
     stop: CancellationToken,
@@ -88,6 +89,7 @@ impl<'a> Mender<'a> {
         settings: &'a Settings,
         verify: &Verify,
         store: Arc<dyn Storage>,
+        audit: Audit,
         stop: CancellationToken,
     ) -> Result<Self, Error> {
         Ok(Self {
@@ -100,6 +102,7 @@ impl<'a> Mender<'a> {
                 Way::Sequential | Way::Parallel | Way::Job(_) => None,
             },
             store,
+            audit,
             stop,
         })
     }
@@ -170,7 +173,7 @@ impl<'a> Mender<'a> {
         for finding in batch {
             match finding.state {
                 State::Orphaned => orphans.push(finding),
-                State::Obsolete => obsolete.extend(&finding.keys),
+                State::Obsolete => obsolete.push(finding),
                 _ => originals.push(finding),
             }
         }
@@ -181,13 +184,13 @@ impl<'a> Mender<'a> {
             .try_collect()
             .await?;
         let mut done = Done::default();
-        let deleted: Vec<()> = stream::iter(obsolete)
+        let deleted: Vec<u64> = stream::iter(obsolete)
             .take_until(self.stop.cancelled())
-            .map(|key| self.delete(key))
+            .map(|finding| self.remove_obsolete(finding))
             .buffer_unordered(IN_FLIGHT)
             .try_collect()
             .await?;
-        done.removed += deleted.len() as u64;
+        done.removed += deleted.iter().sum::<u64>();
         let bucket = self.policy.bucket();
         let again = |key: &Key, length| written(bucket, key.clone(), None, length);
         let mut changes: Vec<_> = originals
@@ -241,6 +244,18 @@ impl<'a> Mender<'a> {
         } else {
             Removed::Yes
         })
+    }
+
+    /// Deletes what is not planned, if it is still beside a whole set by this recipe: since the audit,
+    /// another one may have made it its mark. Says how much.
+    async fn remove_obsolete(&self, finding: &Finding) -> Result<u64, Error> {
+        let now = self.audit.again(finding).await?;
+        let now = now.filter(|now| now.state == State::Obsolete);
+        let keys = now.map(|now| now.keys).unwrap_or_default();
+        for key in &keys {
+            self.delete(key).await?;
+        }
+        Ok(keys.len() as u64)
     }
 
     async fn is_there(&self, key: &Key) -> Result<bool, Error> {

@@ -80,7 +80,7 @@ pub(crate) async fn run(
     let listener = tokio::spawn(signals.act(stop.clone(), give_up.clone(), progress.bar()));
     let audit = Audit::new(Arc::clone(&store), policy.clone(), options);
     let mut verification = Verification {
-        mender: Mender::new(settings, verify, store, stop.clone())?,
+        mender: Mender::new(settings, verify, store, audit.clone(), stop.clone())?,
         audit,
         verify,
         sink,

@@ -2,6 +2,7 @@
 //! the program itself.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod another_recipe;
 mod audit;
 mod binary;
 mod cloud;

@@ -33,6 +33,8 @@ enum After {
     Delete,
     /// The original comes back after the outputs were listed.
     Listing,
+    /// A function whose recipe has one size more is at work after the mark was looked at.
+    Look,
 }
 
 impl Eventful {
@@ -59,7 +61,12 @@ impl Storage for Eventful {
         self.store.get(key, options).await
     }
     async fn head(&self, key: &Key) -> Result<Head, storage::Error> {
-        self.store.head(key).await
+        let head = self.store.head(key).await;
+        if self.after == After::Look && key.as_str() == "thumbnails/other.jpg/512.jpg" {
+            // As a sibling, and so without a mark.
+            self.write(key.as_str().to_owned(), jpeg(3)).await;
+        }
+        head
     }
     async fn put(
         &self,
@@ -92,7 +99,7 @@ impl Storage for Eventful {
             After::Listing if outputs => {
                 self.write("images/back.jpg".to_owned(), jpeg(1)).await;
             }
-            After::Listing | After::Delete => {}
+            After::Listing | After::Delete | After::Look => {}
         }
         Ok(page)
     }
@@ -132,6 +139,20 @@ async fn case_25_what_exists_throughout_is_sent_once_while_the_listing_changes()
         !sent.contains(&"images/4-gone-0".to_owned()),
         "the listing did change"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_recipe_plans_meanwhile_is_no_longer_obsolete() {
+    let store: Arc<dyn Storage> = Arc::new(Eventful::new(After::Look));
+    put(&store, "images/other.jpg", jpeg(1)).await;
+    run(&store, "--mode sequential").await.unwrap();
+    put(&store, "thumbnails/other.jpg/1024.jpg", jpeg(2)).await;
+    let args = "--pending-minutes 0 --repair --remove-obsolete";
+    let audited = verify(&store, args).await;
+    assert_eq!(audited.summary.found.of(State::Obsolete), 1);
+    let repair = audited.summary.repair.unwrap();
+    assert_eq!((repair.removed, repair.after.of(State::Stale)), (0, 1));
+    assert_eq!(keys(&store, "thumbnails/other.jpg/").await.len(), 7);
 }
 
 /// A store that holds the thumbnails of an original that is gone.

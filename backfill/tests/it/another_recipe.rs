@@ -1,0 +1,112 @@
+//! Thumbnails by another recipe than the configured one, and what it no longer plans.
+
+use backfill::audit::State;
+use cos_thumbnails::object::Key;
+
+use crate::audit::{delete, made, put, verify};
+use crate::modes::{keys, run, store};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_recipe_than_most_marks_name_is_not_repaired_with_by_mistake() {
+    let store = made().await;
+    let before = store
+        .head(&Key::new("thumbnails/2024/00.jpg/512.jpg"))
+        .await
+        .unwrap();
+    let refused = verify(&store, "--pending-minutes 0 --repair --quality 50").await;
+    assert_eq!(refused.code, 2);
+    assert_eq!(refused.summary.found.of(State::Stale), 12);
+    let why = refused.summary.ended_early.unwrap();
+    assert!(
+        why.starts_with("12 of 12 thumbnail sets were made by recipe ")
+            && why.contains("--recipe-changed"),
+        "{why}"
+    );
+    let after = store
+        .head(&Key::new("thumbnails/2024/00.jpg/512.jpg"))
+        .await
+        .unwrap();
+    assert_eq!(before, after);
+    // Fast audits do not see it, but do not repair with it either.
+    delete(&store, "thumbnails/2024/01.jpg/16.jpg").await;
+    let fast = verify(&store, "--pending-minutes 0 --fast --repair --quality 50").await;
+    assert_eq!((fast.code, fast.summary.found.of(State::Stale)), (2, 0));
+
+    let args = "--pending-minutes 0 --repair --quality 50 --recipe-changed --accept failed";
+    let mended = verify(&store, args).await;
+    assert_eq!((mended.code, mended.summary.well), (0, true));
+    assert_eq!(
+        mended.summary.repair.unwrap().replayed,
+        13,
+        "the record's recipe is another, too"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_recipe_is_seen_wherever_its_mark_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipes = |formats: &str| {
+        let path = folder.path().join(format!("{}.toml", formats.len()));
+        let text = format!("[[recipe]]\nname = 'a'\nmatch = '**'\nformats = [{formats}]\n");
+        std::fs::write(&path, text).unwrap();
+        format!("--recipes {}", path.display())
+    };
+    for (made, seen, fast) in [
+        // Where nothing seems wrong to a fast audit, nothing is repaired either.
+        ("", "--sizes 16,32".to_owned(), false),
+        ("", "--sizes 16,32,64,128,256,512,1024".to_owned(), true),
+        ("", recipes("'png'"), true),
+        ("", recipes("'png', 'jpeg'"), true),
+        (
+            "--output-key flat",
+            "--output-key flat --sizes 16,32".to_owned(),
+            false,
+        ),
+        (
+            "--output-key flat",
+            "--output-key flat --sizes 16,512,1024".to_owned(),
+            false,
+        ),
+    ] {
+        let store = store().await;
+        run(&store, &format!("--mode parallel {made}"))
+            .await
+            .unwrap();
+        let before = keys(&store, "thumbnails/").await;
+        for fast in ["", "--fast"].into_iter().take(1 + usize::from(fast)) {
+            let args = format!("--pending-minutes 0 --repair {fast} {seen}");
+            let refused = verify(&store, &args).await;
+            let why = refused.summary.ended_early.unwrap_or_default();
+            assert!(
+                why.starts_with("12 of 12 thumbnail sets were made by"),
+                "{args}: {why}"
+            );
+            assert_eq!(refused.code, 2, "{args}");
+        }
+        assert_eq!(keys(&store, "thumbnails/").await, before, "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_obsolete_thumbnails_than_are_kept_by_name_are_not_forgotten() {
+    let store = made().await;
+    for size in 1000..1150 {
+        put(&store, &format!("thumbnails/2024/07.jpg/{size}.jpg"), "old").await;
+    }
+    let args = "--pending-minutes 0 --repair --remove-obsolete --accept failed";
+    let begun = verify(&store, args).await;
+    let found = &begun.found["images/2024/07.jpg"];
+    assert_eq!(
+        (found.state, found.keys.len(), found.unnamed),
+        (State::Obsolete, 100, 50)
+    );
+    assert_eq!(found.message.as_deref(), Some("150 no longer planned"));
+    assert_eq!(begun.mended["images/2024/07.jpg"].state, State::Obsolete);
+    assert_eq!(
+        (begun.code, begun.summary.repair.unwrap().removed),
+        (1, 100)
+    );
+    let done = verify(&store, args).await;
+    assert_eq!((done.code, done.summary.repair.unwrap().removed), (0, 50));
+    assert_eq!(keys(&store, "thumbnails/").await.len(), 12 * 6);
+}
