@@ -12,7 +12,7 @@
 //! 4. If the original is gone, delete exactly the planned keys; then look again likewise. If it can
 //!    never succeed, write the failure record before.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -134,8 +134,8 @@ impl Thumbnailer {
     /// Handles one event to its end.
     ///
     /// At the `deadline` the work is ended, and only a failure record is still written, if it was
-    /// the picture itself that took so long: that counts as one of its
-    /// [tries](Policy::max_attempts), and after the last one it is rejected.
+    /// the picture itself that took so long, on a processor for at least half of the time: that counts
+    /// as one of its [tries](Policy::max_attempts), and after the last one it is rejected.
     ///
     /// Dropping the future ends the work as well, and nothing is counted: who drops it whenever a
     /// sender hangs up would begin the same picture again and again. Whatever was written by then is
@@ -162,7 +162,7 @@ impl Thumbnailer {
                 let turn = timeout_at(deadline, self.turns.take(&plan.original)).await;
                 let _turn = turn.map_err(|_| Error::Deadline)?;
                 outcome.timings.add(Stage::Turn, started.elapsed());
-                let mut flow = Flow::new(self, &plan, event, &mut outcome);
+                let mut flow = Flow::new(self, &plan, event, &mut outcome, started);
                 match timeout_at(deadline, flow.settle()).await {
                     Ok(settled) => settled?,
                     Err(_) => flow.overdue().await?,
@@ -187,8 +187,19 @@ struct Flow<'a> {
     recorded: bool,
     /// The record of earlier tries by this recipe, within these limits.
     record: Option<FailureRecord>,
-    /// The version whose picture is computed at this moment.
-    working: Option<ETag>,
+    /// When the event came.
+    started: Instant,
+    /// The version whose picture has a processor at this moment, or waits for a thread on it.
+    working: Option<Working>,
+    /// How long processors have worked for this event, up to now.
+    computed: Duration,
+}
+
+/// A picture that has a processor.
+struct Working {
+    etag: ETag,
+    /// When the work began, once it has.
+    begun: Arc<OnceLock<Instant>>,
 }
 
 /// What step 2 found.
@@ -222,6 +233,7 @@ impl<'a> Flow<'a> {
         plan: &'a Plan,
         event: &Event,
         outcome: &'a mut Outcome,
+        started: Instant,
     ) -> Self {
         Self {
             thumbnailer,
@@ -232,7 +244,9 @@ impl<'a> Flow<'a> {
             outcome,
             recorded: false,
             record: None,
+            started,
             working: None,
+            computed: Duration::ZERO,
         }
     }
 

@@ -1,12 +1,13 @@
 //! The work on a picture that takes a processor, and the memory that it is given for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::memory::Share;
-use super::{Error, Flow};
+use super::{Error, Flow, Working};
 use crate::object::ETag;
 use crate::outcome::Stage;
 use crate::plan::Recipe;
@@ -131,10 +132,15 @@ impl Flow<'_> {
             .acquire_owned()
             .await;
         self.outcome.timings.add(Stage::Queue, queued.elapsed());
-        // From here on it is this picture that takes the time.
-        self.working = Some(etag.clone());
+        let begun = Arc::new(OnceLock::new());
+        self.working = Some(Working {
+            etag: etag.clone(),
+            begun: Arc::clone(&begun),
+        });
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
+            // From here on it is this picture that takes the time.
+            begun.get_or_init(Instant::now);
             work()
         });
         let result = work.await.unwrap_or_else(|panic| {
@@ -143,7 +149,9 @@ impl Flow<'_> {
                 source: panic.into(),
             })
         });
-        self.working = None;
+        if let Some(Working { begun, .. }) = self.working.take() {
+            self.computed += begun.get().map_or(Duration::ZERO, Instant::elapsed);
+        }
         result
     }
 }
@@ -162,44 +170,61 @@ impl Drop for StopOnDrop {
 mod tests {
     use std::sync::Arc;
 
+    use tokio::time::advance;
+
     use super::*;
-    use crate::object::{Bucket, Key};
+    use crate::events::{Change, Event, Operation};
+    use crate::object::{Bucket, Key, ObjectId};
     use crate::outcome::{Outcome, Reason, Verdict};
-    use crate::plan::{Decision, Policy, Recipe};
+    use crate::plan::{Decision, Plan, Policy, Recipe};
     use crate::storage::{GetOptions, Memory, PutOptions, Storage};
     use crate::thumbnailer::{FailureRecord, Thumbnailer};
 
-    /// What a decoder does with a picture that no one has thought of.
-    #[tokio::test]
-    async fn case_29_a_decoder_that_panics_costs_one_picture_and_no_processor() {
+    const ORIGINAL: &str = "images/a.png";
+
+    /// A flow, and an event for an original that is there.
+    async fn arrived() -> (Arc<Memory>, Thumbnailer, Event, ETag) {
         let store = Arc::new(Memory::new());
         let recipe = Recipe::standard();
         let policy = Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap();
         let flow = Thumbnailer::new(Arc::clone(&store) as Arc<dyn Storage>, policy);
-        let key = Key::new("images/a.png");
         let body = Bytes::from_static(b"any");
+        let key = Key::new(ORIGINAL);
         let etag = store.put(&key, body, PutOptions::default()).await.unwrap();
-        let event = crate::events::Event::new(
-            "e",
-            chrono::Utc::now(),
-            crate::events::Change {
-                operation: crate::events::Operation::Write,
-                object: crate::object::ObjectId {
-                    bucket: Bucket::new("b"),
-                    key,
-                },
-                etag: None,
-                length: None,
-                content_type: None,
-                endpoint: String::new(),
+        let change = Change {
+            operation: Operation::Write,
+            object: ObjectId {
+                bucket: Bucket::new("b"),
+                key,
             },
-        );
-        let Decision::Make(plan) = flow.policy().decide(event.change()) else {
-            panic!("an original");
+            etag: None,
+            length: None,
+            content_type: None,
+            endpoint: String::new(),
         };
+        (
+            store,
+            flow,
+            Event::new("e", chrono::Utc::now(), change),
+            etag,
+        )
+    }
+
+    fn plan(flow: &Thumbnailer, event: &Event) -> Plan {
+        match flow.policy().decide(event.change()) {
+            Decision::Make(plan) => plan,
+            other => panic!("an original: {other:?}"),
+        }
+    }
+
+    /// What a decoder does with a picture that no one has thought of.
+    #[tokio::test]
+    async fn case_29_a_decoder_that_panics_costs_one_picture_and_no_processor() {
+        let (store, flow, event, etag) = arrived().await;
+        let plan = plan(&flow, &event);
         let mut outcome = Outcome::new("e", &plan.original, String::new());
         let processors = flow.processors.available_permits();
-        let mut poisoned = Flow::new(&flow, &plan, &event, &mut outcome);
+        let mut poisoned = Flow::new(&flow, &plan, &event, &mut outcome, Instant::now());
         let rejected: Result<(), _> = poisoned.off_thread(&etag, || panic!("a decoder")).await;
         let rejection = rejected.unwrap_err();
         poisoned.reject_picture(&etag, &rejection).await.unwrap();
@@ -211,5 +236,33 @@ mod tests {
         let record = FailureRecord::from_json(&record.unwrap().body).unwrap();
         assert_eq!((record.reason, record.etag), (Reason::Internal, etag));
         assert_eq!(flow.processors.available_permits(), processors);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn case_8_what_waited_for_most_of_its_time_has_not_used_up_a_try() {
+        for (waited, computed, counted) in [(1, 0, false), (3, 2, false), (2, 3, true)] {
+            let (store, flow, event, etag) = arrived().await;
+            let plan = plan(&flow, &event);
+            let mut outcome = Outcome::new("e", &plan.original, String::new());
+            let mut slow = Flow::new(&flow, &plan, &event, &mut outcome, Instant::now());
+            advance(Duration::from_secs(waited)).await;
+            let (at_work, works) = tokio::sync::oneshot::channel();
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            let work = move || {
+                at_work.send(()).unwrap();
+                let _ = ended.recv();
+                Ok(())
+            };
+            tokio::select! {
+                _ = slow.off_thread(&etag, work) => panic!("it does not end"),
+                _ = works => {}
+            }
+            advance(Duration::from_secs(computed)).await;
+            let over = slow.overdue().await;
+            drop(end);
+            assert!(matches!(over, Err(Error::Deadline)));
+            let record = store.get(&plan.failure, GetOptions::default()).await;
+            assert_eq!(record.is_ok(), counted, "{waited} s, then {computed} s");
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! The steps for an original that gets no thumbnails: the record that says why, and its removal.
 
+use std::time::Duration;
+
 use chrono::{SubsecRound, Utc};
+use tokio::time::Instant;
 
 use super::steps::need_before_reading;
-use super::{Error, FailureRecord, FailureState, Flow, Replaced};
+use super::{Error, FailureRecord, FailureState, Flow, Replaced, Working};
 use crate::object::ETag;
 use crate::outcome::{Reason, Stage, Verdict};
 use crate::storage::PutOptions;
@@ -83,13 +86,17 @@ impl Flow<'_> {
         Ok(etag)
     }
 
-    /// The deadline came. If it was the picture that took the time, that was one of its tries, and
-    /// after the last one it is rejected: a picture that takes for ever must not come back for ever.
-    /// A slow store, or a queue, is no fault of the picture's and is not counted.
+    /// The deadline came. If it was the picture that took the time, or half of it, that was one of its
+    /// tries, and after the last one it is rejected: a picture that takes for ever must not come back for
+    /// ever. A slow store, or a queue, is no fault of the picture's and is not counted.
     pub(super) async fn overdue(&mut self) -> Result<(), Error> {
-        let Some(etag) = self.working.take() else {
+        let Some(Working { etag, begun }) = self.working.take() else {
             return Err(Error::Deadline);
         };
+        let computed = self.computed + begun.get().map_or(Duration::ZERO, Instant::elapsed);
+        if computed.is_zero() || computed * 2 < self.started.elapsed() {
+            return Err(Error::Deadline);
+        }
         let message = "its thumbnails were not made in the time for one event".to_owned();
         if self.tries(&etag) < self.thumbnailer.policy.max_attempts().get() {
             self.record(&etag, FailureState::Retrying, Reason::Stopped, message)
