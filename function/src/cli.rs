@@ -64,6 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn serve(matches: &ArgMatches) -> Result<ExitCode, End> {
     let config = configured(matches)?;
     logging::init(&config.log);
+    runtime::raise_descriptor_limit();
     block_on(async {
         // Signals first: from here on SIGTERM drains.
         let terminated = runtime::terminated().map_err(failed)?;

@@ -15,8 +15,6 @@ use super::reply::Refusal;
 
 /// The shortest and the longest time after which a sender should come again.
 const COME_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-/// Bodies of the longest kind that may be held at once, by all that are being read and wait.
-const LONGEST_BODIES: usize = 16;
 
 /// The places of a runtime. Clones share them.
 #[derive(Debug, Clone)]
@@ -28,8 +26,6 @@ struct State {
     room: Arc<Semaphore>,
     /// For each request in work.
     places: Arc<Semaphore>,
-    /// For each byte of bodies that are being read or wait.
-    bytes: Arc<Semaphore>,
     in_flight: usize,
     all: usize,
     /// How long places are held, in microseconds: each new one counts for an eighth.
@@ -44,19 +40,13 @@ pub(super) struct Place {
     _permits: [OwnedSemaphorePermit; 2],
 }
 
-/// Bytes of a body, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Held(OwnedSemaphorePermit);
-
 impl Admission {
     pub(super) fn new(settings: &Settings) -> Self {
         let all = settings.in_flight.saturating_add(settings.waiting);
-        let bytes = settings.max_body_bytes.saturating_mul(LONGEST_BODIES);
         let permits = |n: usize| Arc::new(Semaphore::new(n.min(Semaphore::MAX_PERMITS)));
         Self(Arc::new(State {
             room: permits(all),
             places: permits(settings.in_flight),
-            bytes: permits(bytes),
             in_flight: settings.in_flight,
             all,
             mean: AtomicU64::new(0),
@@ -69,11 +59,6 @@ impl Admission {
             return Err(self.full());
         }
         Ok(())
-    }
-
-    /// None yet of a body's bytes.
-    pub(super) fn hold(&self) -> Result<Held, Refusal> {
-        self.bytes(0).map(Held)
     }
 
     /// Waits for a place, if there is room to wait.
@@ -98,14 +83,8 @@ impl Admission {
             .clamp(COME_AGAIN.0, COME_AGAIN.1)
     }
 
-    fn full(&self) -> Refusal {
+    pub(super) fn full(&self) -> Refusal {
         Refusal::Overloaded(self.come_again())
-    }
-
-    fn bytes(&self, length: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let bytes = u32::try_from(length).map_err(|_| self.full())?;
-        let permit = Arc::clone(&self.0.bytes).try_acquire_many_owned(bytes);
-        permit.map_err(|_| self.full())
     }
 
     fn count(&self, held: Duration) {
@@ -114,14 +93,6 @@ impl Admission {
         let mean = self.0.mean.load(Ordering::Relaxed);
         let next = mean - mean / 8 + held / 8;
         self.0.mean.store(next, Ordering::Relaxed);
-    }
-}
-
-impl Held {
-    /// So many bytes more, if so many are free.
-    pub(super) fn grow(&mut self, admission: &Admission, bytes: usize) -> Result<(), Refusal> {
-        self.0.merge(admission.bytes(bytes)?);
-        Ok(())
     }
 }
 
@@ -142,7 +113,6 @@ mod tests {
         Admission::new(&Settings {
             in_flight,
             waiting,
-            max_body_bytes: 10,
             ..Settings::default()
         })
     }
@@ -176,17 +146,5 @@ mod tests {
         here.clear();
         drop(waiting);
         assert!(admission.look().is_ok());
-    }
-
-    #[test]
-    fn bodies_are_bounded_all_together() {
-        let admission = places(1, 0);
-        let (mut first, mut second) = (admission.hold().unwrap(), admission.hold().unwrap());
-        first.grow(&admission, 100).unwrap();
-        second.grow(&admission, 60).unwrap();
-        let refused = second.grow(&admission, 1).unwrap_err();
-        assert!(matches!(refused, Refusal::Overloaded(_)));
-        drop(first);
-        second.grow(&admission, 100).unwrap();
     }
 }

@@ -61,6 +61,11 @@ impl Connections {
             close,
         }
     }
+
+    /// The system has no room for another one: one is closed for it.
+    pub(super) fn make_room(&self) {
+        lock(&self.0).close_longest();
+    }
 }
 
 impl State {
@@ -69,13 +74,17 @@ impl State {
         let nth = self.next;
         self.next += 1;
         self.idle.insert(nth, close);
-        if self.open > self.max
-            && let Some((_, longest)) = self.idle.pop_first()
-        {
+        if self.open > self.max {
+            self.close_longest();
+        }
+        nth
+    }
+
+    fn close_longest(&mut self) {
+        if let Some((_, longest)) = self.idle.pop_first() {
             longest.cancel();
             self.open -= 1;
         }
-        nth
     }
 }
 
@@ -145,6 +154,21 @@ mod tests {
         drop((fourth, fifth, sixth));
         let state = lock(&all.0);
         assert_eq!((state.open, state.idle.len()), (0, 0));
+    }
+
+    #[test]
+    fn one_that_is_idle_gives_way_where_the_system_has_no_room() {
+        let all = Connections::new(3);
+        let both = [all.open(), all.open()];
+        all.make_room();
+        let closed = || both.each_ref().map(|one| one.close.is_cancelled());
+        assert_eq!(closed(), [true, false]);
+        let busy = both[1].busy();
+        all.make_room();
+        assert_eq!(closed(), [true, false]);
+        drop(busy);
+        drop(both);
+        assert_eq!(lock(&all.0).open, 0);
     }
 
     #[test]

@@ -19,7 +19,9 @@
 //! `runtime/reply.rs`.
 
 mod admission;
+mod bodies;
 mod connections;
+mod descriptors;
 mod drain;
 mod handler;
 mod ready;
@@ -38,6 +40,7 @@ use tower::{BoxError, Layer, Service};
 
 use ready::Readiness;
 
+pub use descriptors::raise_descriptor_limit;
 pub use handler::{Context, Handler, HandlerService, Invocation};
 pub use receive::record_outcome;
 pub use reply::{Failure, Reply};
@@ -73,6 +76,7 @@ pub enum Error {
 pub async fn run(handler: impl Handler) -> Result<(), Error> {
     let port = std::env::var("PORT").unwrap_or_else(|_| "8080".to_owned());
     let port = port.parse().map_err(|_| Error::Port(port))?;
+    raise_descriptor_limit();
     let listener = listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await?;
     Runtime::new(handler).serve(listener, terminated()?).await
 }
@@ -174,8 +178,9 @@ impl<S> Runtime<S> {
     }
 
     /// Connections at once; beyond them the one is closed that has been idle longest, be it before a
-    /// request, between two, or within one that does not come whole. At least 1. Default 4096, each
-    /// of which costs some 10 KiB when idle.
+    /// request, between two, or within one that does not come whole. At least 1, and at most as many as
+    /// the limit of open files has room for when it begins to serve, see [`raise_descriptor_limit`].
+    /// Default 4096, each of which costs some 10 KiB when idle.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.settings.max_connections = connections.max(1);
@@ -191,7 +196,7 @@ impl<S> Runtime<S> {
 
     /// Bytes of a request's body; beyond them 413. Default 1 MiB, which is a batch of some thousand
     /// events. All bodies together that are being read or wait may hold sixteen times as much; beyond
-    /// that 429.
+    /// that the longest one that has not come whole gives way, with 429.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_body_bytes = bytes;
@@ -206,7 +211,8 @@ impl<S> Runtime<S> {
         self
     }
 
-    /// How long a whole body may take to arrive; beyond it 503. Default 10 s.
+    /// How long a whole body may take to arrive, which is never longer than the
+    /// [deadline](Runtime::deadline); beyond it 503. Default 10 s.
     #[must_use]
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.settings.body_timeout = timeout;

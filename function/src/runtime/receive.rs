@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, Service, ServiceExt};
 use tracing::{Instrument, Span, field};
 
-use super::admission::Held;
+use super::bodies::Held;
 use super::drain::Active;
 use super::reply::{self, Refusal, Response};
 use super::server::{Caller, Shared};
@@ -64,14 +64,16 @@ where
     }
 }
 
-/// Reads a body whole, if it is short enough and comes fast enough.
+/// Reads a body whole, if it is short enough, comes fast enough, and need not give way.
 async fn read(body: Incoming, shared: &Shared) -> Result<(Bytes, Held), Refusal> {
     let (limit, patience) = (shared.settings.max_body_bytes, shared.settings.body_timeout);
     let too_long = || Refusal::BodyTooLong { limit };
     if body.size_hint().lower() > limit as u64 {
         return Err(too_long());
     }
-    let mut held = shared.admission.hold()?;
+    let full = || shared.admission.full();
+    let mut held = shared.bodies.begin();
+    let gives_way = held.gives_way();
     let mut body = Limited::new(body, limit);
     let whole = async {
         let mut whole = BytesMut::new();
@@ -85,13 +87,15 @@ async fn read(body: Incoming, shared: &Shared) -> Result<(Bytes, Held), Refusal>
             })?;
             // Trailers say nothing to us.
             if let Ok(piece) = frame.into_data() {
-                held.grow(&shared.admission, piece.len())?;
+                held.grow(piece.len()).map_err(|_| full())?;
                 whole.extend_from_slice(&piece);
             }
         }
+        held.whole().map_err(|_| full())?;
         Ok::<_, Refusal>(whole.freeze())
     };
-    let whole = timeout(patience, whole).await;
+    let whole = gives_way.run_until_cancelled(timeout(patience, whole));
+    let whole = whole.await.ok_or_else(full)?;
     let whole = whole.map_err(|_| Refusal::BodyTooSlow(patience))??;
     Ok((whole, held))
 }

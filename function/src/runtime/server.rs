@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service};
 
 use super::admission::Admission;
+use super::bodies::Bodies;
 use super::connections::{Connections, Presence};
+use super::descriptors;
 use super::drain::Activity;
 use super::receive::receive;
 use super::reply::{self, Refusal, Response};
@@ -37,6 +39,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) listener: SocketAddr,
     pub(super) admission: Admission,
+    pub(super) bodies: Bodies,
     /// Ends all work when the process does.
     pub(super) stop: CancellationToken,
     draining: AtomicBool,
@@ -61,11 +64,17 @@ where
     S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
     S: Clone + Send + Sync + 'static,
 {
+    let settings = Settings {
+        body_timeout: settings.body_timeout.min(settings.deadline),
+        max_connections: settings.max_connections.min(descriptors::connections()),
+        ..settings
+    };
     let stop = CancellationToken::new();
     let _stopped_at_last = stop.clone().drop_guard();
     let shared = Arc::new(Shared {
         listener: listener.local_addr().map_err(Error::Listener)?,
         admission: Admission::new(&settings),
+        bodies: Bodies::new(settings.max_body_bytes),
         stop,
         draining: AtomicBool::new(false),
         activity: Activity::new(),
@@ -81,7 +90,7 @@ where
         // One too many is open until the one is closed that gives way to it.
         let room = serving.len() <= max_connections;
         tokio::select! {
-            (stream, peer) = accept(&listener), if room => {
+            (stream, peer) = accept(&listener, &connections), if room => {
                 let presence = connections.open();
                 let caller = Caller { peer, presence };
                 let (http, watcher) = (http.clone(), graceful.watcher());
@@ -116,12 +125,15 @@ async fn drain(shared: &Shared, shutdown: impl Future<Output = ()>) {
 }
 
 /// The next connection, whatever becomes of those before it.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
+                if descriptors::are_used_up(&error) {
+                    connections.make_room();
+                }
                 sleep(NO_ROOM).await;
             }
         }

@@ -73,6 +73,43 @@ async fn case_17_idle_and_slow_senders_keep_no_one_away() {
 }
 
 #[tokio::test]
+async fn case_17_slow_senders_of_long_bodies_keep_no_one_away() {
+    let runtime = Runtime::new(obey)
+        .max_body_bytes(1000)
+        .body_timeout(NEVER)
+        .deadline(NEVER);
+    let server = Server::start(runtime).await;
+    let (head, body) = event_parts("e", "k");
+    // Together a little more than sixteen of the longest bodies: then one of them is told to come again.
+    let begun = format!("{head}content-length: 1000\r\n\r\n{}", "x".repeat(995));
+    let (told, mut tell) = mpsc::unbounded_channel();
+    for _ in 0..17 {
+        let told = told.clone();
+        let mut slow = Connection::open(server.address).await;
+        slow.send(&begun).await;
+        tokio::spawn(async move { told.send(slow.answer().await.status).unwrap() });
+    }
+    assert_eq!(tell.recv().await, Some(429));
+    assert!(
+        body.len() > 16 * 1000 - 16 * 995,
+        "too long for what is left"
+    );
+    for _ in 0..20 {
+        assert_eq!(send(server.address, &event("e", "k")).await.status, 200);
+    }
+    assert_eq!(tell.recv().await, Some(429));
+}
+
+#[tokio::test]
+async fn a_body_is_not_waited_for_beyond_the_deadline() {
+    let runtime = Runtime::new(obey).body_timeout(NEVER).deadline(SOON);
+    let server = Server::start(runtime).await;
+    let (head, _) = event_parts("e", "k");
+    let begun = format!("{head}content-length: 9\r\n\r\n{{");
+    assert_eq!(send(server.address, &begun).await.status, 503);
+}
+
+#[tokio::test]
 async fn a_few_wait_for_a_place() {
     let (gate, begun, handler) = gated();
     let server = Server::start(Runtime::new(handler).in_flight(1).waiting(1)).await;
