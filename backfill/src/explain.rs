@@ -5,18 +5,23 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use cos_thumbnails::events::Change;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::plan::{Decision, OnDelete, Plan, Policy};
 use cos_thumbnails::storage::{Listed, Storage};
 use cos_thumbnails::thumbnailer::Mark;
+use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use crate::args::{Explain, Settings};
 use crate::audit::{Audit, Look, Looked, Options, Record, State};
 use crate::cli::{Error, FAILED, OUTPUT};
-use crate::originals::change;
+use crate::originals::{change, originals};
 use crate::verify::options;
+
+/// Of so many originals that share a thumbnail's key it is told at most.
+const MAX_SHARING: usize = 10;
 
 /// What is known of a key, and what follows.
 #[derive(Debug, Serialize)]
@@ -55,8 +60,8 @@ pub(crate) async fn run(
         pending: explain.pending,
         ..options()
     };
-    let audit = Audit::new(store, policy.clone(), options);
-    let explanation = Explanation::of(&explain.key, policy, &audit).await?;
+    let audit = Audit::new(Arc::clone(&store), policy.clone(), options);
+    let explanation = Explanation::of(&explain.key, policy, &audit, store).await?;
     let text = if settings.json {
         let json = serde_json::to_string(&explanation);
         json.map_err(Into::into).map(|json| json + "\n")
@@ -69,7 +74,12 @@ pub(crate) async fn run(
 }
 
 impl Explanation {
-    async fn of(key: &Key, policy: &Policy, audit: &Audit) -> Result<Self, Error> {
+    async fn of(
+        key: &Key,
+        policy: &Policy,
+        audit: &Audit,
+        store: Arc<dyn Storage>,
+    ) -> Result<Self, Error> {
         let mut this = Self {
             key: key.clone(),
             original: None,
@@ -79,7 +89,13 @@ impl Explanation {
             next: String::new(),
             well: false,
         };
-        let named = policy.original_of(key);
+        let silent = !policy.keys_name_originals();
+        let named = match policy.original_of(key) {
+            None if silent && key.as_str().starts_with(policy.output_prefix()) => {
+                this.planned_for(key, policy, audit, store).await?
+            }
+            named => named,
+        };
         if let Some(original) = &named {
             this.fact("key", format!("of what is written for {original}"));
         }
@@ -109,6 +125,36 @@ impl Explanation {
 
     fn fact(&mut self, what: &'static str, of_it: impl Into<String>) {
         self.facts.push((what, of_it.into()));
+    }
+
+    /// The original of a thumbnail whose key does not say it: all are listed for that. Of several that
+    /// share the key, the one whose version it shows.
+    async fn planned_for(
+        &mut self,
+        key: &Key,
+        policy: &Policy,
+        audit: &Audit,
+        store: Arc<dyn Storage>,
+    ) -> Result<Option<Key>, Error> {
+        let plans_it = |change: &Change| match policy.decide(change) {
+            Decision::Make(plan) => plan.outputs.iter().any(|output| output.key == *key),
+            _ => false,
+        };
+        let originals: Vec<Change> = originals(store, policy.clone())
+            .try_filter(|change| std::future::ready(plans_it(change)))
+            .take(MAX_SHARING)
+            .try_collect()
+            .await?;
+        let head = audit.head(key).await?;
+        let shown = head.and_then(|head| Mark::version_shown(&head.metadata));
+        let of_it = originals.iter().find(|original| original.etag == shown);
+        let of_it = of_it.or(originals.first()).map(|it| &it.object.key);
+        for original in &originals {
+            if Some(&original.object.key) != of_it {
+                self.fact("shared", format!("with {}", original.object.key));
+            }
+        }
+        Ok(of_it.cloned())
     }
 
     fn planned(&mut self, plan: &Plan) {
@@ -141,7 +187,7 @@ impl Explanation {
             ),
             Reason::OwnOutput => (
                 "nothing: what is written by this service gets no thumbnails; \
-                 the key does not say for which original it was written"
+                 this key is not of any original's that is there"
                     .to_owned(),
                 true,
             ),

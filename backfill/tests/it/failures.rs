@@ -156,3 +156,27 @@ async fn every_key_is_explained() {
         assert!(text.contains(line), "{line} in {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thumbnail_whose_key_does_not_name_its_original_is_explained() {
+    let store = store().await;
+    run(&store, "--mode parallel --output-key flat")
+        .await
+        .unwrap();
+    // It shares the keys, and comes first.
+    put(&store, "images/2024/03.JPG", jpeg(77)).await;
+    let key = "thumbnails/2024/03_64x64.jpg";
+    let flat = "--output-key flat";
+    let (code, said) = explain(&store, &format!("{key} {flat}")).await;
+    assert_eq!((code, &said["state"]), (0, &Value::from("ok")), "{said}");
+    assert_eq!(said["original"], "images/2024/03.jpg");
+    let facts = said["facts"].to_string();
+    assert!(
+        facts.contains(r#"["shared","with images/2024/03.JPG"]"#),
+        "{facts}"
+    );
+
+    let unplanned = format!("thumbnails/2024/03_65x65.jpg {flat}");
+    let (code, said) = explain(&store, &unplanned).await;
+    assert_eq!((code, &said["reason"]), (0, &Value::from("own_output")));
+}
