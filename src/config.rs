@@ -5,27 +5,31 @@ use std::fmt;
 
 use crate::object::Bucket;
 use crate::plan::{Policy, Recipes};
-use crate::storage::{ConfigError, Credentials, S3Config};
+use crate::storage::{ConfigError, S3Config, iam};
 use crate::thumbnail::Limits;
 
+mod credentials;
 mod reader;
 mod recipes;
 mod variables;
 
 pub use reader::Reader;
 pub use variables::{
-    CACHE_CONTROL, COS_ACCESS_KEY_ID, COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY,
-    EFFORT, FIRST_READ_PERCENT, LIMIT_VARIABLES, MAX_ATTEMPTS, MAX_BYTES, MAX_DECODED_BYTES,
-    MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY,
-    OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, RECIPES, SIZES, SOURCE_PREFIX,
-    VARIABLES, Variable, markdown,
+    CACHE_CONTROL, COS_ACCESS_KEY_ID, COS_API_KEY, COS_BUCKET, COS_ENDPOINT, COS_REGION,
+    COS_SECRET_ACCESS_KEY, COS_TRUSTED_PROFILE, EFFORT, FIRST_READ_PERCENT, IAM_CR_TOKEN_FILE,
+    IAM_URL, LIMIT_VARIABLES, MAX_ATTEMPTS, MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES,
+    MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX,
+    PORT, QUALITY, RECIPE, RECIPE_VARIABLES, RECIPES, SIZES, SOURCE_PREFIX, VARIABLES, Variable,
+    markdown,
 };
 
 /// Everything that the flow needs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The store and how to sign for it.
+    /// The store and what requests to it are authorised by.
     pub store: S3Config,
+    /// Where tokens are had, for the store and for what else there is.
+    pub iam: iam::Url,
     /// Which originals, which thumbnails.
     pub policy: Policy,
     /// The port to listen on.
@@ -56,9 +60,8 @@ impl Config {
         let endpoint = reader.ruled(COS_ENDPOINT, ConfigError::of_endpoint);
         let region = reader.ruled(COS_REGION, ConfigError::of_region);
         let bucket = reader.ruled(COS_BUCKET, ConfigError::of_bucket);
-        let access_key_id = reader.ruled(COS_ACCESS_KEY_ID, ConfigError::of_access_key_id);
-        let secret_access_key =
-            reader.ruled(COS_SECRET_ACCESS_KEY, ConfigError::of_secret_access_key);
+        let iam = reader.checked(IAM_URL, |text| text.parse().map_err(str::to_owned));
+        let credentials = reader.credentials(endpoint.as_deref(), iam.as_ref());
         let source_prefix = reader.required(SOURCE_PREFIX);
         let output_prefix = reader.required(OUTPUT_PREFIX);
         let recipes = reader.recipes();
@@ -88,21 +91,13 @@ impl Config {
                 None => policy,
             }
         });
-        match (
-            endpoint,
-            region,
-            bucket,
-            access_key_id,
-            secret_access_key,
-            policy,
-            port,
-        ) {
+        match (endpoint, region, bucket, credentials, iam, policy, port) {
             (
                 Some(endpoint),
                 Some(region),
                 Some(bucket),
-                Some(access_key_id),
-                Some(secret_access_key),
+                Some(credentials),
+                Some(iam),
                 Some(policy),
                 Some(port),
             ) if reader.mistakes.is_empty() => Ok(Self {
@@ -110,11 +105,9 @@ impl Config {
                     endpoint,
                     region,
                     bucket: Bucket::new(bucket),
-                    credentials: Credentials {
-                        access_key_id,
-                        secret_access_key,
-                    },
+                    credentials,
                 },
+                iam,
                 policy,
                 port,
             }),
@@ -169,6 +162,8 @@ impl fmt::Display for Mistakes {
 mod tests {
     use super::*;
     use crate::plan::OnDelete;
+    use crate::storage::Credentials;
+    use crate::storage::iam::Credential;
     use crate::thumbnail::Effort;
 
     const COMPLETE: [(&str, &str); 5] = [
@@ -202,7 +197,7 @@ mod tests {
         let rule = config.policy.recipes().of("any").unwrap();
         assert_eq!(rule.name(), "paper");
         assert_eq!(rule.recipe().effort(), Effort::Fast);
-        assert_eq!(config.store.credentials.access_key_id, "id");
+        assert_eq!(config.store.hmac_key().unwrap().access_key_id, "id");
         assert_eq!(rule.recipe().sizes(), [10, 20]);
         assert_eq!(rule.recipe().encodings()[0].quality, 90);
         assert_eq!(config.policy.cache_control(), "public, max-age=3600");
@@ -278,6 +273,7 @@ mod tests {
                 "COS_REGION",
                 "COS_ACCESS_KEY_ID",
                 "COS_SECRET_ACCESS_KEY",
+                "IAM_CR_TOKEN_FILE",
                 "SOURCE_PREFIX",
                 "OUTPUT_PREFIX",
                 "CACHE_CONTROL",
@@ -288,6 +284,61 @@ mod tests {
             let mistakes = read(&[(variable.name, "{no such}")]).unwrap_err();
             let told = mistakes.to_string();
             assert!(told.contains(variable.name), "{}: {told}", variable.name);
+        }
+    }
+
+    #[test]
+    fn the_store_is_asked_with_one_kind_of_credentials() {
+        let read = |more: &[(&str, &str)]| {
+            let store = &COMPLETE[..3];
+            let all = [more, store].concat();
+            Config::from_lookup(|name| {
+                let found = all.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let iam = |more: &[(&str, &str)]| match read(more).unwrap().store.credentials {
+            Credentials::Iam { url, credential } => (url.to_string(), credential),
+            Credentials::Hmac(_) => panic!("signed"),
+        };
+        let (url, credential) = iam(&[("COS_API_KEY", "canary")]);
+        assert_eq!(url, "https://iam.cloud.ibm.com");
+        assert_eq!(credential, Credential::ApiKey("canary".to_owned()));
+        let profile = ("COS_TRUSTED_PROFILE", "thumbnails");
+        let (_, credential) = iam(&[profile, ("IAM_CR_TOKEN_FILE", "/token")]);
+        let expected = Credential::Profile {
+            profile: "thumbnails".to_owned(),
+            file: "/token".into(),
+        };
+        assert_eq!(credential, expected);
+        for (wrong, told) in [
+            (&[][..], "COS_ACCESS_KEY_ID is not set, nor are "),
+            (
+                &[profile, ("COS_API_KEY", "canary")],
+                "COS_TRUSTED_PROFILE and COS_API_KEY exclude each other",
+            ),
+            (
+                &[("AWS_ACCESS_KEY_ID", "id"), profile],
+                "COS_TRUSTED_PROFILE and COS_ACCESS_KEY_ID exclude each other",
+            ),
+            (
+                &[("COS_ACCESS_KEY_ID", "id")],
+                "COS_SECRET_ACCESS_KEY is not set",
+            ),
+            (
+                &[profile, ("COS_ENDPOINT", "http://store.example")],
+                "COS_ENDPOINT a token of IAM goes by https:// alone",
+            ),
+            (
+                &[profile, ("IAM_URL", "http://iam.example")],
+                "IAM_URL \"http://iam.example\": is no https:// URL",
+            ),
+        ] {
+            let mistakes = read(wrong).unwrap_err();
+            assert_eq!(mistakes.as_slice().len(), 1, "{mistakes}");
+            let text = format!("{mistakes}");
+            assert!(text.starts_with(told), "{text}");
+            assert!(!text.contains("canary"));
         }
     }
 

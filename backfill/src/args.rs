@@ -318,7 +318,7 @@ fn settings(
         Err(mistakes) => (None, mistakes.as_slice().to_vec()),
     };
     let by_job = job.job.is_some();
-    let job = job.job(config.as_ref().map(|config| &config.policy), &lookup);
+    let job = job.job(config.as_ref(), &lookup);
     let job = job.unwrap_or_else(|of_job| {
         mistakes.extend(of_job);
         None

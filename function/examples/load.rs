@@ -16,7 +16,7 @@ use bytes::Bytes;
 use clap::Parser;
 use cos_thumbnails::events::{BACKFILL_RUN, Change, Event, Operation};
 use cos_thumbnails::object::{Bucket, Key, ObjectId};
-use cos_thumbnails::storage::{Credentials, PutOptions, S3, S3Config, Storage};
+use cos_thumbnails::storage::{Credentials, HmacKey, PutOptions, S3, S3Config, Storage};
 use hdrhistogram::Histogram;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -110,7 +110,7 @@ async fn main() -> Result<(), Fault> {
 
 async fn start_store(args: &Args) -> Result<Store, Fault> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let credentials = Credentials {
+    let credentials = HmacKey {
         access_key_id: "id".to_owned(),
         secret_access_key: CANARY.to_owned(),
     };
@@ -124,7 +124,7 @@ async fn start_store(args: &Args) -> Result<Store, Fault> {
         endpoint: store.url(),
         region: "eu-de".to_owned(),
         bucket: Bucket::new(BUCKET),
-        credentials,
+        credentials: Credentials::Hmac(credentials),
     })?;
     let mut pictures: Vec<Bytes> = dataset::pictures_within(PICTURES - 1, args.max_side)
         .map(|picture| picture.bytes.into())

@@ -80,16 +80,45 @@ pub const COS_REGION: Variable = Variable::required(
 pub const COS_BUCKET: Variable =
     Variable::required("COS_BUCKET", "bucket of the originals and the thumbnails");
 /// HMAC access key.
-pub const COS_ACCESS_KEY_ID: Variable =
-    Variable::required("COS_ACCESS_KEY_ID", "access key id of an HMAC credential")
-        .or("AWS_ACCESS_KEY_ID");
+pub const COS_ACCESS_KEY_ID: Variable = Variable::with_default(
+    "COS_ACCESS_KEY_ID",
+    "none: COS_API_KEY or COS_TRUSTED_PROFILE",
+    "access key id of an HMAC credential",
+)
+.or("AWS_ACCESS_KEY_ID");
 /// HMAC secret.
-pub const COS_SECRET_ACCESS_KEY: Variable = Variable::required(
+pub const COS_SECRET_ACCESS_KEY: Variable = Variable::with_default(
     "COS_SECRET_ACCESS_KEY",
+    "none: as COS_ACCESS_KEY_ID",
     "its secret (no flag: a command line is no secret)",
 )
 .or("AWS_SECRET_ACCESS_KEY")
 .secret();
+/// API key of IAM.
+pub const COS_API_KEY: Variable = Variable::with_default(
+    "COS_API_KEY",
+    "none: COS_ACCESS_KEY_ID or COS_TRUSTED_PROFILE",
+    "API key of IAM, in place of an HMAC credential",
+)
+.secret();
+/// Trusted profile of IAM.
+pub const COS_TRUSTED_PROFILE: Variable = Variable::with_default(
+    "COS_TRUSTED_PROFILE",
+    "none: COS_ACCESS_KEY_ID or COS_API_KEY",
+    "name of a trusted profile of IAM, or its id (Profile-...), in place of any secret",
+);
+/// Where IAM is.
+pub const IAM_URL: Variable = Variable::with_default(
+    "IAM_URL",
+    "https://iam.cloud.ibm.com",
+    "URL of IAM, which gives tokens for API keys and trusted profiles",
+);
+/// The file with the compute resource's token.
+pub const IAM_CR_TOKEN_FILE: Variable = Variable::with_default(
+    "IAM_CR_TOKEN_FILE",
+    "/var/run/secrets/codeengine.cloud.ibm.com/compute-resource-token/token",
+    "file with the compute resource's token, for trusted profiles",
+);
 /// Where originals are.
 pub const SOURCE_PREFIX: Variable = Variable::with_default(
     "SOURCE_PREFIX",
@@ -207,12 +236,16 @@ pub const MIN_INTACT_PERCENT: Variable = Variable::with_default(
 );
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 25] = [
+pub const VARIABLES: [Variable; 29] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
     COS_ACCESS_KEY_ID,
     COS_SECRET_ACCESS_KEY,
+    COS_API_KEY,
+    COS_TRUSTED_PROFILE,
+    IAM_URL,
+    IAM_CR_TOKEN_FILE,
     SOURCE_PREFIX,
     OUTPUT_PREFIX,
     OUTPUT_KEY,

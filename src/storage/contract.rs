@@ -19,8 +19,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Error, GetOptions, Head, Kind, ListOptions, Listed, Metadata, Object, Page, PutOptions, S3,
-    S3Config, Storage,
+    Credentials, Error, GetOptions, Head, HmacKey, Kind, ListOptions, Listed, Metadata, Object,
+    Page, PutOptions, S3, S3Config, Storage,
 };
 use crate::object::{Bucket, ETag, Key, MAX_KEY_BYTES};
 

@@ -3,7 +3,7 @@
 use std::env;
 
 use cos_thumbnails::object::Bucket;
-use cos_thumbnails::storage::{Credentials, Memory, S3Config, contract};
+use cos_thumbnails::storage::{Credentials, HmacKey, Memory, S3Config, contract};
 
 mod wire;
 
@@ -27,10 +27,10 @@ async fn the_named_store_keeps_the_contract() {
         endpoint,
         region: variable("CONTRACT_COS_REGION"),
         bucket: Bucket::new(variable("CONTRACT_COS_BUCKET")),
-        credentials: Credentials {
+        credentials: Credentials::Hmac(HmacKey {
             access_key_id: variable("CONTRACT_COS_ACCESS_KEY_ID"),
             secret_access_key: variable("CONTRACT_COS_SECRET_ACCESS_KEY"),
-        },
+        }),
     };
     let differences = env::var("CONTRACT_COS_DIFFERENCES").unwrap_or_default();
     let differences: Vec<_> = differences

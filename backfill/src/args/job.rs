@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cos_thumbnails::config::{Mistake, Reader, Variable};
+use cos_thumbnails::config::{Config, IAM_CR_TOKEN_FILE, Mistake, Reader, Variable};
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::{FAILURE_PREFIX, Policy};
+use cos_thumbnails::storage::iam::Credential;
 
-use crate::engine::{BaseUrl, Credential, EngineSettings};
+use crate::engine::{BaseUrl, EngineSettings};
 
 /// The most instances of one job run
 /// (<https://cloud.ibm.com/docs/codeengine?topic=codeengine-limits>).
@@ -33,23 +34,11 @@ const CODE_ENGINE_PROJECT_ID: Variable = Variable {
     secret: false,
     help: "id of the job's project",
 };
-/// Where IAM is.
-const IAM_URL: Variable = Variable::with_default(
-    "IAM_URL",
-    "https://iam.cloud.ibm.com",
-    "URL of IAM, which gives tokens",
-);
 /// The trusted profile.
 const IAM_PROFILE: Variable = Variable::with_default(
     "IAM_PROFILE",
     "none: an API key or a token",
     "name of a trusted profile, or its id (Profile-...), whose tokens are taken",
-);
-/// The file with the compute resource's token.
-const IAM_CR_TOKEN_FILE: Variable = Variable::with_default(
-    "IAM_CR_TOKEN_FILE",
-    "/var/run/secrets/codeengine.cloud.ibm.com/compute-resource-token/token",
-    "file with the compute resource's token, for IAM_PROFILE",
 );
 /// The API key.
 const IBMCLOUD_API_KEY: Variable = Variable {
@@ -75,14 +64,12 @@ const RUNS_PREFIX: Variable = Variable::with_default(
 );
 
 /// The settings of `--job`, beside those of the store and the recipe.
-pub const JOB_VARIABLES: [Variable; 8] = [
+pub const JOB_VARIABLES: [Variable; 6] = [
     CODE_ENGINE_URL,
     CODE_ENGINE_PROJECT_ID,
-    IAM_URL,
     IBMCLOUD_API_KEY,
     IAM_TOKEN,
     IAM_PROFILE,
-    IAM_CR_TOKEN_FILE,
     RUNS_PREFIX,
 ];
 
@@ -144,19 +131,18 @@ impl JobFlags {
     /// The job with its settings; all mistakes at once.
     pub(super) fn job(
         self,
-        policy: Option<&Policy>,
+        config: Option<&Config>,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Job>, Vec<Mistake>> {
         let Some(name) = self.job else {
             return Ok(None);
         };
         let mut reader = Reader::new(lookup);
-        let mut url = |variable| {
-            reader.checked(variable, |text| {
-                text.parse::<BaseUrl>().map_err(str::to_owned)
-            })
-        };
-        let (engine, iam) = (url(CODE_ENGINE_URL), url(IAM_URL));
+        let engine = reader.checked(CODE_ENGINE_URL, |text| {
+            text.parse::<BaseUrl>().map_err(str::to_owned)
+        });
+        let iam = config.map(|config| config.iam.clone());
+        let policy = config.map(|config| &config.policy);
         let project = reader.checked(CODE_ENGINE_PROJECT_ID, |text| {
             let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
             let id = text.chars().all(good).then(|| text.to_owned());
@@ -164,7 +150,10 @@ impl JobFlags {
         });
         let credential = credential(&mut reader);
         let prefix = reader.checked(RUNS_PREFIX, |prefix| check_prefix(prefix, policy));
+        let mistakes = reader.into_mistakes();
         match (engine, iam, project, credential, prefix) {
+            // Without the store's settings there is no job either, and they tell why.
+            (_, None, ..) if mistakes.is_empty() => Ok(None),
             (Some(url), Some(iam), Some(project), Some(credential), Some(prefix)) => {
                 Ok(Some(Job {
                     name,
@@ -179,7 +168,7 @@ impl JobFlags {
                     },
                 }))
             }
-            _ => Err(reader.into_mistakes()),
+            _ => Err(mistakes),
         }
     }
 }
@@ -218,7 +207,7 @@ fn credential<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<C
         return credential;
     }
     if let Some(key) = reader.set(IBMCLOUD_API_KEY) {
-        return Some(Credential::api_key(key));
+        return Some(Credential::ApiKey(key));
     }
     if let Some(profile) = reader.set(IAM_PROFILE) {
         let file = reader.required(IAM_CR_TOKEN_FILE)?;

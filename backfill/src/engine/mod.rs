@@ -1,8 +1,6 @@
-//! A client for Code Engine's REST v2, as far as job runs go, and for the IAM that gives its tokens.
+//! A client for Code Engine's REST v2, as far as job runs go.
 //!
 //! The only vendor SDKs are for Go, Node.js, Python and Java; of their hundred calls three are needed.
-
-mod token;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,14 +9,14 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
+use cos_thumbnails::storage::iam::{self, Credential, Tokens};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
-pub use self::token::Credential;
-use self::token::Tokens;
 use crate::target::{HttpError, HttpsClient, https_client, retry_after_of};
 
 /// The version of the API, of which this client was written.
@@ -38,7 +36,7 @@ pub struct EngineSettings {
     /// The project's id.
     pub project: String,
     /// Of IAM.
-    pub iam: BaseUrl,
+    pub iam: iam::Url,
     /// What tokens are had by.
     pub credential: Credential,
 }
@@ -125,10 +123,7 @@ pub enum EngineError {
     Answer(#[source] serde_json::Error),
     /// There is no token.
     #[error("IAM gives no token")]
-    Token(#[source] Box<EngineError>),
-    /// The compute resource's token cannot be read.
-    #[error("the compute resource's token could not be read")]
-    TokenFile(#[source] std::io::Error),
+    Token(#[from] iam::Error),
 }
 
 impl EngineError {
@@ -139,14 +134,13 @@ impl EngineError {
                 *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
             }
             Self::Token(error) => error.is_retryable(),
-            Self::Client(_) | Self::Answer(_) | Self::TokenFile(_) => false,
+            Self::Client(_) | Self::Answer(_) => false,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
-            Self::Token(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -203,11 +197,9 @@ impl Engine {
         settings: &EngineSettings,
         retry: ExponentialBuilder,
     ) -> Result<Self, EngineError> {
-        let https = settings.url.is_https() || settings.iam.is_https();
-        let client = https_client(https)?;
         Ok(Self {
-            tokens: Tokens::new(settings, client.clone()),
-            client,
+            tokens: Tokens::new(settings.iam.clone(), settings.credential.clone()),
+            client: https_client(settings.url.is_https())?,
             url: settings.url.clone(),
             project: settings.project.clone(),
             retry,
@@ -260,9 +252,10 @@ impl Engine {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Bytes, EngineError> {
+        let begun = Instant::now();
         let answer = self.request(method.clone(), path, body).await;
         match answer {
-            Err(error) if error.is(StatusCode::UNAUTHORIZED) && self.tokens.forget().await => {
+            Err(error) if error.is(StatusCode::UNAUTHORIZED) && self.tokens.refused(begun) => {
                 self.request(method, path, body).await
             }
             answer => answer,
@@ -312,11 +305,10 @@ async fn ask(client: &HttpsClient, request: Request<Full<Bytes>>) -> Result<Byte
     answer.await.unwrap_or(Err(EngineError::TimedOut(TIMEOUT)))
 }
 
-/// What an error's body says, in the shape of Code Engine's or IAM's, on one short line.
+/// What an error's body says, in the shape of Code Engine's, on one short line.
 fn message(body: &[u8]) -> String {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let told = json["errors"][0]["message"].as_str();
-    let told = told.or_else(|| json["errorMessage"].as_str());
     let told = told.unwrap_or("it does not say why").chars().take(200);
     told.map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

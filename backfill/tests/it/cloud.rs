@@ -4,7 +4,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use cos_thumbnails::object::{Bucket as Name, Key};
-use cos_thumbnails::storage::{Credentials, ListOptions, PutOptions, S3, S3Config, Storage};
+use cos_thumbnails::storage::{
+    Credentials, HmacKey, ListOptions, PutOptions, S3, S3Config, Storage,
+};
 use local_cloud::{Cloud, Options, Store, Subscription};
 use tokio::net::TcpListener;
 
@@ -38,10 +40,13 @@ fn backfill(config: &S3Config, args: &str) -> Command {
         .env("COS_ENDPOINT", &config.endpoint)
         .env("COS_REGION", &config.region)
         .env("COS_BUCKET", config.bucket.as_str())
-        .env("COS_ACCESS_KEY_ID", &config.credentials.access_key_id)
+        .env(
+            "COS_ACCESS_KEY_ID",
+            &config.hmac_key().unwrap().access_key_id,
+        )
         .env(
             "COS_SECRET_ACCESS_KEY",
-            &config.credentials.secret_access_key,
+            &config.hmac_key().unwrap().secret_access_key,
         )
         .stdin(Stdio::null());
     command
@@ -58,7 +63,7 @@ async fn ended(config: &S3Config, args: &str) -> (Option<i32>, String) {
         stderr,
     } = output.await.unwrap().unwrap();
     let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-    let secret = &config.credentials.secret_access_key;
+    let secret = &config.hmac_key().unwrap().secret_access_key;
     assert!(!text.contains(secret), "{text}");
     (status.code(), text)
 }
@@ -117,7 +122,7 @@ async fn case_23_a_repair_that_is_killed_is_done_by_the_next() {
     const PICTURES: u16 = 12;
     const KILLS: u64 = 100;
     let folder = tempfile::tempdir().unwrap();
-    let credentials = Credentials {
+    let credentials = HmacKey {
         access_key_id: "id".to_owned(),
         secret_access_key: "canary-77".to_owned(),
     };
@@ -132,7 +137,7 @@ async fn case_23_a_repair_that_is_killed_is_done_by_the_next() {
         endpoint: server.url(),
         region: "local".to_owned(),
         bucket: Name::new("pictures"),
-        credentials,
+        credentials: Credentials::Hmac(credentials),
     };
     let store = S3::new(&config).unwrap();
     for n in 0..PICTURES {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cos_thumbnails::object::{Bucket, Key};
-use cos_thumbnails::storage::{Credentials, PutOptions, S3, S3Config, Storage};
+use cos_thumbnails::storage::{Credentials, HmacKey, PutOptions, S3, S3Config, Storage};
 use hdrhistogram::Histogram;
 
 const CLIENTS: usize = 32;
@@ -31,11 +31,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         endpoint: format!("http://{address}"),
         region: defaults.region,
         bucket: Bucket::new(defaults.bucket),
-        credentials: Credentials {
+        credentials: Credentials::Hmac(HmacKey {
             secret_access_key: std::env::var("COS_SECRET_ACCESS_KEY")
                 .unwrap_or(defaults.credentials.secret_access_key),
             ..defaults.credentials
-        },
+        }),
     })?);
     let (before, started) = (processor_time(process)?, Instant::now());
     let until = started + Duration::from_secs(seconds);

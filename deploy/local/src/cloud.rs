@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use cos_thumbnails::object::Bucket;
 use cos_thumbnails::plan::Policy;
-use cos_thumbnails::storage::{Credentials, S3Config};
+use cos_thumbnails::storage::{Credentials, HmacKey, S3Config};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -33,7 +33,7 @@ pub struct Options {
     /// The region that requests are signed for. Default `local`.
     pub region: String,
     /// Who may use the store. Their default is known to all, and is for loopback alone.
-    pub credentials: Credentials,
+    pub credentials: HmacKey,
     /// Code Engine's jobs and IAM.
     pub engine: EngineOptions,
     /// What goes wrong with deliveries on purpose. Default nothing.
@@ -51,7 +51,7 @@ impl Default for Options {
             function_port: 8080,
             bucket: "pictures".to_owned(),
             region: "local".to_owned(),
-            credentials: Credentials {
+            credentials: HmacKey {
                 access_key_id: "local-cloud".to_owned(),
                 secret_access_key: "local-cloud-secret".to_owned(),
             },
@@ -129,6 +129,8 @@ pub struct Cloud {
     pub function_url: String,
     /// How to reach the store.
     pub store_config: S3Config,
+    /// What requests to it are signed with.
+    pub credentials: HmacKey,
     /// What the function makes of which originals.
     pub policy: Policy,
     /// Code Engine's jobs and IAM.
@@ -185,18 +187,18 @@ impl Cloud {
             endpoint: format!("http://{store_address}"),
             region: options.region,
             bucket: Bucket::new(&options.bucket),
-            credentials: options.credentials,
+            credentials: Credentials::Hmac(options.credentials.clone()),
         };
         let in_flight = place.in_flight();
         let settings = |name: &str| match name {
             "COS_ENDPOINT" => Some(store_config.endpoint.clone()),
             "COS_REGION" => Some(store_config.region.clone()),
             "COS_BUCKET" => Some(store_config.bucket.as_str().to_owned()),
-            "COS_ACCESS_KEY_ID" => Some(store_config.credentials.access_key_id.clone()),
-            "COS_SECRET_ACCESS_KEY" => Some(store_config.credentials.secret_access_key.clone()),
+            "COS_ACCESS_KEY_ID" => Some(options.credentials.access_key_id.clone()),
+            "COS_SECRET_ACCESS_KEY" => Some(options.credentials.secret_access_key.clone()),
             "BIND_ADDRESS" => Some(ip.to_string()),
-            // The listener has it.
-            "PORT" => None,
+            // The listener has the one, and the local store knows signatures alone.
+            "PORT" | "COS_API_KEY" | "COS_TRUSTED_PROFILE" => None,
             "IN_FLIGHT" => lookup(name).or_else(|| Some(in_flight.to_string())),
             // Nothing comes late here: the notifier is stopped first.
             "DRAIN_SECONDS" => lookup(name).or_else(|| Some("0".to_owned())),
@@ -204,8 +206,14 @@ impl Cloud {
         };
         let config = function::Config::from_lookup(settings)?;
         let policy = config.flow.policy.clone();
-        let control = ControlPlane::start(engine_listener, options.engine, &store_config, &lookup)
-            .map_err(Error::Engine)?;
+        let control = ControlPlane::start(
+            engine_listener,
+            options.engine,
+            &store_config,
+            &options.credentials,
+            &lookup,
+        )
+        .map_err(Error::Engine)?;
         let subscription = Subscription {
             bucket: options.bucket,
             prefix: policy.source_prefix().to_owned(),
@@ -215,7 +223,7 @@ impl Cloud {
             &folder,
             &store_config.region,
             subscription,
-            &store_config.credentials,
+            &options.credentials,
         )
         .await
         .map_err(|source| Error::Data { folder, source })?;
@@ -227,6 +235,7 @@ impl Cloud {
         let cloud = Self {
             function_url,
             store_config,
+            credentials: options.credentials,
             policy,
             control,
             mischief: options.mischief,

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use cos_thumbnails::config::{PORT, VARIABLES};
-use cos_thumbnails::storage::S3Config;
+use cos_thumbnails::storage::{HmacKey, S3Config};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
@@ -81,12 +81,12 @@ impl ControlPlane {
         listener: TcpListener,
         options: EngineOptions,
         store: &S3Config,
+        credentials: &HmacKey,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> io::Result<Self> {
         let identity = Identity::new(options.api_key.clone(), options.token_seconds);
         let mut token_file = NamedTempFile::new()?;
         token_file.write_all(identity.compute_resource_token().as_bytes())?;
-        let credentials = &store.credentials;
         let secret = [
             ("COS_ACCESS_KEY_ID", &credentials.access_key_id),
             ("COS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
@@ -188,16 +188,18 @@ mod tests {
             api_key: "canary-key".to_owned(),
             ..EngineOptions::default()
         };
+        let key = HmacKey {
+            access_key_id: "id".to_owned(),
+            secret_access_key: "canary-secret".to_owned(),
+        };
         let store = S3Config {
             endpoint: "http://127.0.0.1:1".to_owned(),
             region: "local".to_owned(),
             bucket: Bucket::new("b"),
-            credentials: Credentials {
-                access_key_id: "id".to_owned(),
-                secret_access_key: "canary-secret".to_owned(),
-            },
+            credentials: Credentials::Hmac(key.clone()),
         };
-        let control = ControlPlane::start(listener, options.clone(), &store, |_| None).unwrap();
+        let control = ControlPlane::start(listener, options.clone(), &store, &key, |_| None);
+        let control = control.unwrap();
         let token = std::fs::read_to_string(control.token_file.path()).unwrap();
         let shown = format!("{control:?} {options:?} {store:?}");
         assert!(shown.contains(control.url()), "{shown}");

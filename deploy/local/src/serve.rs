@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use cos_thumbnails::events::{Change, Operation};
 use cos_thumbnails::object::{Key, ObjectId};
 use cos_thumbnails::plan::Decision;
-use cos_thumbnails::storage::{self, Credentials, Kind, S3, Storage};
+use cos_thumbnails::storage::{self, HmacKey, Kind, S3, Storage};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
@@ -67,7 +67,7 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
         store_port: arguments.store_port,
         function_port: arguments.function_port,
         bucket: arguments.bucket.clone(),
-        credentials: Credentials {
+        credentials: HmacKey {
             access_key_id: arguments.access_key_id.clone(),
             secret_access_key: std::env::var("COS_SECRET_ACCESS_KEY")
                 .unwrap_or(defaults.credentials.secret_access_key),

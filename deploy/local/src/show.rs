@@ -50,7 +50,7 @@ impl Output {
 
     /// The first lines, and for programs the ready line.
     pub(crate) fn begin(&self, cloud: &Cloud) {
-        let store = &cloud.store_config;
+        let (store, key) = (&cloud.store_config, &cloud.credentials);
         self.say(&format!(
             "store     {}   bucket {}, region {}, access key {}\n\
              function  {}\n\
@@ -60,7 +60,7 @@ impl Output {
             store.endpoint,
             store.bucket,
             store.region,
-            store.credentials.access_key_id,
+            key.access_key_id,
             cloud.function_url,
             cloud.control.url(),
             cloud.policy.source_prefix(),
@@ -74,9 +74,9 @@ impl Output {
         if let Some(mischief) = &cloud.mischief {
             self.say(&format!("mischief  {mischief}"));
         }
-        let secret = &store.credentials.secret_access_key;
+        let secret = &key.secret_access_key;
         if *secret == Options::default().credentials.secret_access_key {
-            let id = &store.credentials.access_key_id;
+            let id = &key.access_key_id;
             self.say(&format!(
                 "  export COS_ACCESS_KEY_ID={id} COS_SECRET_ACCESS_KEY={secret}"
             ));
@@ -89,7 +89,7 @@ impl Output {
                 "function": cloud.function_url,
                 "bucket": store.bucket,
                 "region": store.region,
-                "access_key_id": store.credentials.access_key_id,
+                "access_key_id": key.access_key_id,
                 "secret_access_key": secret,
             });
             if let (Value::Object(ready), Value::Object(own)) = (&mut ready, own) {

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use cos_thumbnails::object::{Bucket, Key};
-use cos_thumbnails::storage::{Credentials, GetOptions, Kind, PutOptions, S3, S3Config, Storage};
+use cos_thumbnails::storage::{
+    Credentials, GetOptions, HmacKey, Kind, PutOptions, S3, S3Config, Storage,
+};
 use cos_thumbnails::thumbnailer::{FailureRecord, FailureState, Mark};
 use local_cloud::{Store, Subscription};
 use tempfile::TempDir;
@@ -43,7 +45,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let credentials = Credentials {
+        let credentials = HmacKey {
             access_key_id: "id".to_owned(),
             secret_access_key: CANARY.to_owned(),
         };
@@ -57,7 +59,7 @@ impl Place {
             endpoint: store.url(),
             region: "eu-de".to_owned(),
             bucket: Bucket::new(BUCKET),
-            credentials,
+            credentials: Credentials::Hmac(credentials),
         });
         let direct = direct.unwrap();
         let proxy = Proxy::start(address, direct.clone(), CANARY).await;

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::binary::{CANARY, NO_STORE, function, json_lines};
-use crate::http::{bare, event, send};
+use crate::http::{Connection, bare, event, send};
 use serde_json::Value;
+
+const ARGS: [&str; 5] = ["serve", "--port", "0", "--bind-address", "127.0.0.1"];
 
 /// `function`, serving; killed with the test.
 pub(crate) struct Serving {
@@ -18,11 +20,13 @@ pub(crate) struct Serving {
 impl Serving {
     /// Before the store at that address.
     pub(crate) fn start_at(endpoint: &str) -> Self {
-        let mut command = function(&["serve", "--port", "0", "--bind-address", "127.0.0.1"]);
-        command
-            .env("COS_ENDPOINT", endpoint)
-            .env("DRAIN_SECONDS", "0.1")
-            .stderr(Stdio::piped());
+        let mut command = function(&ARGS);
+        command.env("COS_ENDPOINT", endpoint);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
+        command.env("DRAIN_SECONDS", "0.1").stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -145,4 +149,67 @@ async fn case_15_no_event_makes_it_connect_anywhere() {
         let connected = listener.accept().map(drop).map_err(|error| error.kind());
         assert_eq!(connected, Err(ErrorKind::WouldBlock));
     }
+}
+
+#[tokio::test]
+async fn case_19_without_iam_events_come_again() {
+    let mut command = function(&ARGS);
+    command
+        .env_remove("COS_ACCESS_KEY_ID")
+        .env_remove("COS_SECRET_ACCESS_KEY")
+        .env("COS_API_KEY", CANARY)
+        .env("IAM_URL", NO_STORE);
+    let serving = Serving::start(command);
+    let answer = send(serving.address, &event("e", "images/x.jpg")).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.header("retry-after").is_some());
+    assert!(!answer.body.contains(CANARY));
+    serving.ask_to_end();
+    let (code, log) = serving.ended();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("IAM could not be reached"), "{log}");
+    assert!(!log.contains(CANARY), "{log}");
+}
+
+/// `function` with a limit of open files that a shell sets by `ulimit`.
+fn limited(ulimit: &str) -> Serving {
+    let serve = function(&ARGS);
+    let mut command = Command::new("/bin/sh");
+    let script = format!("{ulimit} && exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(serve.get_program());
+    command.args(serve.get_args()).env_clear();
+    command.envs(
+        serve
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    Serving::start(command)
+}
+
+#[tokio::test]
+async fn more_connections_than_descriptors_keep_no_one_away() {
+    let serving = limited("ulimit -n 64");
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(Connection::open(serving.address).await);
+    }
+    let answer = send(serving.address, &bare("GET", "/healthz")).await;
+    assert_eq!(answer.status, 200);
+    drop(idle);
+    serving.ask_to_end();
+    let (code, log) = serving.ended();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("could not be accepted"), "{log}");
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_as_far_as_it_may() {
+    let serving = limited("ulimit -Sn 64");
+    let limits = format!("/proc/{}/limits", serving.child.id());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let files: Vec<_> = files.unwrap().split_whitespace().collect();
+    assert_eq!(files[0], files[1], "{limits}");
 }

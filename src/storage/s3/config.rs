@@ -3,6 +3,7 @@ use std::fmt;
 use http::Uri;
 
 use crate::object::Bucket;
+use crate::storage::iam::{self, is_this_machine};
 
 /// Where a bucket is, and who asks.
 ///
@@ -18,23 +19,48 @@ pub struct S3Config {
     pub region: String,
     /// The bucket.
     pub bucket: Bucket,
-    /// The credentials that every request is signed with.
+    /// What every request is authorised by.
     pub credentials: Credentials,
+}
+
+impl S3Config {
+    /// The key that requests are signed with, if they are.
+    #[must_use]
+    pub fn hmac_key(&self) -> Option<&HmacKey> {
+        match &self.credentials {
+            Credentials::Hmac(key) => Some(key),
+            Credentials::Iam { .. } => None,
+        }
+    }
+}
+
+/// What requests are authorised by. No secret is shown, not even by `Debug`.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A signature.
+    Hmac(HmacKey),
+    /// A token of IBM Cloud's IAM, renewed before it ends.
+    Iam {
+        /// Of IAM.
+        url: iam::Url,
+        /// What tokens are had by.
+        credential: iam::Credential,
+    },
 }
 
 /// HMAC credentials for AWS Signature Version 4; IBM creates them with a service credential that has
 /// `{"HMAC": true}`. The secret is never shown, not even by `Debug`.
 #[derive(Clone)]
-pub struct Credentials {
+pub struct HmacKey {
     /// The access key ID: a name, no secret.
     pub access_key_id: String,
     /// The secret access key.
     pub secret_access_key: String,
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for HmacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
+        f.debug_struct("HmacKey")
             .field("access_key_id", &self.access_key_id)
             .field("secret_access_key", &"<redacted>")
             .finish()
@@ -62,6 +88,9 @@ pub enum ConfigError {
     /// The secret access key is missing or has white space around or in it.
     #[error("the secret access key is empty or has white space or characters outside ASCII")]
     SecretAccessKey,
+    /// Whoever reads a token can use it.
+    #[error("a token of IAM goes by https:// alone, or to this machine")]
+    TokenInClear,
 }
 
 impl S3Config {
@@ -70,9 +99,15 @@ impl S3Config {
     pub(super) fn checked_endpoint(&self) -> Result<Endpoint, ConfigError> {
         ConfigError::of_region(&self.region)?;
         ConfigError::of_bucket(self.bucket.as_str())?;
-        ConfigError::of_access_key_id(&self.credentials.access_key_id)?;
-        ConfigError::of_secret_access_key(&self.credentials.secret_access_key)?;
-        Endpoint::parse(&self.endpoint)
+        let endpoint = Endpoint::parse(&self.endpoint)?;
+        match &self.credentials {
+            Credentials::Hmac(key) => {
+                ConfigError::of_access_key_id(&key.access_key_id)?;
+                ConfigError::of_secret_access_key(&key.secret_access_key)?;
+            }
+            Credentials::Iam { .. } => ConfigError::of_endpoint_with_tokens(&self.endpoint)?,
+        }
+        Ok(endpoint)
     }
 }
 
@@ -84,6 +119,16 @@ impl ConfigError {
     /// [`ConfigError::Endpoint`].
     pub fn of_endpoint(endpoint: &str) -> Result<(), Self> {
         Endpoint::parse(endpoint).map(drop)
+    }
+
+    /// Checks an endpoint that tokens are shown to.
+    ///
+    /// # Errors
+    /// [`ConfigError::Endpoint`], [`ConfigError::TokenInClear`].
+    pub fn of_endpoint_with_tokens(endpoint: &str) -> Result<(), Self> {
+        let endpoint = Endpoint::parse(endpoint)?;
+        let unread = endpoint.tls || endpoint.is_this_machine;
+        holds(unread, Self::TokenInClear)
     }
 
     /// Checks a region.
@@ -138,6 +183,7 @@ fn graphic(value: &str) -> bool {
 pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) tls: bool,
+    is_this_machine: bool,
 }
 
 impl Endpoint {
@@ -162,6 +208,7 @@ impl Endpoint {
         Ok(Self {
             url: format!("{scheme}://{authority}"),
             tls,
+            is_this_machine: is_this_machine(authority.host()),
         })
     }
 }
@@ -176,10 +223,14 @@ mod tests {
             endpoint: "https://s3.eu-de.example".to_owned(),
             region: "eu-de".to_owned(),
             bucket: Bucket::new("photos"),
-            credentials: Credentials {
-                access_key_id: "AKIDEXAMPLE".to_owned(),
-                secret_access_key: "canary-secret".to_owned(),
-            },
+            credentials: Credentials::Hmac(key()),
+        }
+    }
+
+    fn key() -> HmacKey {
+        HmacKey {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "canary-secret".to_owned(),
         }
     }
 
@@ -225,14 +276,44 @@ mod tests {
             wrong(|c| c.bucket = Bucket::new("a/b")),
             ConfigError::Bucket
         );
+        let wrong_key = |change: fn(&mut HmacKey)| {
+            let mut key = key();
+            change(&mut key);
+            let credentials = Credentials::Hmac(key);
+            let config = S3Config {
+                credentials,
+                ..config()
+            };
+            config.checked_endpoint().unwrap_err()
+        };
         assert_eq!(
-            wrong(|c| c.credentials.access_key_id.clear()),
+            wrong_key(|key| key.access_key_id.clear()),
             ConfigError::AccessKeyId
         );
         assert_eq!(
-            wrong(|c| c.credentials.secret_access_key.push('\n')),
+            wrong_key(|key| key.secret_access_key.push('\n')),
             ConfigError::SecretAccessKey
         );
+    }
+
+    #[test]
+    fn no_token_goes_through_a_network_in_clear() {
+        let checked = |endpoint: &str| {
+            let config = S3Config {
+                endpoint: endpoint.to_owned(),
+                credentials: Credentials::Iam {
+                    url: "https://iam.example".parse().unwrap(),
+                    credential: iam::Credential::ApiKey("canary-secret".to_owned()),
+                },
+                ..config()
+            };
+            config.checked_endpoint().map(drop)
+        };
+        for right in ["https://s3.eu-de.example", "http://127.0.0.1:9000"] {
+            assert_eq!(checked(right), Ok(()));
+        }
+        let wrong = "http://s3.eu-de.example";
+        assert_eq!(checked(wrong), Err(ConfigError::TokenInClear));
     }
 
     #[test]

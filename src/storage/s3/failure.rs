@@ -10,7 +10,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
-use crate::storage::{Error, Kind};
+use crate::storage::{Error, Kind, iam};
 
 /// The longest piece of a store's own words that is repeated in an error, in characters.
 const MAX_QUOTED_CHARS: usize = 200;
@@ -60,7 +60,23 @@ where
             caused(Kind::Invalid, operation, error)
         }
         // Connect, DNS, TLS, reset, time-out; and whatever the SDK adds one day.
-        other => caused(Kind::Unavailable, operation, other),
+        other => {
+            let first: &(dyn StdError + 'static) = &other;
+            let mut causes = std::iter::successors(Some(first), |&error| error.source());
+            match causes.find_map(|error| error.downcast_ref::<iam::Error>()) {
+                Some(error) => Error::with_source(kind_without(error), operation, error.clone()),
+                None => caused(Kind::Unavailable, operation, other),
+            }
+        }
+    }
+}
+
+/// What it means that there is no token to ask with.
+fn kind_without(error: &iam::Error) -> Kind {
+    match error {
+        iam::Error::Status { status: 429, .. } => Kind::Throttled,
+        error if error.is_retryable() => Kind::Unavailable,
+        _ => Kind::AccessDenied,
     }
 }
 

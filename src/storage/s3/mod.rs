@@ -1,12 +1,12 @@
 //! Any S3-compatible store through `aws-sdk-s3`, made for IBM Cloud Object Storage.
 
+mod bearer;
+mod calls;
 mod config;
 mod failure;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::ops::Range;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials as SdkCredentials;
@@ -14,25 +14,19 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    BehaviorVersion, Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{EncodingType, Object as SdkObject};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use backon::{ExponentialBuilder, Retryable};
-use bytes::{Bytes, BytesMut};
-use percent_encoding::percent_decode_str;
+use bytes::Bytes;
+use tokio::time::Instant;
 
-pub use config::{ConfigError, Credentials, S3Config};
+pub use config::{ConfigError, Credentials, HmacKey, S3Config};
 
-use self::failure::error_of;
-use super::{
-    Error, GetOptions, Head, Kind, ListOptions, Listed, Metadata, Object, Page, PutOptions,
-    Storage, check_key, check_list, check_put, check_range,
-};
-use crate::object::{Bucket, ETag, Key};
+use self::calls::Calls;
+use super::iam::{self, Tokens};
+use super::{Error, GetOptions, Head, Kind, ListOptions, Object, Page, PutOptions, Storage};
+use crate::object::{ETag, Key};
 
 /// Connecting, TLS included. The second SYN of a lost first one goes out after 1 s (RFC 6298, 2.1)
 /// and its answer is still waited for; a host that is gone is known soon.
@@ -45,8 +39,6 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// All attempts of a call together, without the body of a GET. Far below Code Engine's default request
 /// time-out of 300 s, so that the caller can still answer.
 const OPERATION_TIMEOUT: Duration = Duration::from_mins(1);
-/// The body of a GET: 100 MB at 2 MB/s.
-const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 /// A body that moves less than 1 B/s for so long is broken off (the SDK's own default).
 const STALL_GRACE: Duration = Duration::from_secs(5);
 /// Attempts of one request, the first included. More patience is the event sender's: it is told to
@@ -57,22 +49,19 @@ const MAX_ATTEMPTS: u32 = 4;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 /// The longest pause between attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// How often a GET is sent again after its body broke. Each time is a request with attempts of its own.
-const BODY_RETRIES: usize = 2;
-/// What a `Content-Length` alone may make us reserve, in bytes; beyond, memory grows with what arrives.
-const MAX_RESERVED_BYTES: u64 = 16 << 20;
 
 /// One bucket of an S3-compatible store.
 ///
-/// Every request is signed with the credentials of the [`S3Config`]; there is no anonymous access.
-/// Buckets are addressed by path (`https://host/bucket/key`), which every store understands.
-/// Faults that can pass are tried again here, few times and at once; who needs more patience asks
-/// [`Error::is_retryable`].
+/// Every request is signed with the credentials of the [`S3Config`], or carries a token that is had by
+/// them; there is no anonymous access. Buckets are addressed by path (`https://host/bucket/key`), which
+/// every store understands. Faults that can pass are tried again here, few times and at once; who needs
+/// more patience asks [`Error::is_retryable`].
 #[derive(Clone)]
 pub struct S3 {
-    client: Client,
+    calls: Calls,
     endpoint: String,
-    bucket: Bucket,
+    /// Where requests carry them.
+    tokens: Option<Tokens>,
 }
 
 /// Shows where, never the credentials.
@@ -80,7 +69,7 @@ impl fmt::Debug for S3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3")
             .field("endpoint", &self.endpoint)
-            .field("bucket", &self.bucket)
+            .field("bucket", &self.calls.bucket)
             .finish_non_exhaustive()
     }
 }
@@ -93,67 +82,112 @@ impl S3 {
     /// # Errors
     /// [`ConfigError`] says which field cannot be right.
     pub fn new(config: &S3Config) -> Result<Self, ConfigError> {
-        let endpoint = config.checked_endpoint()?;
-        let Credentials {
-            access_key_id,
-            secret_access_key,
-        } = &config.credentials;
-        let sdk = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .http_client(http_client(endpoint.tls))
-            .endpoint_url(&endpoint.url)
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(SdkCredentials::from_keys(
+        let tls = config.checked_endpoint()?.tls;
+        Self::over(http_client(tls), Tokens::new, config)
+    }
+
+    fn over(
+        http: SharedHttpClient,
+        tokens: impl FnOnce(iam::Url, iam::Credential) -> Tokens,
+        config: &S3Config,
+    ) -> Result<Self, ConfigError> {
+        let endpoint = config.checked_endpoint()?.url;
+        let sdk = builder(http).region(Region::new(config.region.clone()));
+        let (sdk, tokens) = match &config.credentials {
+            Credentials::Hmac(HmacKey {
                 access_key_id,
                 secret_access_key,
-                None,
-            ))
-            .force_path_style(true)
-            // Otherwise the SDK adds trailing checksums, which S3-compatible stores need not know.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .read_timeout(READ_TIMEOUT)
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                    .operation_timeout(OPERATION_TIMEOUT)
-                    .build(),
-            )
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(MAX_ATTEMPTS)
-                    .with_initial_backoff(INITIAL_BACKOFF)
-                    .with_max_backoff(MAX_BACKOFF),
-            )
-            .stalled_stream_protection(
-                StalledStreamProtectionConfig::enabled()
-                    .grace_period(STALL_GRACE)
-                    .build(),
-            )
-            .build();
+            }) => {
+                let key = SdkCredentials::from_keys(access_key_id, secret_access_key, None);
+                let sdk = sdk.endpoint_url(&endpoint).force_path_style(true);
+                (sdk.credentials_provider(key), None)
+            }
+            Credentials::Iam { url, credential } => {
+                let tokens = tokens(url.clone(), credential.clone());
+                let bucket = format!("{endpoint}/{}", config.bucket);
+                let sdk = bearer::carrying(sdk, bucket, tokens.clone());
+                (sdk, Some(tokens))
+            }
+        };
         Ok(Self {
-            client: Client::from_conf(sdk),
-            endpoint: endpoint.url,
-            bucket: config.bucket.clone(),
+            calls: Calls {
+                client: Client::from_conf(sdk.build()),
+                bucket: config.bucket.clone(),
+            },
+            endpoint,
+            tokens,
         })
     }
 
-    /// One GET with its body.
-    async fn get_once(&self, key: &Key, options: &GetOptions) -> Result<Object, GetFailure> {
-        let output = self
-            .client
-            .get_object()
-            .bucket(self.bucket.as_str())
-            .key(key.as_str())
-            .set_if_match(options.if_match.as_ref().map(ETag::quoted))
-            .set_if_none_match(options.if_none_match.as_ref().map(ETag::quoted))
-            .set_range(options.range.as_ref().map(range_header))
-            .send()
-            .await
-            .map_err(|error| GetFailure::Request(error_of(GET, error)))?;
-        read_object(output, options).await
+    /// A call; and once more with another token, where the one that it carried was refused: it may have
+    /// been revoked, or its end come sooner than it was said.
+    async fn call<T, F>(&self, call: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let begun = Instant::now();
+        match (call().await, &self.tokens) {
+            (Err(error), Some(tokens))
+                if error.kind() == Kind::AccessDenied && tokens.refused(begun) =>
+            {
+                call().await
+            }
+            (answer, _) => answer,
+        }
     }
+}
+
+#[async_trait]
+impl Storage for S3 {
+    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, Error> {
+        self.call(|| self.calls.get(key, options.clone())).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Head, Error> {
+        self.call(|| self.calls.head(key)).await
+    }
+
+    async fn put(&self, key: &Key, body: Bytes, options: PutOptions) -> Result<ETag, Error> {
+        self.call(|| self.calls.put(key, body.clone(), options.clone()))
+            .await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), Error> {
+        self.call(|| self.calls.delete(key)).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page, Error> {
+        self.call(|| self.calls.list(options.clone())).await
+    }
+}
+
+/// What is the same whoever asks.
+fn builder(http: SharedHttpClient) -> Builder {
+    Builder::new()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        // Otherwise the SDK adds trailing checksums, which S3-compatible stores need not know.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(READ_TIMEOUT)
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(MAX_ATTEMPTS)
+                .with_initial_backoff(INITIAL_BACKOFF)
+                .with_max_backoff(MAX_BACKOFF),
+        )
+        .stalled_stream_protection(
+            StalledStreamProtectionConfig::enabled()
+                .grace_period(STALL_GRACE)
+                .build(),
+        )
 }
 
 /// Plain HTTP has its own connector: it reads no certificates.
@@ -166,271 +200,4 @@ fn http_client(tls: bool) -> SharedHttpClient {
     } else {
         builder.build_http()
     }
-}
-
-const GET: &str = "GetObject";
-const HEAD: &str = "HeadObject";
-const PUT: &str = "PutObject";
-const DELETE: &str = "DeleteObject";
-const LIST: &str = "ListObjectsV2";
-
-/// The SDK tries a request again, but not once the headers are there; so those two differ.
-enum GetFailure {
-    Request(Error),
-    Body(Error),
-}
-
-impl GetFailure {
-    fn body(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Body(Error::with_source(Kind::Unavailable, GET, cause))
-    }
-}
-
-#[async_trait]
-impl Storage for S3 {
-    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, Error> {
-        check_key(key, GET)?;
-        check_range(options.range.as_ref(), GET)?;
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(INITIAL_BACKOFF)
-            .with_max_delay(MAX_BACKOFF)
-            .with_max_times(BODY_RETRIES)
-            .with_jitter();
-        (|| self.get_once(key, &options))
-            .retry(backoff)
-            .when(|failure| matches!(failure, GetFailure::Body(_)))
-            .await
-            .map_err(|failure| match failure {
-                GetFailure::Request(error) | GetFailure::Body(error) => error,
-            })
-    }
-
-    /// A HEAD's answer has no body, so that an absent bucket looks like an absent object:
-    /// [`Kind::NotFound`].
-    async fn head(&self, key: &Key) -> Result<Head, Error> {
-        check_key(key, HEAD)?;
-        let output = self
-            .client
-            .head_object()
-            .bucket(self.bucket.as_str())
-            .key(key.as_str())
-            .send()
-            .await
-            .map_err(|error| error_of(HEAD, error))?;
-        let length = output
-            .content_length
-            .and_then(|length| u64::try_from(length).ok());
-        Ok(Head {
-            etag: required(output.e_tag.as_deref().map(ETag::new), HEAD, "ETag")?,
-            length: required(length, HEAD, "Content-Length")?,
-            content_type: output.content_type,
-            metadata: sorted(output.metadata),
-            last_modified: output.last_modified.and_then(system_time),
-        })
-    }
-
-    async fn put(&self, key: &Key, body: Bytes, options: PutOptions) -> Result<ETag, Error> {
-        check_put(key, &options, PUT)?;
-        let output = self
-            .client
-            .put_object()
-            .bucket(self.bucket.as_str())
-            .key(key.as_str())
-            .set_content_type(options.content_type)
-            .set_cache_control(options.cache_control)
-            .set_metadata(Some(options.metadata.into_iter().collect()))
-            .body(ByteStream::from(body))
-            .send()
-            .await
-            .map_err(|error| error_of(PUT, error))?;
-        required(output.e_tag.as_deref().map(ETag::new), PUT, "ETag")
-    }
-
-    async fn delete(&self, key: &Key) -> Result<(), Error> {
-        check_key(key, DELETE)?;
-        let output = self
-            .client
-            .delete_object()
-            .bucket(self.bucket.as_str())
-            .key(key.as_str())
-            .send()
-            .await;
-        match output.map_err(|error| error_of(DELETE, error)) {
-            Ok(_) => Ok(()),
-            // S3 answers 204 for an absent object; some stores answer 404.
-            Err(error) if error.kind() == Kind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Keys are asked for URL-encoded, because XML 1.0 cannot carry most control characters.
-    async fn list(&self, options: ListOptions) -> Result<Page, Error> {
-        let limit = check_list(&options)?;
-        let output = self
-            .client
-            .list_objects_v2()
-            .bucket(self.bucket.as_str())
-            .prefix(options.prefix)
-            .set_continuation_token(options.continuation_token)
-            .max_keys(i32::try_from(limit).unwrap_or(i32::MAX))
-            .encoding_type(EncodingType::Url)
-            .send()
-            .await
-            .map_err(|error| error_of(LIST, error))?;
-        let encoded = output.encoding_type == Some(EncodingType::Url);
-        let objects: Vec<_> = output
-            .contents
-            .unwrap_or_default()
-            .into_iter()
-            .map(|object| listed(object, encoded))
-            .collect::<Result<_, _>>()?;
-        // Joins and resumed listings rest on this order; a store that has another is no S3.
-        if !objects.is_sorted_by(|a, b| a.key < b.key) {
-            let cause = "the keys do not ascend bytewise";
-            return Err(Error::with_source(Kind::Invalid, LIST, cause));
-        }
-        let more = output.is_truncated.unwrap_or(false);
-        let token = output.next_continuation_token.filter(|_| more);
-        let next = if more {
-            Some(required(token, LIST, "NextContinuationToken")?)
-        } else {
-            None
-        };
-        Ok(Page { objects, next })
-    }
-}
-
-/// Reads the body that belongs to the headers in `output`.
-async fn read_object(output: GetObjectOutput, options: &GetOptions) -> Result<Object, GetFailure> {
-    let missing = |name| GetFailure::Request(missing(GET, name));
-    // Without a length the end of a body cannot be told from a broken connection.
-    let sent = output
-        .content_length
-        .and_then(|length| u64::try_from(length).ok());
-    let sent = sent.ok_or_else(|| missing("Content-Length"))?;
-    let etag = output
-        .e_tag
-        .as_deref()
-        .map(ETag::new)
-        .ok_or_else(|| missing("ETag"))?;
-    let partial = match output.content_range.as_deref() {
-        Some(header) => Some(content_range(header).ok_or_else(|| missing("Content-Range"))?),
-        None => None,
-    };
-    // A server may ignore Range and send everything (RFC 9110, 14.2).
-    let (first, length) = partial.unwrap_or((0, sent));
-    let wanted = options.range.clone().unwrap_or(0..length);
-    if partial.is_some() && first != wanted.start {
-        return Err(GetFailure::body("the store sent another range"));
-    }
-    if options.range.is_some() && wanted.start >= length {
-        return Err(GetFailure::Request(Error::new(Kind::InvalidRange, GET)));
-    }
-    let skip = wanted.start - first;
-    let take = wanted.end.min(length) - wanted.start;
-    if options.max_length.is_some_and(|most| take > most) {
-        return Err(GetFailure::Request(Error::new(Kind::TooLong, GET)));
-    }
-    let body = tokio::time::timeout(BODY_TIMEOUT, read_body(output.body, skip + take))
-        .await
-        .map_err(GetFailure::body)?
-        .map_err(GetFailure::body)?;
-    let end = body.len();
-    let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-    if end as u64 != skip as u64 + take {
-        return Err(GetFailure::body("the body is shorter than its length"));
-    }
-    let head = Head {
-        etag,
-        length,
-        content_type: output.content_type,
-        metadata: sorted(output.metadata),
-        last_modified: output.last_modified.and_then(system_time),
-    };
-    Ok(Object {
-        head,
-        body: body.slice(skip..end),
-    })
-}
-
-/// The first `length` bytes of a body, or fewer where it ends before.
-async fn read_body(
-    mut body: ByteStream,
-    length: u64,
-) -> Result<Bytes, aws_sdk_s3::primitives::ByteStreamError> {
-    let reserved = usize::try_from(length.min(MAX_RESERVED_BYTES)).unwrap_or_default();
-    let mut bytes = BytesMut::with_capacity(reserved);
-    // Read on to the end where the end is what was asked for: only then is the body known to be whole,
-    // and the connection can be used again.
-    while let Some(chunk) = body.try_next().await? {
-        let room = length - bytes.len() as u64;
-        if chunk.len() as u64 > room {
-            bytes.extend_from_slice(&chunk[..usize::try_from(room).unwrap_or(chunk.len())]);
-            break;
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes.freeze())
-}
-
-/// The value of `Range`. An end that no object reaches is left out: some stores read positions as
-/// signed numbers.
-fn range_header(range: &Range<u64>) -> String {
-    let (first, last) = (range.start, range.end - 1);
-    if i64::try_from(last).is_ok() {
-        format!("bytes={first}-{last}")
-    } else {
-        format!("bytes={first}-")
-    }
-}
-
-/// First byte and whole length from `bytes first-last/length` (RFC 9110, 14.4).
-fn content_range(header: &str) -> Option<(u64, u64)> {
-    let (range, length) = header.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, _) = range.split_once('-')?;
-    Some((first.parse().ok()?, length.parse().ok()?))
-}
-
-fn listed(object: SdkObject, encoded: bool) -> Result<Listed, Error> {
-    let key = required(object.key, LIST, "Key")?;
-    let length = object.size.and_then(|size| u64::try_from(size).ok());
-    Ok(Listed {
-        key: Key::new(if encoded { url_decoded(&key)? } else { key }),
-        etag: required(object.e_tag.as_deref().map(ETag::new), LIST, "ETag")?,
-        length: required(length, LIST, "Size")?,
-        last_modified: object.last_modified.and_then(system_time),
-    })
-}
-
-/// Undoes `encoding-type=url`.
-///
-/// AWS, IBM and `MinIO` write a space as `+`, Swift and Ceph as `%20`; all write a plus as `%2B`. So a
-/// plus is always a space, as boto3 and minio-go take it too.
-fn url_decoded(key: &str) -> Result<String, Error> {
-    let spaced = key.replace('+', " ");
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(decoded) => Ok(decoded.into_owned()),
-        Err(error) => Err(Error::with_source(Kind::Invalid, LIST, error)),
-    }
-}
-
-fn sorted(metadata: Option<HashMap<String, String>>) -> Metadata {
-    metadata
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(k, v)| (k.to_ascii_lowercase(), v))
-        .collect()
-}
-
-fn system_time(time: DateTime) -> Option<SystemTime> {
-    SystemTime::try_from(time).ok()
-}
-
-fn required<T>(value: Option<T>, operation: &'static str, name: &str) -> Result<T, Error> {
-    value.ok_or_else(|| missing(operation, name))
-}
-
-fn missing(operation: &'static str, name: &str) -> Error {
-    let cause = format!("the answer has no usable {name}");
-    Error::with_source(Kind::Unavailable, operation, cause)
 }

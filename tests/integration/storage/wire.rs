@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use cos_thumbnails::object::{Bucket, Key};
+use cos_thumbnails::storage::iam::Credential;
 use cos_thumbnails::storage::{
-    Credentials, Error, GetOptions, Kind, ListOptions, PutOptions, S3, S3Config, Storage,
+    Credentials, Error, GetOptions, HmacKey, Kind, ListOptions, PutOptions, S3, S3Config, Storage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +25,14 @@ struct Script {
 
 impl Script {
     async fn new(answers: impl IntoIterator<Item = String>) -> Self {
+        Self::with(answers, config).await
+    }
+
+    /// The same with a store as `config` makes it of the server's URL.
+    async fn with(
+        answers: impl IntoIterator<Item = String>,
+        config: impl FnOnce(&str) -> S3Config,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -112,10 +121,10 @@ fn config(endpoint: &str) -> S3Config {
         endpoint: endpoint.to_owned(),
         region: "eu-de".to_owned(),
         bucket: Bucket::new("photos"),
-        credentials: Credentials {
+        credentials: Credentials::Hmac(HmacKey {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: SECRET.to_owned(),
-        },
+        }),
     }
 }
 
@@ -314,6 +323,42 @@ async fn a_request_is_signed_and_names_the_key_as_it_is() {
             "{request}"
         );
         assert!(!request.contains(SECRET));
+    }
+}
+
+/// IAM and the store are one server here.
+#[tokio::test]
+async fn case_19_tokens_go_over_the_wire_as_documented() {
+    let given = r#"{"access_token":"eyJ.a-b_c.d","token_type":"Bearer","expires_in":3600}"#;
+    let script = Script::with([xml("200 OK", given), whole()], |url| S3Config {
+        credentials: Credentials::Iam {
+            url: url.parse().unwrap(),
+            credential: Credential::ApiKey(SECRET.to_owned()),
+        },
+        ..config(url)
+    })
+    .await;
+    assert_eq!(&script.get().await.unwrap()[..], b"0123456789");
+    assert_eq!(&script.get().await.unwrap()[..], b"0123456789");
+    let [asked, first, second] = &script.requests()[..] else {
+        panic!("{:?}", script.requests());
+    };
+    let (head, form) = asked.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /identity/token HTTP/1.1\r\n"));
+    let media_type = "application/x-www-form-urlencoded";
+    assert_eq!(header(head, "content-type"), Some(media_type));
+    assert_eq!(header(head, "accept"), Some("application/json"));
+    assert!(
+        form.contains("&apikey=canary%2Dsecret%2D0123456789&"),
+        "{form}"
+    );
+    for request in [first, second] {
+        assert!(request.starts_with("GET /photos/a"), "{request}");
+        assert_eq!(header(request, "authorization"), Some("Bearer eyJ.a-b_c.d"));
+        assert!(
+            !request.contains(SECRET) && !request.contains("AWS4"),
+            "{request}"
+        );
     }
 }
 

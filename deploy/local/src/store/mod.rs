@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cos_thumbnails::storage::Credentials;
+use cos_thumbnails::storage::HmacKey;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -73,7 +73,7 @@ impl Store {
         data: &Path,
         region: &str,
         subscription: Subscription,
-        credentials: &Credentials,
+        credentials: &HmacKey,
     ) -> io::Result<(Self, Outbox)> {
         let index = open(data).await?;
         let bucket = subscription.bucket.clone();
@@ -159,7 +159,7 @@ async fn open(data: &Path) -> io::Result<Arc<Index>> {
 
 /// The one key that the store takes. An unknown one has the code that S3 gives it, which
 /// `s3s`'s own `SimpleAuth` does not.
-struct OneKey(Credentials);
+struct OneKey(HmacKey);
 
 #[async_trait::async_trait]
 impl S3Auth for OneKey {

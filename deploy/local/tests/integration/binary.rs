@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use cos_thumbnails::object::Bucket;
-use cos_thumbnails::storage::{Credentials, S3Config};
+use cos_thumbnails::storage::{Credentials, HmacKey, S3Config};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -364,10 +364,10 @@ impl Serving {
             endpoint: field("store"),
             region: field("region"),
             bucket: Bucket::new(field("bucket")),
-            credentials: Credentials {
+            credentials: Credentials::Hmac(HmacKey {
                 access_key_id: field("access_key_id"),
                 secret_access_key: field("secret_access_key"),
-            },
+            }),
         };
         let function = field("function");
         Self {

@@ -7,7 +7,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::EncodingType;
 use cos_thumbnails::object::Bucket;
-use cos_thumbnails::storage::{Credentials, S3Config};
+use cos_thumbnails::storage::{Credentials, HmacKey, S3Config};
 use local_cloud::{Outbox, Store, Subscription};
 use percent_encoding::percent_decode_str;
 use std::fmt::Debug;
@@ -37,7 +37,7 @@ impl Running {
     pub(crate) async fn subscribed(prefix: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let credentials = Credentials {
+        let credentials = HmacKey {
             access_key_id: "id".to_owned(),
             secret_access_key: "secret".to_owned(),
         };
@@ -53,7 +53,7 @@ impl Running {
             endpoint: store.url(),
             region: "local".to_owned(),
             bucket: Bucket::new(BUCKET),
-            credentials,
+            credentials: Credentials::Hmac(credentials),
         };
         Self {
             store,
@@ -84,10 +84,10 @@ impl Running {
 
 /// A client with what the SDK does by itself (checksums, signed bodies), but for trying again.
 pub(crate) fn client(config: &S3Config) -> Client {
-    let Credentials {
+    let HmacKey {
         access_key_id,
         secret_access_key,
-    } = &config.credentials;
+    } = config.hmac_key().unwrap();
     let credentials = SdkCredentials::from_keys(access_key_id, secret_access_key, None);
     let builder = unsigned(config).credentials_provider(credentials);
     Client::from_conf(builder.build())

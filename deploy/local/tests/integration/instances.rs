@@ -394,10 +394,13 @@ async fn the_function_itself_runs_in_instances() {
         .env("COS_ENDPOINT", &config.endpoint)
         .env("COS_REGION", &config.region)
         .env("COS_BUCKET", config.bucket.as_str())
-        .env("COS_ACCESS_KEY_ID", &config.credentials.access_key_id)
+        .env(
+            "COS_ACCESS_KEY_ID",
+            &config.hmac_key().unwrap().access_key_id,
+        )
         .env(
             "COS_SECRET_ACCESS_KEY",
-            &config.credentials.secret_access_key,
+            &config.hmac_key().unwrap().secret_access_key,
         )
         .output()
         .unwrap();

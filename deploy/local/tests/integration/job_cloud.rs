@@ -124,7 +124,7 @@ impl Cloud {
 
 /// The variables by which programs find a store.
 pub(crate) fn settings(config: &S3Config) -> [(&str, &str); 5] {
-    let credentials = &config.credentials;
+    let credentials = config.hmac_key().unwrap();
     [
         ("COS_ENDPOINT", &config.endpoint),
         ("COS_REGION", &config.region),

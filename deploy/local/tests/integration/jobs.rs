@@ -136,8 +136,8 @@ async fn who_has_no_token_is_told_so_and_nothing_is_started() {
         .wait_with_output();
     let (code, stdout, stderr) = told(&output.unwrap());
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    let expected = "backfill: the job run could not be started: IAM gives no token: it answered 400 Bad \
-                    Request: Provided API key could not be found.\n";
+    let expected = "backfill: the job run could not be started: IAM gives no token: IAM answered \
+                    400: Provided API key could not be found.\n";
     assert_eq!(stderr, expected);
     assert!(list(&cloud.client, "thumbnails/").await.is_empty());
     assert!(list(&cloud.client, "backfill-runs/").await.is_empty());

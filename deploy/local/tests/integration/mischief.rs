@@ -81,10 +81,13 @@ fn verify(cloud: &Cloud, flags: &[&str]) -> Output {
         .env("COS_ENDPOINT", &store.endpoint)
         .env("COS_REGION", &store.region)
         .env("COS_BUCKET", store.bucket.as_str())
-        .env("COS_ACCESS_KEY_ID", &store.credentials.access_key_id)
+        .env(
+            "COS_ACCESS_KEY_ID",
+            &store.hmac_key().unwrap().access_key_id,
+        )
         .env(
             "COS_SECRET_ACCESS_KEY",
-            &store.credentials.secret_access_key,
+            &store.hmac_key().unwrap().secret_access_key,
         )
         .output()
         .unwrap()

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use cos_thumbnails::storage::{S3Config, contract};
+use cos_thumbnails::storage::{Credentials, HmacKey, S3Config, contract};
 
 use crate::client::{BUCKET, Running, client, get, put, refusal, unsigned};
 
@@ -43,13 +43,18 @@ async fn everything_is_refused(
     assert_eq!(buckets.buckets().len(), 1);
 }
 
+/// A client with a key that is not quite the store's.
+fn with_key(mut config: S3Config, change: fn(&mut HmacKey)) -> Client {
+    let mut key = config.hmac_key().unwrap().clone();
+    change(&mut key);
+    config.credentials = Credentials::Hmac(key);
+    client(&config)
+}
+
 #[tokio::test]
 async fn a_wrong_secret_is_refused() {
     let running = Running::start().await;
-    let wrong = |mut config: S3Config| {
-        config.credentials.secret_access_key.push('x');
-        client(&config)
-    };
+    let wrong = |config| with_key(config, |key| key.secret_access_key.push('x'));
     everything_is_refused(&running, wrong, "SignatureDoesNotMatch").await;
     running.stop().await;
 }
@@ -57,10 +62,7 @@ async fn a_wrong_secret_is_refused() {
 #[tokio::test]
 async fn an_unknown_access_key_is_refused() {
     let running = Running::start().await;
-    let wrong = |mut config: S3Config| {
-        config.credentials.access_key_id.push('x');
-        client(&config)
-    };
+    let wrong = |config| with_key(config, |key| key.access_key_id.push('x'));
     everything_is_refused(&running, wrong, "InvalidAccessKeyId").await;
     running.stop().await;
 }

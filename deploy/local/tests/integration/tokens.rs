@@ -84,7 +84,7 @@ async fn a_trusted_profile_takes_the_place_of_the_key() {
         (
             "other",
             file,
-            "IAM gives no token: it answered 400 Bad Request: The compute resource token is",
+            "IAM gives no token: IAM answered 400: The compute resource token is",
         ),
         (
             "local-cloud",
