@@ -39,6 +39,9 @@ ENVIRONMENT = {
     "RUST_LOG": "error",
 }
 END_SECONDS = 90
+ORIGINALS = "s3://pictures/images/"
+# Pictures that are put at once: of which some are still to be made when the first is done.
+LOAD = 40
 
 
 class Wrong(Exception):
@@ -136,14 +139,27 @@ def ends_right(network, originals, what):
 
 
 def put(network, folder):
-    network.must("backfill", "aws", "--endpoint-url", STORE, "s3", "sync", "--only-show-errors", folder, "s3://pictures/images/")
+    network.must("backfill", "aws", "--endpoint-url", STORE, "s3", "sync", "--only-show-errors", folder, ORIGINALS)
+
+
+def events(record):
+    """How many events the notifier has had an answer for."""
+    return sum('"event_id"' in line for line in record.read_text().splitlines())
+
+
+def wait_for(come, otherwise):
+    began = time.monotonic()
+    while not come():
+        if time.monotonic() - began > END_SECONDS:
+            raise Wrong(f"{otherwise} within {END_SECONDS} s")
+        time.sleep(0.005)
 
 
 def play(network, folder, seconds):
-    data = folder / "data"
+    data, handled = folder / "data", folder / "handled"
     store = network.start(
         "store", PROGRAM, "--json", "--count", 0, "--data", data, "--store-port", 9000,
-        "--bind-address", ADDRESSES["store"], "--function-url", FUNCTION,
+        "--bind-address", ADDRESSES["store"], "--function-url", FUNCTION, "--record", handled,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     if json.loads(store.stdout.readline())["store"] != STORE:
@@ -154,10 +170,11 @@ def play(network, folder, seconds):
     )
     aws = ["aws", "--endpoint-url", STORE, "s3"]
 
+    counts = [6, 6, LOAD]
     pictures = [folder / "pictures" / str(n) for n in range(3)]
-    for path in pictures:
+    for path, count in zip(pictures, counts, strict=True):
         path.mkdir(parents=True)
-        for n in range(6):
+        for n in range(count):
             (path / f"{path.name}-{n}.png").write_bytes(picture(f"{path.name}-{n}", side=1000))
     put(network, pictures[0])
     ends_right(network, 6, "three hosts, all joined")
@@ -171,10 +188,19 @@ def play(network, folder, seconds):
         time.sleep(seconds)
     ends_right(network, 11, f"the function's host, cut off for {seconds} s")
 
-    put(network, pictures[2])
+    before = events(handled)
+    putting = network.start("backfill", *aws, "sync", "--only-show-errors", pictures[2], ORIGINALS)
+    # Cut when the first of them is done, and look whether others are not: otherwise there was no load.
+    wait_for(lambda: events(handled) > before, "no picture was handled")
     with network.cut_off("store"):
+        done = events(handled) - before
+        if not 0 < done < LOAD:
+            raise Wrong(f"{done} of {LOAD} events were handled when the store was cut off: that is no load")
         time.sleep(seconds)
-    ends_right(network, 17, f"the store's host, cut off for {seconds} s under load")
+    if putting.wait(END_SECONDS):
+        raise Wrong(f"the pictures could not be put: {putting.returncode}")
+    what = f"the store's host, cut off for {seconds} s when {done} of {LOAD} events were handled"
+    ends_right(network, 11 + LOAD, what)
 
     network.must("backfill", *aws, "rm", "--only-show-errors", "--recursive", "s3://pictures/thumbnails/")
     record = folder / "record"
@@ -183,14 +209,12 @@ def play(network, folder, seconds):
             "backfill", PROGRAM, "backfill", "--mode", "fan-out", "--function", FUNCTION, "--timeout", 5, "--record", record,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        began = time.monotonic()
-        while not record.exists() and time.monotonic() - began < END_SECONDS and backfill.poll() is None:
-            pass
+        wait_for(lambda: record.exists() or backfill.poll() is not None, "the fan-out did not begin")
         time.sleep(seconds)
     output, _ = backfill.communicate(timeout=END_SECONDS)
     if backfill.returncode:
         raise Wrong(f"the fan-out ended with {backfill.returncode}: {output}")
-    ends_right(network, 17, f"a fan-out whose function was cut off for {seconds} s")
+    ends_right(network, 11 + LOAD, f"a fan-out whose function was cut off for {seconds} s")
 
     for process in [store, function]:
         process.terminate()
