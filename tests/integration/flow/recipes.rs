@@ -83,19 +83,30 @@ async fn each_original_is_made_by_the_first_recipe_that_matches() {
 #[tokio::test]
 async fn every_thumbnail_says_what_it_is() {
     let store = Arc::new(Hooked::default());
-    let policy = policy_with(two_recipes()).with_cache_control("private, max-age=60");
+    let recipe = Recipe::standard()
+        .with_sizes(&[40, 200])
+        .and_then(|recipe| recipe.with_formats(OutputFormat::ALL))
+        .unwrap()
+        .with_fit(Fit::Cover);
+    let policy = policy_with(recipe).with_cache_control("private, max-age=60");
     let original = put(&*store, "images/people/a.png", picture(200)).await;
     let flow = over_with(&store, policy);
     flow.handle(&event("images/people/a.png")).await.unwrap();
-    for (name, media_type, side) in [
-        ("40.jpg", "image/jpeg", "40"),
-        ("40.png", "image/png", "40"),
-        ("200.jpg", "image/jpeg", "200"),
-        ("200.png", "image/png", "200"),
-    ] {
+    let kinds = [
+        ("jpg", "image/jpeg"),
+        ("png", "image/png"),
+        #[cfg(feature = "webp")]
+        ("webp", "image/webp"),
+    ];
+    let outputs = ["40", "200"].map(|side| kinds.map(|kind| (side, kind)));
+    for (side, (extension, media_type)) in outputs.concat() {
+        let name = format!("{side}.{extension}");
         let key = Key::new(format!("thumbnails/people/a.png/{name}"));
         let head = store.head(&key).await.unwrap();
         assert_eq!(head.content_type.as_deref(), Some(media_type));
+        let object = store.get(&key, GetOptions::default()).await.unwrap();
+        let is = image::guess_format(&object.body).unwrap().to_mime_type();
+        assert_eq!(is, media_type, "{name} is what it says");
         for (field, value) in [
             ("original-etag", original.as_str()),
             ("width", side),
@@ -107,7 +118,7 @@ async fn every_thumbnail_says_what_it_is() {
         }
         assert_eq!(
             Mark::from_metadata(&head.metadata).is_some(),
-            name == "200.png",
+            name == "200.jpg",
             "the mark is the largest size in the first format"
         );
         let written = store.put_options(&key).unwrap();
