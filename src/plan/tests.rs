@@ -6,7 +6,7 @@ use crate::object::ObjectId;
 use crate::thumbnail::{ChromaSubsampling, Effort, Fit, OutputFormat};
 
 /// The default recipe's, for the present renderer: 3.
-const FINGERPRINT: &str = "887dbf6f1aeef1b9";
+const FINGERPRINT: &str = "b6ed59ac2125440a";
 
 fn policy() -> Policy {
     Policy::new(

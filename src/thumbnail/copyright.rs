@@ -156,31 +156,6 @@ mod tests {
         assert_eq!(notice(Format::Png, &file, &limits(10)), None);
     }
 
-    /// Directories that lead to others, which overlap: all of them together would be gigabytes.
-    #[test]
-    fn only_the_first_directory_is_read() {
-        let text = b"(c) 2026 A. Painter\0";
-        let (pointers, first) = (5000_u16, 8_u32);
-        let end = first + 2 + 12 * (u32::from(pointers) + 1);
-        let mut block = b"II*\0".to_vec();
-        block.extend(first.to_le_bytes());
-        block.extend((pointers + 1).to_le_bytes());
-        let mut entry = |tag: u16, kind: u16, count: u32, value: u32| {
-            block.extend([tag, kind].iter().flat_map(|n| n.to_le_bytes()));
-            block.extend([count, value].iter().flat_map(|n| n.to_le_bytes()));
-        };
-        for n in 0..pointers {
-            entry(Tag::ExifIFDPointer.number(), 4, 1, 10 + 12 * u32::from(n));
-        }
-        let length = u32::try_from(text.len()).unwrap();
-        entry(Tag::Copyright.number(), 2, length, end);
-        block.extend(text);
-        for (format, file) in [(Format::Png, png(&block)), (Format::Jpeg, jpeg(&block))] {
-            let found = notice(format, &file, &Limits::default()).unwrap();
-            assert!(found.windows(text.len()).any(|part| part == text));
-        }
-    }
-
     #[test]
     fn no_notice_an_empty_one_and_an_endless_one_are_left_out() {
         let long = "c".repeat(MAX_NOTICE_BYTES);

@@ -13,10 +13,9 @@ use super::planar::Coarse;
 use super::planes::{Colour, Planes};
 use super::raster::{Channels, Raster};
 use super::resize::resize;
-use super::sources::{self, Opened, Pixels};
+use super::sources::{self, Opened, Pixels, Shown};
 use super::{
     ChromaSubsampling, Effort, Encoding, Error, Fit, Format, Limits, Stop, copyright, fit_size,
-    whole,
 };
 
 /// Decodes a picture for thumbnails that fit into a box of `largest` pixels a side.
@@ -24,7 +23,8 @@ use super::{
 /// The picture is upright and of 8-bit sRGB, and no larger than good thumbnails need. Of a JPEG no
 /// more is read than that, see [`Effort`]. Any other is decoded in full, then shrunk to twice
 /// `largest` and let go, if that at least halves it: so every resampling that follows another at
-/// least halves, which leaves no trace of the first.
+/// least halves, which leaves no trace of the first. A lossy WebP without alpha stays the planes that it
+/// is stored as, until its first thumbnail.
 ///
 /// Of a damaged JPEG there is as much as could be read, if `limits` allow it: see
 /// [`Picture::damage`].
@@ -162,7 +162,6 @@ impl Decoder {
             if format == Format::Jpeg {
                 return of_planes(self.reader.finish(bytes)?, largest, fit, limits, stop);
             }
-            whole::check(format, bytes)?;
             let opened = sources::open(format, bytes, limits, stop)?;
             go_on(stop)?;
             of_pixels(format, opened, largest, fit, stop)
@@ -268,10 +267,18 @@ fn of_pixels(
     stop: &Stop,
 ) -> Result<Picture, Error> {
     let header = opened.header;
+    let original = header.orientation.upright_size(header.width, header.height);
     let Pixels {
         mut raster,
         profile,
-    } = opened.read()?;
+    } = match opened.read()? {
+        Shown::Pixels(pixels) => *pixels,
+        Shown::Planes(planes) => {
+            let coarse = Coarse::upright(planes, header.orientation);
+            let form = Form::Planar(coarse.into());
+            return Ok(Picture::new(format, form, original, largest));
+        }
+    };
     go_on(stop)?;
     let longer = u64::from(header.width.max(header.height));
     let whole = fit.whole_box((header.width, header.height), largest);
@@ -282,7 +289,6 @@ fn of_pixels(
     go_on(stop)?;
     let raster = header.orientation.apply(raster);
     let raster = colour::to_srgb(raster, profile.as_ref())?;
-    let original = header.orientation.upright_size(header.width, header.height);
     Ok(Picture::new(
         format,
         Form::Raster(raster),

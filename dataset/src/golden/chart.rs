@@ -1,7 +1,7 @@
 //! Flat patches of known colours.
 
 /// Pixels along each side of a patch: blocks of JPEG chroma at 4:2:0 lie within one.
-const PATCH: u32 = 32;
+pub(super) const PATCH: u32 = 32;
 
 /// A chart of sRGB colours with straight alpha, row by row.
 #[derive(Debug, Clone)]
@@ -17,6 +17,14 @@ impl Chart {
             columns: 8,
             patch: (PATCH, PATCH),
             colours,
+        }
+    }
+
+    /// The same with patches of other sides.
+    pub(super) fn with_patches(self, side: u32) -> Self {
+        Self {
+            patch: (side, side),
+            ..self
         }
     }
 

@@ -368,7 +368,8 @@ pub(super) fn bmp() -> Vec<Golden> {
 }
 
 /// A bitmap with the header of Windows 3 (`BITMAPINFOHEADER`); `palette` stands behind it, or masks.
-pub(crate) fn bitmap(
+#[must_use]
+pub fn bitmap(
     width: u32,
     height: i32,
     bits: u8,

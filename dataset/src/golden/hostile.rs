@@ -1,13 +1,14 @@
 //! Files that are made to do harm: small ones that promise much.
 
 use gif::{Encoder, Frame};
-use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder};
 
-use crate::jpeg::{self, Layout, Process, Samples, Scan};
+use crate::jpeg::{self, Layout, Process, Samples};
 
 use super::formats::{bitmap, zlib};
 use super::tiff::{Compression, Photometric, Tiff};
+
+mod metadata;
+mod slow;
 
 /// A file and what its reader owes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,14 @@ pub enum Expected {
 /// All of them.
 #[must_use]
 pub fn hostile() -> Vec<Hostile> {
-    [bombs(), metadata(), foreign(), polyglots(), slow()].concat()
+    [
+        bombs(),
+        metadata::all(),
+        foreign(),
+        polyglots(),
+        slow::all(),
+    ]
+    .concat()
 }
 
 fn of(name: &str, bytes: Vec<u8>, expected: Expected) -> Hostile {
@@ -104,6 +112,7 @@ fn bombs() -> Vec<Hostile> {
         let bytes = [b"RIFF", &length(12)[..], b"WEBP", kind, &length(0), content].concat();
         all.push(too_large(&format!("webp-{name}-16383x16383"), bytes));
     }
+    all.push(too_large("webp-of-65536-prefix-codes", prefix_codes()));
     let frame = |width, height| {
         let mut bytes = Vec::new();
         let frame = Frame {
@@ -156,6 +165,57 @@ fn bombs() -> Vec<Hostile> {
     all
 }
 
+/// A lossless WebP (RFC 9649, 3.7.2) of 16 x 16 pixels with as many groups of prefix codes as there can be,
+/// each with codes so long that a decoder makes large tables for them.
+fn prefix_codes() -> Vec<u8> {
+    let mut bits = Vec::new();
+    let put = |bits: &mut Vec<bool>, value: u32, count: u32| {
+        bits.extend((0..count).map(|n| value >> n & 1 == 1));
+    };
+    // Signature, sides less 1, no alpha, version 0; no transform, no cache of colours.
+    for (value, count) in [(0x2F, 8), (15, 14), (15, 14), (0, 4), (0, 1), (0, 1)] {
+        put(&mut bits, value, count);
+    }
+    // Groups for each 4 x 4 pixels, of which all have the last one: green and red are always 255.
+    put(&mut bits, 1, 1);
+    put(&mut bits, 0, 3);
+    put(&mut bits, 0, 1);
+    for symbol in [255, 255, 0, 0, 0] {
+        put(&mut bits, 0b101, 3);
+        put(&mut bits, symbol, 8);
+    }
+    let mut code = Vec::new();
+    // The lengths of the codes for 17, 18, 0 to 5, 16, 6 to 10: three bits for 1 to 6, four for 7 to 10.
+    put(&mut code, 0, 1);
+    put(&mut code, 10, 4);
+    for length in [0, 0, 0, 3, 3, 3, 3, 3, 0, 3, 4, 4, 4, 4] {
+        put(&mut code, length, 3);
+    }
+    // Of eleven symbols, with codes of 1, 2, 3 ... 9, 10 and 10 bits.
+    put(&mut code, 1, 1);
+    put(&mut code, 1, 3);
+    put(&mut code, 9, 4);
+    for length in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10] {
+        // The first bit of a code is its most significant one.
+        let (number, count) = if length <= 6 {
+            (length - 1, 3)
+        } else {
+            (12 + length - 7, 4)
+        };
+        code.extend((0..count).rev().map(|n| number >> n & 1 == 1));
+    }
+    bits.extend(code.repeat(5 * 65_536));
+    let bytes = bits.chunks(8).map(|bits| {
+        let set = (0..).zip(bits).filter(|(_, bit)| **bit);
+        set.fold(0_u8, |byte, (n, _)| byte | 1 << n)
+    });
+    let mut data: Vec<u8> = bytes.collect();
+    data.resize(data.len().next_multiple_of(2) + 1024, 0);
+    let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let begin = [b"RIFF", &length(data.len() + 12)[..], b"WEBP", b"VP8L"].concat();
+    [&begin[..], &length(data.len()), &data].concat()
+}
+
 /// A JPEG that claims 65,500 x 65,500 pixels in some hundred bytes.
 fn jpeg_bomb(progressive: bool) -> Vec<u8> {
     let (process, scans) = if progressive {
@@ -194,146 +254,6 @@ fn small_frame(side: u16) -> jpeg::Frame {
             .collect(),
     };
     jpeg::Frame::of_samples(side, side, &[samples(0), samples(1), samples(2)])
-}
-
-/// Profiles, EXIF blocks and texts that are longer than a picture.
-fn metadata() -> Vec<Hostile> {
-    let header = png_header(16, 16, 8, 2);
-    let rows = (*b"IDAT", zlib(&[0; 16 * (1 + 16 * 3)]));
-    let end = (*b"IEND", Vec::new());
-    let with = |name: &str, kind: [u8; 4], content: Vec<u8>| {
-        let chunks = [header.clone(), (kind, content), rows.clone(), end.clone()];
-        of(name, super::png::raw(&chunks), Expected::Read)
-    };
-    let zeros = zlib(&vec![0; 256 << 20]);
-    let text = [b"Comment\0\0\0\0\0".to_vec(), vec![b'a'; 8 << 20]].concat();
-    let mut all = vec![
-        with(
-            "png-iccp-256-mib",
-            *b"iCCP",
-            [b"icc\0\0".to_vec(), zeros.clone()].concat(),
-        ),
-        with(
-            "png-ztxt-256-mib",
-            *b"zTXt",
-            [b"Comment\0\0".to_vec(), zeros].concat(),
-        ),
-        with("png-itxt-8-mib", *b"iTXt", text),
-        with("png-exif-8-mib", *b"eXIf", vec![b'M'; 8 << 20]),
-        with("png-unknown-8-mib", *b"abCd", vec![0; 8 << 20]),
-    ];
-    // A profile that says it is shorter than what it unpacks to, and one that is as long as allowed.
-    for (name, says) in [("says-128-bytes", 128_u32), ("says-4-mib", 4 << 20)] {
-        let profile = [&says.to_be_bytes()[..], &vec![0; 16 << 20]].concat();
-        let content = [b"icc\0\0".to_vec(), zlib(&profile)].concat();
-        all.push(with(&format!("png-iccp-{name}"), *b"iCCP", content));
-    }
-    let exif = |length| (*b"eXIf", vec![b'M'; length]);
-    let chunks = [header, exif(8), exif(8 << 20), rows, exif(8 << 20), end];
-    let twice = super::png::raw(&chunks);
-    all.push(of("png-exif-three-times", twice, Expected::Read));
-    all.extend(webp_metadata());
-    all.extend(tiff_tags());
-    let layout = Layout {
-        scans: jpeg::sequential(3),
-        segments: jpeg::icc(&vec![0; 8 << 20], 65_519),
-        ..Layout::default()
-    };
-    all.push(of(
-        "jpeg-icc-8-mib",
-        jpeg::write(&small_frame(16), &layout),
-        Expected::Read,
-    ));
-    // A profile that says it has a table of 4 inks with 255 steps each.
-    let mut profile = super::spaces::press();
-    let lut = profile.windows(4).rposition(|tag| tag == b"mft2");
-    if let Some(steps) = lut.and_then(|at| profile.get_mut(at + 10)) {
-        *steps = 255;
-    }
-    let tiff = Tiff {
-        channels: 4,
-        photometric: Photometric::Cmyk,
-        icc: Some(profile),
-        ..Tiff::new(16, 16)
-    };
-    all.push(of(
-        "tiff-icc-of-255-steps",
-        tiff.write(&[0; 16 * 16 * 4]),
-        Expected::Read,
-    ));
-    all
-}
-
-fn webp_metadata() -> Vec<Hostile> {
-    let mut bytes = Vec::new();
-    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
-    let set = encoder.set_icc_profile(vec![0; 8 << 20]);
-    let set = set.and_then(|()| encoder.set_exif_metadata(vec![b'M'; 8 << 20]));
-    assert!(set.is_ok(), "{set:?}");
-    let written = encoder.encode(&[0; 16 * 16 * 3], 16, 16, ExtendedColorType::Rgb8);
-    assert!(written.is_ok(), "{written:?}");
-    vec![of("webp-icc-and-exif-8-mib", bytes, Expected::Read)]
-}
-
-/// Tags with many values.
-fn tiff_tags() -> Vec<Hostile> {
-    let samples = [0; 16 * 16 * 3];
-    let small = Tiff::new(16, 16);
-    let profile = Tiff {
-        icc: Some(vec![0; 8 << 20]),
-        ..small.clone()
-    };
-    // 1 for each sample is "a whole positive number", for two million of them.
-    let formats = Tiff {
-        words: vec![(339, vec![1; 2 << 20])],
-        ..small.clone()
-    };
-    let private = Tiff {
-        words: vec![(65_000, vec![1; 4 << 20])],
-        ..small
-    };
-    let jpeg = Tiff {
-        compression: Compression::Jpeg,
-        photometric: Photometric::YCbCr,
-        ..Tiff::new(16, 16)
-    };
-    let tables = Tiff {
-        jpeg_tables: Some(vec![0xFF; 8 << 20]),
-        ..jpeg.clone()
-    };
-    // Segments of an application, each as long as one can be, before the frame.
-    let segment = [&[0xFF, 0xE5, 0xFF, 0xFF][..], &vec![0; 65_533]].concat();
-    let whole = jpeg::write(
-        &small_frame(16),
-        &Layout {
-            scans: jpeg::sequential(3),
-            ..Layout::default()
-        },
-    );
-    let header = [&whole[..2], &segment.repeat(330), &whole[2..]].concat();
-    vec![
-        of("tiff-icc-8-mib", profile.write(&samples), Expected::Read),
-        of(
-            "tiff-tag-of-2-million",
-            formats.write(&samples),
-            Expected::Damaged,
-        ),
-        of(
-            "tiff-private-tag-8-mib",
-            private.write(&samples),
-            Expected::Read,
-        ),
-        of(
-            "tiff-jpeg-tables-8-mib",
-            tables.write(&samples),
-            Expected::Damaged,
-        ),
-        of(
-            "tiff-jpeg-header-21-mb",
-            jpeg.with_pieces(&[header]),
-            Expected::Damaged,
-        ),
-    ]
 }
 
 /// Files of two kinds at once: they are what they begin with.
@@ -423,43 +343,4 @@ fn foreign() -> Vec<Hostile> {
         ),
     ];
     [&all[..], &more[..]].concat()
-}
-
-/// What is slow to read, or is read again and again.
-fn slow() -> Vec<Hostile> {
-    let scans = vec![Scan::ac(0, 1..=63, 0, 0); 3000];
-    let layout = Layout {
-        process: Process::Progressive,
-        scans: [vec![Scan::dc(&[0, 1, 2], 0, 1)], scans].concat(),
-        ..Layout::default()
-    };
-    let many_scans = jpeg::write(&small_frame(64), &layout);
-    // A thousand strips that are all the same bytes of the file would be more work, and are not more
-    // pixels.
-    let row = [0_u16; 3];
-    let strips = Tiff {
-        compression: Compression::Lzw,
-        piece: (0, 1),
-        ..Tiff::new(1, 1000)
-    };
-    let mut frames = Vec::new();
-    let written = Encoder::new(&mut frames, 16, 16, &[0; 6]).and_then(|mut encoder| {
-        let frame = Frame {
-            width: 16,
-            height: 16,
-            buffer: vec![0; 256].into(),
-            ..Frame::default()
-        };
-        (0..20_000).try_for_each(|_| encoder.write_frame(&frame))
-    });
-    assert!(written.is_ok(), "{written:?}");
-    vec![
-        of("jpeg-3000-scans", many_scans, Expected::Bounded),
-        of(
-            "tiff-1000-strips",
-            strips.write(&row.repeat(1000)),
-            Expected::Read,
-        ),
-        of("gif-20000-frames", frames, Expected::Read),
-    ]
 }

@@ -20,8 +20,10 @@ mod tiff;
 mod tiff_forms;
 
 use chart::{Chart, turned};
+pub use formats::bitmap;
 pub use hostile::{Expected, Hostile, hostile};
 pub use tiff::{Compression, Photometric, Tiff};
+pub use tiff_forms::tiffs_with_directory_first;
 
 /// A picture and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use fax::encoder::Encoder;
+use fax::{Color, VecWriter};
 use flate2::write::ZlibEncoder;
 use weezl::{BitOrder, encode};
 
@@ -12,6 +14,8 @@ use crate::jpeg::{Frame, Layout, Samples, jfif, quantisation, sequential, write}
 pub enum Compression {
     /// Not at all.
     None = 1,
+    /// As facsimiles of group 4 (ITU-T T.6), of one bit a pixel.
+    Facsimile = 4,
     /// LZW, most significant bit first.
     Lzw = 5,
     /// JPEG, each piece a file of its own (Technical Note 2). Only for YCbCr of 8 bits, whose
@@ -74,8 +78,12 @@ pub struct Tiff {
     pub planar: bool,
     /// The byte order.
     pub big_endian: bool,
+    /// Whether the bits of each byte of a piece stand the other way round (tag 266).
+    pub reversed: bool,
     /// Other tags that hold 16-bit words, ascending.
     pub words: Vec<(u16, Vec<u16>)>,
+    /// Other tags that hold fractions.
+    pub fractions: Vec<(u16, Vec<(u32, u32)>)>,
     /// Levels of brightness for each colour difference of YCbCr, across and down (tag 530). In JPEGs
     /// they are always 2 x 2.
     pub subsampling: (u16, u16),
@@ -91,6 +99,7 @@ pub struct Tiff {
 enum Value {
     Shorts(Vec<u16>),
     Longs(Vec<u32>),
+    Fractions(Vec<(u32, u32)>),
     Bytes(Vec<u8>),
 }
 
@@ -110,7 +119,9 @@ impl Tiff {
             piece: (0, 16),
             planar: false,
             big_endian: false,
+            reversed: false,
             words: Vec::new(),
+            fractions: Vec::new(),
             subsampling: (1, 1),
             icc: None,
             jpeg_tables: None,
@@ -127,13 +138,26 @@ impl Tiff {
     /// The file with any bytes for its pieces.
     #[must_use]
     pub fn with_pieces(&self, pieces: &[Vec<u8>]) -> Vec<u8> {
+        let mut next = 0;
+        let places = pieces.iter().map(|piece| {
+            let at = next;
+            next += of(piece.len()).next_multiple_of(2);
+            (at, of(piece.len()))
+        });
+        self.file(&places.collect::<Vec<_>>(), &even(pieces))
+    }
+
+    /// The file with so many pieces that are all the same bytes of it.
+    #[must_use]
+    pub fn with_shared_piece(&self, piece: &[u8], count: usize) -> Vec<u8> {
+        self.file(&vec![(0, of(piece.len())); count], &even(&[piece.to_vec()]))
+    }
+
+    /// The file with these bytes for its pieces, and where each begins among them, and how long it is.
+    fn file(&self, places: &[(u32, u32)], pieces: &[u8]) -> Vec<u8> {
         let mut bytes = if self.big_endian { b"MM" } else { b"II" }.to_vec();
         bytes.extend(self.short(42));
-        let lengths: Vec<u32> = pieces.iter().map(|piece| of(piece.len())).collect();
-        let pixels: u32 = lengths
-            .iter()
-            .map(|length| length.next_multiple_of(2))
-            .sum();
+        let lengths: Vec<u32> = places.iter().map(|&(_, length)| length).collect();
         let begin = if self.directory_first {
             let mut directory = Vec::new();
             self.directory(&mut directory, lengths.clone(), lengths.clone());
@@ -141,20 +165,14 @@ impl Tiff {
         } else {
             8
         };
-        let mut next = begin;
-        let offsets = lengths.iter().map(|length| {
-            let offset = next;
-            next += length.next_multiple_of(2);
-            offset
-        });
-        let offsets = offsets.collect();
+        let offsets = places.iter().map(|&(at, _)| begin + at).collect();
         if self.directory_first {
             bytes.extend(self.long(8));
             self.directory(&mut bytes, offsets, lengths);
-            bytes.extend(even(pieces));
+            bytes.extend(pieces);
         } else {
-            bytes.extend(self.long(8 + pixels));
-            bytes.extend(even(pieces));
+            bytes.extend(self.long(8 + of(pieces.len())));
+            bytes.extend(pieces);
             self.directory(&mut bytes, offsets, lengths);
         }
         bytes
@@ -191,6 +209,11 @@ impl Tiff {
             tags.push((530, Value::Shorts(vec![across, down])));
         }
         tags.extend(self.extra.map(|extra| (338, Value::Shorts(vec![extra]))));
+        if self.reversed {
+            tags.push((266, Value::Shorts(vec![2])));
+        }
+        let fractions = self.fractions.iter();
+        tags.extend(fractions.map(|(tag, values)| (*tag, Value::Fractions(values.clone()))));
         let words = self.words.iter();
         tags.extend(words.map(|(tag, words)| (*tag, Value::Shorts(words.clone()))));
         for (tag, bytes) in [(34_675, &self.icc), (347, &self.jpeg_tables)] {
@@ -211,6 +234,10 @@ impl Tiff {
                         .collect::<Vec<_>>(),
                 ),
                 Value::Longs(v) => (4, v.len(), v.iter().flat_map(|&v| self.long(v)).collect()),
+                Value::Fractions(v) => {
+                    let longs = v.iter().flat_map(|&(number, of)| [number, of]);
+                    (5, v.len(), longs.flat_map(|v| self.long(v)).collect())
+                }
                 Value::Bytes(v) => (7, v.len(), v),
             };
             bytes.extend(self.short(tag.into()));
@@ -233,7 +260,8 @@ impl Tiff {
     }
 
     /// Strips or tiles, packed, in the order of the file.
-    fn pieces(&self, samples: &[u16]) -> Vec<Vec<u8>> {
+    #[must_use]
+    pub fn pieces(&self, samples: &[u16]) -> Vec<Vec<u8>> {
         let channels = usize::from(self.channels);
         let (width, height) = (self.width as usize, self.height as usize);
         let tiled = self.piece.0 > 0;
@@ -262,7 +290,13 @@ impl Tiff {
                         });
                         row.collect::<Vec<u16>>()
                     });
-                    pieces.push(self.packed(rows.collect(), plane.len()));
+                    let mut packed = self.packed(rows.collect(), plane.len());
+                    if self.reversed {
+                        for byte in &mut packed {
+                            *byte = byte.reverse_bits();
+                        }
+                    }
+                    pieces.push(packed);
                 }
             }
         }
@@ -270,8 +304,10 @@ impl Tiff {
     }
 
     fn packed(&self, rows: Vec<Vec<u16>>, channels: usize) -> Vec<u8> {
-        if self.compression == Compression::Jpeg {
-            return jpeg(&rows);
+        match self.compression {
+            Compression::Jpeg => return jpeg(&rows),
+            Compression::Facsimile => return facsimile(&rows),
+            _ => {}
         }
         let rows = match self.subsampling {
             (1, 1) => rows,
@@ -282,7 +318,7 @@ impl Tiff {
             .flat_map(|row| self.row(row, channels))
             .collect();
         match self.compression {
-            Compression::None | Compression::Jpeg => bytes,
+            Compression::None | Compression::Jpeg | Compression::Facsimile => bytes,
             Compression::Lzw => encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8)
                 .encode(&bytes)
                 .unwrap_or_default(),
@@ -356,6 +392,21 @@ fn packbits(bytes: &[u8]) -> Vec<u8> {
         }
     }
     packed
+}
+
+/// Rows of one bit a pixel, of which 1 is black in a facsimile.
+fn facsimile(rows: &[Vec<u16>]) -> Vec<u8> {
+    let mut encoder = Encoder::new(VecWriter::new());
+    for row in rows {
+        let pixels = row.iter().map(|&bit| match bit {
+            0 => Color::White,
+            _ => Color::Black,
+        });
+        let width = u16::try_from(row.len()).unwrap_or(u16::MAX);
+        let Ok(()) = encoder.encode_line(pixels, width);
+    }
+    let Ok(writer) = encoder.finish();
+    writer.finish()
 }
 
 /// Rows of YCbCr, some levels of brightness before the mean of their colour differences (TIFF 6.0, 21).

@@ -4,20 +4,24 @@
 //! |---|---|---|
 //! | PNG | `png` | row by row, and it gives all that says what the colours mean |
 //! | TIFF | `tiff` | piece by piece, in all forms that it knows |
-//! | GIF, WebP, BMP | `image` | |
+//! | GIF | `gif` | the frame alone, whatever stands before it |
+//! | WebP | `image-webp` | lossy pictures as planes |
+//! | BMP | `image` | |
 
-mod codec;
+mod bmp;
+mod gif;
 mod input;
 mod png;
 mod tiff;
+mod webp;
 
 use std::io;
 
 use moxcms::ColorProfile;
 
+use super::planes::Plane;
 use super::raster::Raster;
 use super::{Error, Format, Limits, Orientation, Stop};
-use codec::Codec;
 use input::Input;
 
 /// Tables, windows and palettes of any decoder, generously.
@@ -33,10 +37,15 @@ pub(super) struct Header {
     samples_bytes: u64,
     /// The most bytes that are held at one time until these samples are there, themselves included.
     reading_bytes: u64,
+    /// What the file should have behind it, and has not. The decoders used here stop when they have
+    /// their pixels, or fill up what is missing with grey; a file cut short is refused instead. TIFF
+    /// and BMP mark no end: their pixels are read or missing.
+    missing: Option<&'static str>,
 }
 
 /// A picture whose header has been read and found within the limits.
 pub(super) struct Opened<'a> {
+    format: Format,
     pub(super) header: Header,
     pub(super) peak_bytes: u64,
     source: Source<'a>,
@@ -45,7 +54,16 @@ pub(super) struct Opened<'a> {
 enum Source<'a> {
     Png(Box<png::Png<'a>>),
     Tiff(Box<tiff::Tiff<'a>>),
-    Codec(Box<Codec<'a>>),
+    Gif(gif::Gif<'a>),
+    WebP(webp::WebP<'a>),
+    Bmp(Box<bmp::Bmp<'a>>),
+}
+
+/// All of a picture.
+pub(super) enum Shown {
+    Pixels(Box<Pixels>),
+    /// Full-range Y, Cb, Cr of sRGB, as stored.
+    Planes(Vec<Plane>),
 }
 
 /// All pixels of a picture, alpha premultiplied, and what its colours mean, where that is not sRGB.
@@ -71,9 +89,17 @@ pub(super) fn open<'a>(
             let (header, tiff) = tiff::Tiff::open(bytes, limits, stop)?;
             (header, Source::Tiff(Box::new(tiff)))
         }
-        Format::Gif | Format::WebP | Format::Bmp => {
-            let (header, codec) = Codec::open(format, bytes, limits, stop)?;
-            (header, Source::Codec(Box::new(codec)))
+        Format::Gif => {
+            let (header, gif) = gif::Gif::open(bytes, limits, stop)?;
+            (header, Source::Gif(gif))
+        }
+        Format::WebP => {
+            let (header, webp) = webp::WebP::open(bytes, limits, stop)?;
+            (header, Source::WebP(webp))
+        }
+        Format::Bmp => {
+            let (header, bmp) = bmp::Bmp::open(bytes, limits, stop)?;
+            (header, Source::Bmp(Box::new(bmp)))
         }
     };
     if header.width == 0 || header.height == 0 {
@@ -88,6 +114,7 @@ pub(super) fn open<'a>(
     let peak_bytes = header.reading_bytes.max(shrinking);
     limits.check_peak(peak_bytes)?;
     Ok(Opened {
+        format,
         header,
         peak_bytes,
         source,
@@ -95,12 +122,21 @@ pub(super) fn open<'a>(
 }
 
 impl Opened<'_> {
-    pub(super) fn read(self) -> Result<Pixels, Error> {
-        match self.source {
+    pub(super) fn read(self) -> Result<Shown, Error> {
+        if let Some(missing) = self.header.missing {
+            return Err(Error::Truncated {
+                format: self.format,
+                missing,
+            });
+        }
+        let pixels = match self.source {
             Source::Png(png) => png.read(),
             Source::Tiff(tiff) => tiff.read(),
-            Source::Codec(codec) => codec.read(self.header),
-        }
+            Source::Gif(gif) => gif.read(),
+            Source::WebP(webp) => return webp.read(),
+            Source::Bmp(bmp) => bmp.read(),
+        };
+        Ok(Shown::Pixels(Box::new(pixels?)))
     }
 }
 

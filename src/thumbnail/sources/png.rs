@@ -73,6 +73,7 @@ impl<'a> Png<'a> {
             orientation: exif.and_then(Orientation::of_exif).unwrap_or_default(),
             samples_bytes,
             reading_bytes: samples_bytes + put_together + beside,
+            missing: chunks.missing,
         };
         let png = Self {
             reader,

@@ -1,14 +1,15 @@
 //! TIFF, strip by strip or tile by tile.
 //!
-//! `tiff` reads the directory, and pieces that are JPEGs or facsimiles. All others are unpacked in
-//! `pieces`, because it has no subsampled colour differences, no palettes and no L\*a\*b\*, mistakes
+//! `tiff` reads the directory, and pieces that are JPEGs. All others are unpacked in `pieces`, because it has no subsampled colour differences, no palettes and no L\*a\*b\*, mistakes
 //! some tiles of LZW for cut short, and undoes predictions wrongly where there are channels to spare.
 
 mod directory;
+mod facsimile;
 mod meaning;
 mod pieces;
 mod samples;
 mod tags;
+mod ycc;
 
 use std::borrow::Cow;
 
@@ -22,9 +23,10 @@ use super::super::resize::premultiply;
 use super::super::{Error, Format, Limits, Stop, colour};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
 use meaning::{Layout, Meaning, layout, meaning};
-use pieces::{Packing, Pieces};
+use pieces::{Packing, Pieces, is_reversed};
 use samples::Samples;
 use tags::{check_jpegs, icc, is_raw, orientation, places};
+use ycc::Coding;
 
 /// What is held of each piece's place in the file: by the decoder, while it reads them, and here.
 const PLACE_BYTES: u64 = 72;
@@ -36,6 +38,8 @@ pub(super) struct Tiff<'a> {
     height: u32,
     meaning: Meaning,
     layout: Layout,
+    /// That of YCbCr, if it is not the usual one.
+    coding: Option<Coding>,
     profile: Option<ColorProfile>,
     stop: &'a Stop,
 }
@@ -62,6 +66,10 @@ impl<'a> Tiff<'a> {
         let packing = Packing::of(&mut decoder)?;
         let (meaning, bits) = meaning(&mut decoder, packing)?;
         let layout = layout(&mut decoder, &meaning, bits, packing)?;
+        let coding = match meaning {
+            Meaning::YCbCr => Coding::of(&mut decoder)?,
+            _ => None,
+        };
         let places = places(&mut decoder)?;
         if packing == Packing::Jpeg {
             check_jpegs(&mut decoder, bytes, &places, &layout, limits, stop)?;
@@ -89,6 +97,12 @@ impl<'a> Tiff<'a> {
                 .line_bytes()
                 .saturating_mul(layout.lines(rows.min(height))),
         };
+        // A piece whose bits stand the other way round is turned, in a copy.
+        let reversed = if is_reversed(&mut decoder)? {
+            bytes.len() as u64
+        } else {
+            0
+        };
         let samples_bytes = pixels * kept.max(shown) as u64;
         let header = Header {
             width,
@@ -99,18 +113,20 @@ impl<'a> Tiff<'a> {
                 + icc_bytes
                 + colour::predicted_bytes(icc_bytes)
                 + PLACE_BYTES * places.len() as u64
+                + reversed
                 + SMALL_BUFFERS)
                 .saturating_add(piece),
+            missing: None,
         };
         limits.check_peak(header.reading_bytes)?;
-        let source = if packing.is_decoded() {
+        let source = if packing == Packing::Jpeg {
             let mut bounded = TiffLimits::default();
             let most = usize::try_from(header.reading_bytes).unwrap_or(usize::MAX);
             bounded.decoding_buffer_size = most;
             bounded.intermediate_buffer_size = most;
             Source::Decoder(Box::new(decoder.with_limits(bounded)))
         } else {
-            let pieces = Pieces::new(&mut decoder, bytes, places, packing, stop);
+            let pieces = Pieces::new(&mut decoder, bytes, places, packing, limits, stop);
             Source::Pieces(pieces?)
         };
         let tiff = Self {
@@ -123,6 +139,7 @@ impl<'a> Tiff<'a> {
                 .and_then(|icc| colour::profile(&icc)),
             meaning,
             layout,
+            coding,
             stop,
         };
         Ok((header, tiff))
@@ -219,11 +236,12 @@ impl<'a> Tiff<'a> {
                 colour::of_inks(&kept, profile.take().as_ref()),
             ),
             Meaning::YCbCr => {
-                let pixels = kept.as_chunks::<3>().0;
-                (
-                    Channels::Rgb,
-                    pixels.iter().copied().flat_map(rgb_of_levels).collect(),
-                )
+                let pixels = kept.as_chunks::<3>().0.iter().copied();
+                let rgb = match self.coding {
+                    Some(coding) => pixels.flat_map(|pixel| coding.rgb(pixel)).collect(),
+                    None => pixels.flat_map(rgb_of_levels).collect(),
+                };
+                (Channels::Rgb, rgb)
             }
             Meaning::Lab { .. } => (Channels::Rgb, colour::of_lab(&kept)?),
         };

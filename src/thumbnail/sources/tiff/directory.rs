@@ -12,9 +12,9 @@ const MAX_VALUES: u64 = 1 << 18;
 
 /// The tags whose values are read (TIFF 6.0, and its Technical Note 2 for 347). Others may be as long
 /// as they like: nobody asks for them.
-const READ: [u64; 25] = [
-    254, 256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 332,
-    338, 339, 347, 529, 530, 532,
+const READ: [u64; 26] = [
+    254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325,
+    332, 338, 339, 347, 529, 530, 532,
 ];
 
 /// Refuses a file whose first directory promises more values than any picture needs.

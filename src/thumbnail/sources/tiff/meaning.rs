@@ -130,7 +130,7 @@ pub(super) fn meaning(
     let pixels = |channels| Meaning::Pixels {
         channels,
         multiplied: extra.first() == Some(&1),
-        inverted: photometric == Some(Is::WhiteIsZero) && !packing.is_decoded(),
+        inverted: photometric == Some(Is::WhiteIsZero) && packing != Packing::Jpeg,
     };
     let meaning = match (photometric, colours) {
         (Some(Is::WhiteIsZero | Is::BlackIsZero), _) => pixels(match colours {
@@ -184,7 +184,7 @@ pub(super) fn layout(
     let (wide, high) = decoder.chunk_dimensions();
     let kept = meaning.kept();
     let mut subsampling = (1, 1);
-    if *meaning == Meaning::YCbCr && !packing.is_decoded() {
+    if *meaning == Meaning::YCbCr && packing != Packing::Jpeg {
         let factors = decoder.find_tag_unsigned_vec::<u16>(Tag::ChromaSubsampling);
         subsampling = match factors.map_err(tiff_error)?.as_deref() {
             None => (2, 2),
@@ -196,8 +196,11 @@ pub(super) fn layout(
     if !whole && (planar || stored > 3) {
         return unsupported("TIFF with subsampled colours in planes or with further channels");
     }
-    if packing.is_decoded() && stored != kept && !planar {
+    if packing == Packing::Jpeg && stored != kept && !planar {
         return unsupported("TIFF of JPEGs with further channels");
+    }
+    if packing == Packing::Facsimile && (bits, stored) != (1, 1) {
+        return Err(malformed("a facsimile of more than black and white"));
     }
     Ok(Layout {
         bits,

@@ -8,10 +8,10 @@ use tiff::tags::{CompressionMethod, Tag};
 use weezl::decode::{Configuration, Decoder as Lzw};
 use weezl::{BitOrder, LzwStatus};
 
-use super::super::super::{Error, Format, Stop};
+use super::super::super::{Error, Format, Limits, Stop};
 use super::super::{Input, ended_early, truncated, zeroed};
 use super::meaning::{Layout, number};
-use super::{malformed, unsupported};
+use super::{facsimile, malformed, unsupported};
 
 /// How the bytes of a piece are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +37,18 @@ impl Packing {
             Some(By::PackBits) => Self::PackBits,
             Some(By::ModernJPEG) => Self::Jpeg,
             Some(By::Fax4) => Self::Facsimile,
+            Some(By::Huffman | By::Fax3) => {
+                return unsupported("TIFF packed as a facsimile of group 3");
+            }
             Some(other) => return unsupported(&format!("TIFF packed by {other:?}")),
         })
     }
+}
 
-    /// Whether the pieces are left to `tiff`.
-    pub(super) fn is_decoded(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Facsimile)
-    }
+/// Whether the first bit of a byte is its least significant one (TIFF 6.0, tag 266). JPEGs never have
+/// that, and whoever says so of one is not believed.
+pub(super) fn is_reversed(decoder: &mut Decoder<Input<'_>>) -> Result<bool, Error> {
+    Ok(number(decoder, Tag::FillOrder)? == Some(2))
 }
 
 /// The pieces of a TIFF, to be unpacked one at a time.
@@ -55,7 +59,12 @@ pub(super) struct Pieces<'a> {
     packing: Packing,
     /// Whether each sample is the difference to that of the pixel before (TIFF 6.0, 14).
     predicted: bool,
+    /// Whether the bits of each packed byte stand the other way round.
+    reversed: bool,
     buffer: Vec<u8>,
+    /// How many packed bytes may yet be read. Pieces may share their bytes, as empty tiles do, and there
+    /// are codes without pixels: many times all bytes of a file could be read.
+    left: u64,
     /// Its tables are made once for all pieces.
     lzw: Lzw,
     stop: &'a Stop,
@@ -67,6 +76,7 @@ impl<'a> Pieces<'a> {
         file: &'a [u8],
         places: Vec<(u64, u64)>,
         packing: Packing,
+        limits: &Limits,
         stop: &'a Stop,
     ) -> Result<Self, Error> {
         // The tag belongs to these two; others that have it, have it by mistake.
@@ -85,6 +95,8 @@ impl<'a> Pieces<'a> {
             places,
             packing,
             predicted: predictor == 2,
+            reversed: is_reversed(decoder)?,
+            left: limits.max_bytes,
             buffer: Vec::new(),
             lzw,
             stop,
@@ -111,27 +123,34 @@ impl<'a> Pieces<'a> {
             // However long the piece is said to be.
             let bytes = usize::try_from(bytes).ok();
             let unpacked = bytes.and_then(|bytes| packed.get(..bytes));
-            return unpacked.ok_or_else(|| truncated(Format::Tiff));
+            let unpacked = unpacked.ok_or_else(|| truncated(Format::Tiff))?;
+            if !self.reversed {
+                return Ok(unpacked);
+            }
+            self.buffer = turned(unpacked);
+            return Ok(&self.buffer);
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let packed = &packed[..length.min(packed.len())];
+        let turned = self.reversed.then(|| turned(packed));
+        let packed = turned.as_deref().unwrap_or(packed);
         // All but the last one are as long: nothing is allocated for them.
         if self.buffer.len() as u64 != bytes {
             self.buffer = Vec::new();
             self.buffer = zeroed(Format::Tiff, bytes)?;
         }
-        match self.packing {
-            Packing::Deflate => {
-                let unpacked =
-                    ZlibDecoder::new(Input::new(packed, self.stop)).read_exact(&mut self.buffer);
-                unpacked.map_err(|error| match error {
-                    error if ended_early(&error) => truncated(Format::Tiff),
-                    error => Error::malformed(Format::Tiff, error),
-                })?;
-            }
+        let read = match self.packing {
             Packing::Lzw => unpack_lzw(&mut self.lzw, packed, &mut self.buffer, self.stop)?,
+            Packing::Deflate => inflate(packed, &mut self.buffer, self.stop)?,
+            Packing::Facsimile => {
+                facsimile::unpack(packed, layout.piece.0, &mut self.buffer, self.stop)?;
+                packed.len() as u64
+            }
             _ => unpack_bits(packed, &mut self.buffer).ok_or_else(|| truncated(Format::Tiff))?,
-        }
+        };
+        self.left = self.left.checked_sub(read).ok_or_else(|| {
+            malformed("pieces that share their bytes, more of them than a file may have")
+        })?;
         if self.predicted {
             let line = self.buffer.len() / usize::try_from(lines).unwrap_or(1).max(1);
             for line in self.buffer.chunks_exact_mut(line.max(1)) {
@@ -142,13 +161,29 @@ impl<'a> Pieces<'a> {
     }
 }
 
+/// Bytes with their bits the other way round.
+fn turned(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| byte.reverse_bits()).collect()
+}
+
+/// Fills the buffer, as the others do, and says how many packed bytes that took.
+fn inflate(packed: &[u8], buffer: &mut [u8], stop: &Stop) -> Result<u64, Error> {
+    let mut decoder = ZlibDecoder::new(Input::new(packed, stop));
+    decoder.read_exact(buffer).map_err(|error| match error {
+        error if ended_early(&error) => truncated(Format::Tiff),
+        error => Error::malformed(Format::Tiff, error),
+    })?;
+    Ok(decoder.total_in())
+}
+
 fn unpack_lzw(
     decoder: &mut Lzw,
     mut packed: &[u8],
     mut rest: &mut [u8],
     stop: &Stop,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     decoder.reset();
+    let all = packed.len();
     while !rest.is_empty() {
         if stop.is_stopped() {
             return Err(Error::Stopped);
@@ -163,14 +198,15 @@ fn unpack_lzw(
         }
     }
     if rest.is_empty() {
-        Ok(())
+        Ok((all - packed.len()) as u64)
     } else {
         Err(truncated(Format::Tiff))
     }
 }
 
 /// Runs of equal bytes, and of others (TIFF 6.0, 9). `None` if there are too few.
-fn unpack_bits(mut packed: &[u8], mut rest: &mut [u8]) -> Option<()> {
+fn unpack_bits(mut packed: &[u8], mut rest: &mut [u8]) -> Option<u64> {
+    let all = packed.len();
     while !rest.is_empty() {
         let (&head, behind) = packed.split_first()?;
         packed = behind;
@@ -193,7 +229,7 @@ fn unpack_bits(mut packed: &[u8], mut rest: &mut [u8]) -> Option<()> {
         }
         rest = after;
     }
-    Some(())
+    Some((all - packed.len()) as u64)
 }
 
 /// Adds to each sample that of the pixel before.

@@ -41,9 +41,12 @@ pub(super) fn orientation(decoder: &mut Decoder<Input<'_>>) -> Orientation {
     value.and_then(Orientation::of_value).unwrap_or_default()
 }
 
-/// What is looked at of each JPEG in a TIFF, and the most that their common tables may have: enough for
-/// every table that a JPEG can define (T.81, B.2.4) several times.
+/// What is looked at of each JPEG in a TIFF.
 const JPEG_HEADER_BYTES: usize = 64 << 10;
+
+/// The most that their common tables may have, which are read again for each: enough for every table that
+/// a JPEG can define (T.81, B.2.4) thrice.
+const JPEG_TABLES_BYTES: usize = 8 << 10;
 
 /// Where each strip or tile begins, and how long it is.
 pub(super) fn places(decoder: &mut Decoder<Input<'_>>) -> Result<Vec<(u64, u64)>, Error> {
@@ -79,8 +82,13 @@ pub(super) fn check_jpegs(
     };
     // Tables are a file without a picture: what follows its end goes before the picture's own begin.
     let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(&tables);
-    if tables.len() > JPEG_HEADER_BYTES {
+    if tables.len() > JPEG_TABLES_BYTES {
         return Err(malformed("the JPEG tables in it are too long"));
+    }
+    // Pieces may share their bytes.
+    let lengths = places.iter().map(|&(_, length)| length);
+    if lengths.fold(0, u64::saturating_add) > limits.max_bytes {
+        return Err(malformed("JPEGs that are longer than a file may be"));
     }
     for &(offset, length) in places {
         if stop.is_stopped() {

@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::time::Instant;
+mod largest;
 
-use cos_thumbnails::thumbnail::{Effort, Error, Limits, Stop, decode, inspect};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cos_thumbnails::plan::Recipe;
+use cos_thumbnails::render::render;
+use cos_thumbnails::thumbnail::{Decoder, Effort, Error, Limits, Stop, inspect};
 use dataset::golden::{Expected, Hostile, hostile, pictures};
 use peak_alloc::PeakAlloc;
 
@@ -56,6 +61,49 @@ fn hostile_files_are_contained_and_golden_ones_take_what_was_predicted() {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
+/// What pictures at the limits take, and how soon their work ends when it is stopped half-way. Some minutes:
+/// `cargo test --release --test hostile --features webp -- --ignored --nocapture`.
+#[test]
+#[ignore = "some minutes, and only in release of any meaning"]
+fn the_largest_pictures_are_read_and_stopped() {
+    let (recipe, limits) = (Recipe::standard(), Limits::default());
+    println!("| picture | MB | seconds | peak MB | stopped half-way, seconds later |");
+    println!("|---|---:|---:|---:|---:|");
+    for (name, make) in largest::ALL {
+        let bytes = make();
+        assert!(
+            bytes.len() as u64 <= limits.max_bytes,
+            "{name}: {}",
+            bytes.len()
+        );
+        let start = Instant::now();
+        let (result, peak) = counted(|| render(&bytes, &recipe, &limits, &Stop::default()));
+        let whole = start.elapsed();
+        assert!(result.is_ok(), "{name}: {:?}", result.err());
+
+        let stop = Stop::default();
+        let late = thread::scope(|scope| {
+            let stopped = scope.spawn(|| {
+                thread::sleep(whole / 2);
+                stop.stop();
+                Instant::now()
+            });
+            let result = render(&bytes, &recipe, &limits, &stop);
+            assert!(matches!(result, Err(Error::Stopped)), "{name}");
+            let end = Instant::now();
+            end.saturating_duration_since(stopped.join().unwrap())
+        });
+        let seconds = |time: Duration| format!("{:.2}", time.as_secs_f64());
+        println!(
+            "| {name} | {} | {} | {} | {} |",
+            bytes.len() / 1_000_000,
+            seconds(whole),
+            peak / 1_000_000,
+            seconds(late)
+        );
+    }
+}
+
 /// What the work returns, and the bytes that it held at one time.
 fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = ALLOCATOR.current_usage();
@@ -64,9 +112,11 @@ fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, ALLOCATOR.peak_usage().saturating_sub(before))
 }
 
+/// With all that may be asked for.
 fn read(bytes: &[u8]) -> Result<(), Error> {
     let (limits, stop) = (Limits::default(), Stop::default());
-    decode(bytes, 64, Effort::Default, &limits, &stop).map(|_| ())
+    let decoder = Decoder::new(64, Effort::Default, &limits, &stop).keeping_copyright(true);
+    decoder.finish(bytes).map(|_| ())
 }
 
 fn is_as_expected(file: &Hostile, result: &Result<(), Error>) -> bool {
