@@ -14,27 +14,11 @@ use tokio::time::Instant;
 use crate::cli::CloudArguments;
 use crate::serve::Failure;
 
-/// A picture to put: its key below the source prefix, and where its bytes come from.
+/// A picture to put: its key below the source prefix, and the file with its bytes.
 #[derive(Debug)]
 pub(crate) struct Upload {
     path: String,
-    source: Source,
-}
-
-#[derive(Debug)]
-enum Source {
-    File(PathBuf),
-    Made(Vec<u8>),
-}
-
-impl Upload {
-    /// Its bytes. Blocking.
-    fn read(self) -> io::Result<Vec<u8>> {
-        match self.source {
-            Source::File(file) => fs::read(file),
-            Source::Made(bytes) => Ok(bytes),
-        }
-    }
+    file: PathBuf,
 }
 
 /// Every file below `folder`, by name; names that begin with a dot are left out. Keys are the files'
@@ -59,7 +43,7 @@ fn in_folder(folder: &Path) -> io::Result<Vec<Upload>> {
                     .collect();
                 uploads.push(Upload {
                     path: parts.join("/"),
-                    source: Source::File(path),
+                    file: path,
                 });
             }
         }
@@ -68,55 +52,77 @@ fn in_folder(folder: &Path) -> io::Result<Vec<Upload>> {
     Ok(uploads)
 }
 
-/// `count` generated pictures with the sizes of the paper's photographs, each made when its turn
-/// comes.
-fn generated(count: usize, max_side: u16) -> impl Iterator<Item = Upload> {
-    dataset::pictures_within(count, max_side).map(|picture| Upload {
-        path: picture.name,
-        source: Source::Made(picture.bytes),
-    })
+/// Where the pictures come from.
+#[derive(Debug)]
+pub(crate) enum Pictures {
+    /// These files.
+    Files(Vec<Upload>),
+    /// They are still to be made, in the sizes of the paper's photographs.
+    Generated {
+        /// So many.
+        count: usize,
+        /// No side is longer, in pixels.
+        max_side: u16,
+    },
 }
 
-/// The pictures to put, each read or made when its turn comes.
-pub(crate) type Uploads = Box<dyn Iterator<Item = Upload> + Send>;
-
-/// Those of the folder that is named, or generated ones; and how many they are.
-pub(crate) fn uploads(arguments: &CloudArguments) -> Result<(Uploads, u64), Failure> {
-    if let Some(folder) = &arguments.images {
+impl Pictures {
+    /// Those of the folder that is named, or generated ones.
+    pub(crate) fn of(arguments: &CloudArguments) -> Result<Self, Failure> {
+        let Some(folder) = &arguments.images else {
+            return Ok(Self::Generated {
+                count: arguments.count,
+                max_side: arguments.max_side,
+            });
+        };
         let uploads = in_folder(folder).map_err(|error| Failure::Read(folder.clone(), error))?;
-        let total = uploads.len() as u64;
-        if total == 0 {
+        if uploads.is_empty() {
             return Err(Failure::NoPictures(folder.clone()));
         }
-        return Ok((Box::new(uploads.into_iter()), total));
+        Ok(Self::Files(uploads))
     }
-    let total = arguments.count as u64;
-    Ok((
-        Box::new(generated(arguments.count, arguments.max_side)),
-        total,
-    ))
+}
+
+/// Makes `count` pictures in `folder`. That takes far longer than their thumbnails, so it is done before
+/// any is put; `made` gets one word for each, and nothing more is made when nobody listens.
+pub(crate) async fn generate(
+    count: usize,
+    max_side: u16,
+    folder: PathBuf,
+    made: UnboundedSender<()>,
+) -> Result<Vec<Upload>, Failure> {
+    let place = folder.clone();
+    let making = spawn_blocking(move || {
+        for picture in dataset::pictures_within(count, max_side) {
+            fs::write(folder.join(picture.name), picture.bytes)?;
+            if made.send(()).is_err() {
+                break;
+            }
+        }
+        in_folder(&folder)
+    });
+    let ended = making.await.unwrap_or_else(|error| Err(error.into()));
+    ended.map_err(|error| Failure::Generate(place, error))
 }
 
 /// Puts every picture below `prefix`, `at_once` at once, and tells when each PUT begins.
 pub(crate) async fn put_all(
-    uploads: Uploads,
+    uploads: Vec<Upload>,
     store: &S3,
     prefix: &str,
     at_once: usize,
     begins: UnboundedSender<(Key, Instant)>,
 ) -> Result<(), Failure> {
     let (sender, receiver) = channel(at_once);
-    // Generating pictures and reading files is blocking work.
+    // Reading files is blocking work.
     let reading = spawn_blocking(move || {
         for upload in uploads {
-            let path = upload.path.clone();
-            let read = upload
-                .read()
-                .map_err(|error| Failure::Read(PathBuf::from(&path), error));
-            if sender
-                .blocking_send(read.map(|bytes| (path, bytes)))
-                .is_err()
-            {
+            let Upload { path, file } = upload;
+            let read = match fs::read(&file) {
+                Ok(bytes) => Ok((path, bytes)),
+                Err(error) => Err(Failure::Read(file, error)),
+            };
+            if sender.blocking_send(read).is_err() {
                 break;
             }
         }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cos_thumbnails::events::{Change, Operation};
 use cos_thumbnails::object::{Key, ObjectId};
 use cos_thumbnails::plan::Decision;
 use cos_thumbnails::storage::{self, HmacKey, Kind, S3, Storage};
+use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use crate::cloud::{self, Cloud, Options};
 use crate::control::EngineOptions;
 use crate::hosting::Hosting;
 use crate::notifier::{Delivery, Mischief};
-use crate::pictures::{self, Uploads, put_all};
+use crate::pictures::{Pictures, Upload, generate, put_all};
 use crate::record::Record;
 use crate::show::{Output, Summary};
 
@@ -28,6 +29,8 @@ pub(crate) enum Failure {
     Cloud(#[from] cloud::Error),
     #[error("cannot read {0}")]
     Read(PathBuf, #[source] io::Error),
+    #[error("cannot generate pictures in {}; --images takes yours", .0.display())]
+    Generate(PathBuf, #[source] io::Error),
     #[error("there is no file in {}: nothing to make thumbnails of", .0.display())]
     NoPictures(PathBuf),
     #[error("--min-scale {0} is more than --max-scale {1}")]
@@ -85,7 +88,7 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
         }),
     };
     // What cannot be read is told before anything is started.
-    let pictures = pictures::uploads(&arguments)?;
+    let pictures = Pictures::of(&arguments)?;
     // The flow's further settings (RECIPE, SIZES, ...) hold here as for the function.
     let (mut cloud, deliveries) = Cloud::start(options, |name| std::env::var(name).ok()).await?;
     let out = Output::new(arguments.json);
@@ -106,13 +109,15 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
 /// and tells whether every picture has all its thumbnails.
 async fn put_and_watch(
     arguments: &CloudArguments,
-    (uploads, total): (Uploads, u64),
+    pictures: Pictures,
     cloud: &mut Cloud,
     mut deliveries: UnboundedReceiver<Delivery>,
     out: &Output,
 ) -> Result<bool, Failure> {
     let mut record = Record::create(arguments.record.as_deref(), cloud.mischief.as_ref())?;
     let store = S3::new(&cloud.store_config)?;
+    let (uploads, _generated) = ready(pictures).await?;
+    let total = uploads.len() as u64;
     let (begins, mut begun) = unbounded_channel();
     let at_once = usize::from(arguments.puts_in_flight);
     let putting = put_all(
@@ -124,7 +129,7 @@ async fn put_and_watch(
     );
     tokio::pin!(putting);
 
-    let bar = Output::bar(total);
+    let bar = Output::bar(total, "pictures");
     let start = Instant::now();
     let mut put_at: HashMap<Key, Instant> = HashMap::new();
     let (mut summary, mut handled, mut all_put) = (Summary::new(), Vec::new(), false);
@@ -174,6 +179,28 @@ async fn put_and_watch(
             else => return Ok(true),
         }
     }
+}
+
+/// The files to put, and the folder where they were made, if they had to be: it goes when that is
+/// dropped.
+async fn ready(pictures: Pictures) -> Result<(Vec<Upload>, Option<TempDir>), Failure> {
+    let (count, max_side) = match pictures {
+        Pictures::Files(uploads) => return Ok((uploads, None)),
+        Pictures::Generated { count, max_side } => (count, max_side),
+    };
+    let folder =
+        tempfile::tempdir().map_err(|error| Failure::Generate(std::env::temp_dir(), error))?;
+    let bar = Output::bar(count as u64, "pictures generated");
+    let (made, mut each) = unbounded_channel();
+    let watching = async {
+        while each.recv().await.is_some() {
+            bar.inc(1);
+        }
+    };
+    let making = generate(count, max_side, folder.path().to_owned(), made);
+    let (uploads, ()) = tokio::join!(making, watching);
+    bar.finish_and_clear();
+    Ok((uploads?, Some(folder)))
 }
 
 /// Looks into the bucket whether every planned thumbnail of every picture stands.

@@ -104,11 +104,12 @@ impl Output {
         clippy::expect_used,
         reason = "the template is a constant, which a test draws"
     )]
-    pub(crate) fn bar(total: u64) -> ProgressBar {
+    pub(crate) fn bar(total: u64, of: &'static str) -> ProgressBar {
         let style =
-            ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left");
+            ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {per_sec:.1}, {eta} left");
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
-            .with_style(style.expect("a valid template"));
+            .with_style(style.expect("a valid template"))
+            .with_message(of);
         // From the start, not from the first picture.
         bar.tick();
         bar

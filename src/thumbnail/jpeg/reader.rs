@@ -353,7 +353,9 @@ impl Reader {
     }
 
     fn predicted_bytes(&self, frame: &Frame) -> u64 {
-        /// Windows, tables and headers, generously.
+        /// Windows, tables and headers, and the row of blocks that becomes samples, generously: with
+        /// thumbnails of at most 4096 pixels a side it has at most 12,288 samples by eight, of three bytes
+        /// each while they are made.
         const SMALL_BUFFERS: u64 = 512 << 10;
         let of_plane = |(component, reading): (&Component, &Reading)| {
             Coefficients::predicted_bytes(component, reading.n, false) / 2
@@ -367,14 +369,9 @@ impl Reader {
                     Sequential::predicted_bytes(component, reading.n)
                 }
         };
-        // Of a progressive picture a row becomes samples at a time: three bytes for each coefficient.
-        let of_row = |(component, reading): (&Component, &Reading)| {
-            3 * (component.blocks_wide * reading.n * reading.n) as u64
-        };
         let readings = || frame.components.iter().zip(&self.readings);
         let all: u64 = readings().map(of_reading).sum();
-        let row = readings().map(of_row).max().unwrap_or_default();
-        // A plane that is turned on its side is there twice.
+        // A plane that is turned on its side is there twice, before anything is made of it.
         let turned = if self.metadata.orientation().swaps_sides() {
             readings().map(of_plane).max().unwrap_or_default()
         } else {
@@ -384,6 +381,6 @@ impl Reader {
         // The profile is put together of its pieces.
         let profile = self.metadata.profile_bytes();
         let colour = 2 * profile + colour::predicted_bytes(profile);
-        all + row + turned + made + SMALL_BUFFERS + colour
+        all + turned.max(made) + SMALL_BUFFERS + colour
     }
 }
