@@ -1,13 +1,17 @@
 //! What is written down, measured and told of a run, whoever did its work.
 
 use std::io::{self, Write};
+use std::path::Path;
+
+use chrono::Utc;
 
 use crate::args::Settings;
 use crate::cli::{self, Error, OUTPUT, RECORD};
+use crate::journal::{Before, Journal, Manifest};
 use crate::measure::Measure;
 use crate::originals::Extent;
 use crate::progress::Progress;
-use crate::record::{JobSummary, Line, Picture, Run, Summary, Writer};
+use crate::record::{JobSummary, Line, Picture, Resumed, Run, Summary, Writer};
 use crate::report;
 
 /// The account of one run.
@@ -16,6 +20,9 @@ pub(crate) struct Account {
     pub(crate) progress: Progress,
     measure: Measure,
     writer: Option<Writer>,
+    journal: Option<Journal>,
+    /// Microseconds from the run's begin to where it went on.
+    later_us: u64,
     json: bool,
 }
 
@@ -24,64 +31,119 @@ impl Account {
     pub(crate) fn begin(settings: &Settings, extent: Extent) -> Result<Self, Error> {
         let run = cli::header(settings, extent);
         let mut writer = settings.record.as_deref().map(Error::begin).transpose()?;
-        write(writer.as_mut(), &Line::Run(run.clone())).map_err(Error::io(RECORD))?;
+        if let Some(writer) = &mut writer {
+            let begun = writer.write(&Line::Run(run.clone()));
+            begun.map_err(Error::io(RECORD))?;
+        }
         Ok(Self {
             progress: Progress::new(run.pictures, run.mode.name()),
             measure: Measure::new(&run),
             writer,
+            journal: None,
+            later_us: 0,
             json: settings.json,
             run,
         })
     }
 
-    /// Adds a picture that came to its end.
-    pub(crate) fn add(&mut self, picture: Picture) -> io::Result<()> {
-        self.progress.add(&picture);
-        self.measure.add(&picture);
-        write(self.writer.as_mut(), &Line::Picture(Box::new(picture)))
+    /// Keeps the run in a folder from here on.
+    pub(crate) fn keep(&mut self, journal: Journal) {
+        self.journal = Some(journal);
     }
 
-    /// Ends it: the summary is told and written down. Gives the exit code.
-    pub(crate) fn end(
-        self,
-        ended_early: Option<String>,
-        interrupted: bool,
-        job: Option<JobSummary>,
-        out: &mut (impl Write + Send),
-    ) -> Result<u8, Error> {
-        let Self {
+    /// Goes on with the run of `manifest` in `folder`. Gives what was done before, too.
+    pub(crate) fn resume(
+        settings: &Settings,
+        folder: &Path,
+        manifest: &Manifest,
+    ) -> Result<(Self, Before), Error> {
+        let run = manifest.run.clone();
+        let (mut progress, mut measure) = (
+            Progress::new(run.pictures, run.mode.name()),
+            Measure::new(&run),
+        );
+        let (mut journal, before) = Journal::open(folder, manifest, |picture| {
+            progress.add(picture);
+            measure.add(picture);
+        })?;
+        measure.resume();
+        let at = Utc::now();
+        let resumed = Line::Resumed(Resumed {
+            at,
+            done: before.done.len() as u64,
+        });
+        journal.write(&resumed).map_err(Error::io(RECORD))?;
+        let later = (at - run.started).num_microseconds().unwrap_or_default();
+        let account = Self {
             run,
             progress,
             measure,
-            mut writer,
-            json,
-        } = self;
-        drop(progress);
+            writer: None,
+            journal: Some(journal),
+            later_us: later.try_into().unwrap_or_default(),
+            json: settings.json,
+        };
+        Ok((account, before))
+    }
+
+    /// Where the run is kept, if it is.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.journal.as_ref().map(Journal::folder)
+    }
+
+    /// Adds a picture that came to its end.
+    pub(crate) fn add(&mut self, mut picture: Picture) -> io::Result<()> {
+        picture.happened_later(self.later_us);
+        self.progress.add(&picture);
+        self.measure.add(&picture);
+        self.write(&Line::Picture(Box::new(picture)))
+    }
+
+    fn write(&mut self, line: &Line) -> io::Result<()> {
+        if let Some(writer) = &mut self.writer {
+            writer.write(line)?;
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.write(line)?;
+        }
+        Ok(())
+    }
+
+    /// Ends it: the summary is told and written down. Gives the exit code: `code` where the run was ended
+    /// on purpose, else by what became of the pictures.
+    pub(crate) fn end(
+        mut self,
+        ended_early: Option<String>,
+        code: Option<u8>,
+        job: Option<JobSummary>,
+        out: &mut (impl Write + Send),
+    ) -> Result<u8, Error> {
         let summary = Summary {
             job,
-            ..measure.summary(ended_early)
+            ..self.measure.summary(ended_early)
         };
-        let code = if interrupted {
-            cli::INTERRUPTED
-        } else if summary.failed > 0 || summary.ended_early.is_some() {
+        drop(self.progress);
+        let by_pictures = if summary.failed > 0 || summary.ended_early.is_some() {
             cli::FAILED
         } else {
             0
         };
-        let text = if json {
+        let text = if self.json {
             let json = serde_json::to_string(&summary).map_err(io::Error::from);
             json.map(|json| json + "\n")
         } else {
-            Ok(report::text(&run, &summary))
+            Ok(report::text(&self.run, &summary))
         };
         let told = text.and_then(|text| out.write_all(text.as_bytes()));
         told.map_err(Error::io(OUTPUT))?;
         let summary = Line::Summary(Box::new(summary));
-        write(writer.as_mut(), &summary).map_err(Error::io(RECORD))?;
-        Ok(code)
+        if let Some(writer) = &mut self.writer {
+            writer.write(&summary).map_err(Error::io(RECORD))?;
+        }
+        if let Some(mut journal) = self.journal {
+            let written = journal.write(&summary).and_then(|()| journal.end());
+            written.map_err(Error::io(RECORD))?;
+        }
+        Ok(code.unwrap_or(by_pictures))
     }
-}
-
-fn write(writer: Option<&mut Writer>, line: &Line) -> io::Result<()> {
-    writer.map_or(Ok(()), |writer| writer.write(line))
 }

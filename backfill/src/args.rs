@@ -1,22 +1,28 @@
 //! The command line, in two steps: what was written (`Flags`, by clap), then what it means
 //! ([`Settings`]), with every mistake at once.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, Variable};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, VARIABLES, Variable};
 
-use self::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
-use self::job::{JobFlags, ShardFlags};
+use self::job::JobFlags;
+use self::written::{Cli, Flags, ResumeFlags, Sending, Subcommands};
+use crate::budget::Budgets;
+use crate::journal::{JournalError, Manifest};
 use crate::record::Mode;
+use crate::selection::Selection;
 use crate::target::{FunctionUrl, Secret};
 
 mod audit;
 mod flags;
 mod job;
+mod selection;
+mod written;
 
 pub use self::audit::{Explain, Repair, Verify};
 pub use self::job::{JOB_VARIABLES, Job, Shard};
@@ -37,92 +43,6 @@ pub const BACKFILL_SECRET: Variable = Variable {
     help: "secret shared with the function, for fan-out: lets thumbnails that stand be made anew",
 };
 
-/// Replays the originals of a bucket as events, so that their thumbnails are made (anew)
-///
-/// The originals under `SOURCE_PREFIX` are taken in ascending order of their keys. Each goes through
-/// the same flow as an upload. Originals are never changed.
-#[derive(Debug, Parser)]
-#[command(name = "backfill", version, args_conflicts_with_subcommands = true)]
-struct Cli {
-    #[command(subcommand)]
-    action: Option<Subcommands>,
-    #[command(flatten)]
-    flags: Flags,
-}
-
-#[derive(Debug, Subcommand)]
-enum Subcommands {
-    /// Shows what a run would do, and writes nothing
-    Plan(Flags),
-    /// Tells of every original whether its thumbnails stand, and mends what does not if asked to
-    ///
-    /// Looks at the bucket by its listings and one request per original, and changes nothing without
-    /// --repair. Never asks anything: fit to run from cron.
-    #[command(after_help = VERIFY_EXIT_CODES)]
-    Verify(VerifyFlags),
-    /// Tells of one key why it has its thumbnails or not, and what to do
-    #[command(after_help = EXPLAIN_EXIT_CODES)]
-    Explain(ExplainFlags),
-    /// Lists the pictures that have a failure record, and replays them if asked to
-    Failures(FailuresFlags),
-    /// Does the shards of one instance of a job: what the job run of --job starts
-    Shard(ShardFlags),
-}
-
-const VERIFY_EXIT_CODES: &str = "Exit codes: 0 all is well (ok or accepted), 1 it is not, or the audit broke off,\n\
-                                 2 usage, configuration or another recipe, 130 interrupted";
-const EXPLAIN_EXIT_CODES: &str = "Exit codes: 0 the thumbnails stand or nothing is to be done, 1 they do not,\n\
-                                  2 usage or configuration";
-
-/// What was written on the command line, but for the settings of the store and the recipe.
-#[derive(Debug, Args)]
-struct Flags {
-    /// Take the first N originals [default: asks on a terminal, else all]
-    #[arg(long, value_name = "N")]
-    count: Option<NonZeroU64>,
-    /// How the events are replayed
-    #[arg(long, value_enum, default_value = "parallel")]
-    mode: Mode,
-    #[command(flatten)]
-    sending: Sending,
-    #[command(flatten)]
-    job: JobFlags,
-    /// Write NDJSON as the run goes: the run, one line per picture, the summary; FILE must be new
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-    /// Print JSON: the summary as one line; with plan, one line per original
-    #[arg(long)]
-    json: bool,
-}
-
-/// Where events are sent, and how.
-#[derive(Debug, Default, Args)]
-struct Sending {
-    /// The function's URL, for fan-out; without a path it means /events
-    #[arg(long, value_name = "URL")]
-    function: Option<String>,
-    /// Events under way at once; fan-out sends fewer where the function answers that this is too much
-    /// [default: sequential 1, parallel 4 per core, fan-out 64]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
-    in_flight: Option<u16>,
-    /// Times that a picture is tried again where that can help
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    retries: u8,
-    /// Seconds that fan-out waits for each answer of --function (300 is Code Engine's own request time-out)
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
-    timeout: u32,
-}
-
-impl Sending {
-    /// The way of commands that send only what they must: to the function if there is one.
-    fn mode(&self) -> Mode {
-        match self.function {
-            Some(_) => Mode::FanOut,
-            None => Mode::Parallel,
-        }
-    }
-}
-
 /// What a command line means.
 #[derive(Debug)]
 pub struct Settings {
@@ -130,8 +50,16 @@ pub struct Settings {
     pub action: Action,
     /// Store, bucket, prefixes, recipe.
     pub config: Config,
-    /// How many originals, where it was said.
-    pub count: Option<u64>,
+    /// Which originals a run takes.
+    pub selection: Selection,
+    /// What ends a run early.
+    pub budgets: Budgets,
+    /// Below which folder a run is kept, if it is.
+    pub journal: Option<PathBuf>,
+    /// The folder of the run to go on with, if it is not a new one.
+    pub resume: Option<PathBuf>,
+    /// What was given, to give it again.
+    pub given: Given,
     /// How.
     pub way: Way,
     /// Events under way at once.
@@ -142,6 +70,15 @@ pub struct Settings {
     pub record: Option<PathBuf>,
     /// JSON rather than text for people.
     pub json: bool,
+}
+
+/// A command line and its environment, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Given {
+    /// The command line, without the program's name.
+    pub arguments: Vec<String>,
+    /// The settings that the environment gave.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// What to do.
@@ -205,6 +142,9 @@ pub enum ArgsError {
     /// Settings that are missing or wrong, all of them.
     #[error("{0}")]
     Settings(Mistakes),
+    /// The folder of a run to go on with.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// Reads a command line (with the program's name first) and, where a flag does not say it, the
@@ -216,63 +156,117 @@ pub fn parse(
     args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, ArgsError> {
-    let matches = flags::command(Cli::command()).try_get_matches_from(args)?;
+    let arguments: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    parse_at(&arguments, &env, SystemTime::now())
+}
+
+/// The same at another time, to which durations go back.
+fn parse_at(
+    arguments: &[OsString],
+    env: &dyn Fn(&str) -> Option<String>,
+    now: SystemTime,
+) -> Result<Settings, ArgsError> {
+    let matches = flags::command(Cli::command()).try_get_matches_from(arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
+    let of_action = matches
+        .subcommand()
+        .map_or(&matches, |(_, matches)| matches);
+    let given = given(arguments, env);
+    let mut mistakes = Vec::new();
     let asked = match cli.action {
-        None => Asked::run(Action::Run, cli.flags),
-        Some(Subcommands::Plan(flags)) => Asked::run(Action::Plan, flags),
+        Some(Subcommands::Resume(flags)) => return resume(&flags, env),
+        None => Asked::run(Action::Run, cli.flags, (of_action, now), &mut mistakes),
+        Some(Subcommands::Plan(flags)) => {
+            Asked::run(Action::Plan, *flags, (of_action, now), &mut mistakes)
+        }
         Some(Subcommands::Verify(flags)) => Asked {
-            action: Action::Verify(flags.verify()),
-            mode: flags.sending.mode(),
-            sending: flags.sending,
-            job: JobFlags::default(),
-            count: None,
-            record: flags.record,
+            record: flags.record.clone(),
             json: flags.json,
+            ..Asked::new(Action::Verify(flags.verify()), flags.sending)
         },
         Some(Subcommands::Explain(flags)) => Asked {
-            action: Action::Explain(flags.explain()),
-            mode: Mode::Parallel,
-            sending: Sending::default(),
-            job: JobFlags::default(),
-            count: None,
-            record: None,
             json: flags.json,
+            ..Asked::new(Action::Explain(flags.explain()), Sending::default())
         },
         Some(Subcommands::Failures(flags)) => Asked {
-            action: Action::Failures { retry: flags.retry },
-            mode: flags.sending.mode(),
-            sending: flags.sending,
-            job: JobFlags::default(),
-            count: None,
             record: flags.record,
             json: flags.json,
+            ..Asked::new(Action::Failures { retry: flags.retry }, flags.sending)
         },
-        Some(Subcommands::Shard(flags)) => Asked {
-            action: Action::Shard(
-                flags
-                    .shard(&env)
-                    .map_err(|m| ArgsError::Settings(Mistakes::new(m)))?,
-            ),
-            mode: Mode::Parallel,
-            sending: Sending {
+        Some(Subcommands::Shard(flags)) => {
+            let shard = flags.shard(env);
+            let shard = shard.map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))?;
+            let sending = Sending {
                 in_flight: flags.in_flight,
                 retries: flags.retries,
                 ..Sending::default()
-            },
-            job: JobFlags::default(),
-            count: None,
-            record: None,
-            json: false,
-        },
+            };
+            Asked::new(Action::Shard(shard), sending)
+        }
     };
-    let matches = matches
-        .subcommand()
-        .map_or(&matches, |(_, matches)| matches);
-    settings(asked, |name| {
-        flags::value(matches, name).or_else(|| env(name))
+    let lookup = |name: &str| flags::value(of_action, name).or_else(|| env(name));
+    match settings(asked, lookup) {
+        Ok(settings) if mistakes.is_empty() => Ok(Settings { given, ..settings }),
+        ended => {
+            mistakes.extend(ended.err().into_iter().flatten());
+            Err(ArgsError::Settings(Mistakes::new(mistakes)))
+        }
+    }
+}
+
+/// All settings, those of jobs included.
+fn variables() -> impl Iterator<Item = &'static Variable> {
+    let own = [&BACKFILL_SECRET];
+    VARIABLES.iter().chain(&JOB_VARIABLES).chain(own)
+}
+
+/// The names by which a variable is known.
+fn names(variable: &Variable) -> impl Iterator<Item = &'static str> + use<> {
+    [Some(variable.name), variable.fallback]
+        .into_iter()
+        .flatten()
+}
+
+fn given(arguments: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Given {
+    let arguments = arguments.iter().skip(1);
+    let public = variables().filter(|variable| !variable.secret);
+    Given {
+        arguments: arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
+        variables: public
+            .flat_map(names)
+            .filter_map(|name| Some((name.to_owned(), env(name)?)))
+            .collect(),
+    }
+}
+
+/// The settings of a run that ended early, with the secrets of now.
+fn resume(
+    flags: &ResumeFlags,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Settings, ArgsError> {
+    let folder = flags.folder();
+    let manifest = Manifest::read(&folder)?;
+    let program = OsString::from("backfill");
+    let arguments = manifest.arguments.iter().map(OsString::from);
+    let arguments: Vec<_> = [program].into_iter().chain(arguments).collect();
+    let is_secret = |name: &str| {
+        let mut secrets = variables().filter(|variable| variable.secret);
+        secrets.any(|variable| names(variable).any(|known| known == name))
+    };
+    let lookup = |name: &str| {
+        let given = manifest.variables.get(name).cloned();
+        given.or_else(|| env(name).filter(|_| is_secret(name)))
+    };
+    let settings = parse_at(&arguments, &lookup, manifest.run.started.into())?;
+    Ok(Settings {
+        resume: Some(folder),
+        journal: None,
+        record: None,
+        json: flags.json,
+        ..settings
     })
-    .map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))
 }
 
 /// What all commands have in common.
@@ -281,21 +275,46 @@ struct Asked {
     mode: Mode,
     sending: Sending,
     job: JobFlags,
-    count: Option<NonZeroU64>,
+    selection: Selection,
+    budgets: Budgets,
+    journal: Option<PathBuf>,
     record: Option<PathBuf>,
     json: bool,
 }
 
 impl Asked {
-    fn run(action: Action, flags: Flags) -> Self {
+    fn new(action: Action, sending: Sending) -> Self {
         Self {
             action,
+            mode: sending.mode(),
+            sending,
+            job: JobFlags::default(),
+            selection: Selection::default(),
+            budgets: Budgets::default(),
+            journal: None,
+            record: None,
+            json: false,
+        }
+    }
+
+    fn run(
+        action: Action,
+        flags: Flags,
+        (matches, now): (&ArgMatches, SystemTime),
+        mistakes: &mut Vec<Mistake>,
+    ) -> Self {
+        let count = flags.count.map(NonZeroU64::get);
+        let of_job = flags.job.job.is_some();
+        mistakes.extend(flags.budgets.mistakes(of_job));
+        Self {
             mode: flags.mode,
-            sending: flags.sending,
             job: flags.job,
-            count: flags.count,
+            selection: flags.selection.selection(count, matches, now, mistakes),
+            budgets: flags.budgets.budgets(),
+            journal: (!flags.no_journal).then_some(flags.journal),
             record: flags.record,
             json: flags.json,
+            ..Self::new(action, flags.sending)
         }
     }
 }
@@ -391,7 +410,11 @@ fn settings(
         Some(config) if mistakes.is_empty() => Ok(Settings {
             action,
             config,
-            count: asked.count.map(NonZeroU64::get),
+            selection: asked.selection,
+            budgets: asked.budgets,
+            journal: asked.journal,
+            resume: None,
+            given: Given::default(),
             way,
             in_flight,
             retries: sending.retries.into(),

@@ -11,15 +11,18 @@ use cos_thumbnails::events::Change;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::storage::{self, ConfigError, S3, Storage};
 use cos_thumbnails::thumbnailer::Thumbnailer;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, TryStreamExt, future};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
 use crate::args::{self, Action, ArgsError, Settings, Way};
+use crate::budget::{Watch, paced};
 use crate::job::{self, JobError};
-use crate::originals::{self, Extent, extent, originals};
+use crate::journal::{Environment, Journal, JournalError, Manifest};
+use crate::originals::{self, Extent};
 use crate::record::{self, Writer};
 use crate::replay::{Replay, backoff, run_id};
+use crate::selection::{self, Selected};
 use crate::signals::Signals;
 use crate::target::{Http, HttpError, InProcess, Target, TargetError, with_causes};
 use crate::verify::{self, Refused};
@@ -29,15 +32,40 @@ use crate::{audit, explain, failures, plan, prompt};
 pub(crate) const FAILED: u8 = 1;
 /// The command line or the configuration is wrong.
 const USAGE: u8 = 2;
+/// Ended by a budget.
+const STOPPED: u8 = 3;
 /// Ended by Ctrl-C or SIGTERM: 128 and SIGINT's number, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a run came to no summary.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The originals could not be selected.
+    #[error(transparent)]
+    Selection(#[from] selection::Error),
     /// The originals could not be counted.
     #[error(transparent)]
     Originals(#[from] originals::Error),
+    /// The run's folder.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// It was by a job.
+    #[error(
+        "the run was by a job, whose instances go on without this program; for what is left begin a run \
+         with --only missing"
+    )]
+    ResumedJob,
+    /// A run of two recipes would not be one.
+    #[error(
+        "the run was begun by recipe {before}, and here it is {recipe}: give the same settings, or begin \
+         another run"
+    )]
+    AnotherRecipe {
+        /// The run's fingerprint.
+        before: String,
+        /// That of the settings.
+        recipe: String,
+    },
     /// The store's settings cannot be right.
     #[error(transparent)]
     Store(#[from] ConfigError),
@@ -124,8 +152,12 @@ impl Error {
             | Self::TooMany { .. }
             | Self::NoCount
             | Self::NoFunction
+            | Self::Journal(_)
+            | Self::ResumedJob
+            | Self::AnotherRecipe { .. }
             | Self::Record { .. } => USAGE,
-            Self::Originals(_)
+            Self::Selection(_)
+            | Self::Originals(_)
             | Self::Plan(_)
             | Self::Audit(_)
             | Self::Version(_)
@@ -141,7 +173,7 @@ impl Error {
 /// everything else to stderr.
 ///
 /// Exit codes: 0 every picture was handled, or an audit found all well; 1 some failed, or not all is
-/// well; 2 usage or configuration, 130 interrupted. A rejected picture counts as handled: trying again
+/// well; 2 usage or configuration; 3 stopped by a budget; 130 interrupted. A rejected picture counts as handled: trying again
 /// cannot help.
 pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let settings = match args::parse(args, |name| std::env::var(name).ok()) {
@@ -153,6 +185,10 @@ pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
         }
         Err(ArgsError::Settings(mistakes)) => {
             eprintln!("backfill: the configuration is wrong:\n{mistakes}");
+            return ExitCode::from(USAGE);
+        }
+        Err(error @ ArgsError::Journal(_)) => {
+            eprintln!("backfill: {}", with_causes(&error));
             return ExitCode::from(USAGE);
         }
     };
@@ -184,16 +220,14 @@ pub async fn execute(
 ) -> Result<u8, Error> {
     match &settings.action {
         Action::Plan => {
-            let extent = select(settings, &store).await?;
-            let selected = selection(settings, &store, extent);
-            plan::write(settings, extent, selected, out).await?;
+            let selected = select(settings, &store).await?;
+            plan::write(settings, &selected, &store, out).await?;
             Ok(0)
         }
-        Action::Run => {
-            let extent = select(settings, &store).await?;
-            let selected = selection(settings, &store, extent);
-            replay(settings, store, extent, selected, out).await
-        }
+        Action::Run => match &settings.resume {
+            None => begin(settings, store, out).await,
+            Some(folder) => resume(settings, folder, store, out).await,
+        },
         Action::Shard(shard) => job::run_shards(settings, shard, store, out).await,
         Action::Verify(verify) => verify::run(settings, verify, store, out).await,
         Action::Explain(explain) => explain::run(settings, explain, store, out).await,
@@ -201,64 +235,104 @@ pub async fn execute(
     }
 }
 
-/// The first originals, as many as were selected.
-fn selection(
-    settings: &Settings,
-    store: &Arc<dyn Storage>,
-    extent: Extent,
-) -> impl Stream<Item = Result<Change, originals::Error>> + Send + use<> {
-    let pictures = usize::try_from(extent.pictures).unwrap_or(usize::MAX);
-    originals(Arc::clone(store), settings.config.policy.clone()).take(pictures)
-}
-
-/// How many to take: as `--count` says, as the terminal answers, or all.
-async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Extent, Error> {
-    let first = |pictures| selection(settings, store, Extent { pictures, bytes: 0 });
-    if let Some(count) = settings.count {
-        let extent = extent(first(count)).await?;
-        if extent.pictures < count {
-            let prefix = settings.config.policy.source_prefix().to_owned();
-            return Err(Error::TooMany {
-                count,
-                max: extent.pictures,
-                prefix,
-            });
-        }
-        return Ok(extent);
+/// Selects: as many as `--count` says, as the terminal answers, or all.
+async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Selected, Error> {
+    let (selection, policy) = (&settings.selection, &settings.config.policy);
+    let selected = selection.select(store, policy, verify::options()).await?;
+    let max = selected.extent().pictures;
+    if let Some(count) = selection.count {
+        return if max < count {
+            let prefix = policy.source_prefix().to_owned();
+            Err(Error::TooMany { count, max, prefix })
+        } else {
+            Ok(selected)
+        };
     }
-    let all = extent(first(u64::MAX)).await?;
     let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if settings.action == Action::Plan || all.pictures == 0 || !terminal {
-        return Ok(all);
+    if settings.action == Action::Plan || max == 0 || !terminal {
+        return Ok(selected);
     }
-    let max = all.pictures;
     let answer = tokio::task::spawn_blocking(move || {
         prompt::ask(max, &mut io::stdin().lock(), &mut io::stderr())
     });
     let answer = answer.await.map_err(io::Error::other).flatten();
-    match answer.map_err(Error::io("the terminal could not be read"))? {
-        Some(count) if count < max => Ok(extent(first(count)).await?),
-        Some(_) => Ok(all),
-        None => Err(Error::NoCount),
-    }
+    let answer = answer.map_err(Error::io("the terminal could not be read"))?;
+    let count = answer.ok_or(Error::NoCount)?;
+    Ok(selected.first(count, store, policy).await?)
 }
 
-/// Replays `originals`, which are as many as `extent` says.
+/// Begins a run.
+async fn begin(
+    settings: &Settings,
+    store: Arc<dyn Storage>,
+    out: &mut (impl Write + Send),
+) -> Result<u8, Error> {
+    let selected = select(settings, &store).await?;
+    let mut account = Account::begin(settings, selected.extent())?;
+    if let Some(runs) = &settings.journal {
+        let manifest = Manifest {
+            run: account.run.clone(),
+            arguments: settings.given.arguments.clone(),
+            variables: settings.given.variables.clone(),
+            seed: settings.selection.seed,
+            environment: Environment::here(),
+        };
+        account.keep(Journal::create(runs, &manifest, selected.held())?);
+    }
+    let originals = selected.stream(&store, &settings.config.policy);
+    replay(settings, store, account, (1, originals), out).await
+}
+
+/// Goes on with a run that ended early: with what is in its selection and has no outcome yet.
+async fn resume(
+    settings: &Settings,
+    folder: &Path,
+    store: Arc<dyn Storage>,
+    out: &mut (impl Write + Send),
+) -> Result<u8, Error> {
+    if matches!(settings.way, Way::Job(_)) {
+        return Err(Error::ResumedJob);
+    }
+    let manifest = Manifest::read(folder)?;
+    let recipe = settings.config.policy.recipes().fingerprint();
+    if recipe != manifest.run.recipe {
+        let before = manifest.run.recipe;
+        return Err(Error::AnotherRecipe { before, recipe });
+    }
+    let extent = Extent {
+        pictures: manifest.run.pictures,
+        bytes: manifest.run.bytes,
+    };
+    let (account, before) = Account::resume(settings, folder, &manifest)?;
+    let selected = match before.held {
+        Some(held) => Selected::Held(held.into()),
+        None => Selected::Listed(settings.selection.filter.clone(), extent),
+    };
+    let done = before.done;
+    let left = selected
+        .stream(&store, &settings.config.policy)
+        .try_filter(move |change| future::ready(!done.contains(&change.object.key)));
+    replay(settings, store, account, (before.last + 1, left), out).await
+}
+
+/// Replays originals, numbered from `first` on, and accounts for them.
 pub(crate) async fn replay(
     settings: &Settings,
     store: Arc<dyn Storage>,
-    extent: Extent,
-    originals: impl Stream<Item = Result<Change, originals::Error>>,
+    mut account: Account,
+    (first, originals): (
+        u64,
+        impl Stream<Item = Result<Change, originals::Error>> + Send,
+    ),
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
     if let Way::Job(job) = &settings.way {
-        return job::run_job(settings, job, store, extent, originals, out).await;
+        return job::run_job(settings, job, store, account, originals, out).await;
     }
     let target = target(settings, store)?;
-    let mut account = Account::begin(settings, extent)?;
     let replay = Replay {
         run: account.run.run.clone(),
-        first: 1,
+        first,
         in_flight: settings.in_flight,
         retry: backoff(settings.retries),
         stop: CancellationToken::new(),
@@ -267,18 +341,37 @@ pub(crate) async fn replay(
     let signals = Signals::listen().map_err(Error::io("signals could not be listened for"))?;
     let bar = account.progress.bar();
     let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), bar));
-    let replayed = replay.run(originals, target, |picture| account.add(picture));
-    let ended_early = tokio::select! {
-        ended = replayed => match ended {
-            Ok(()) => replay.stop.is_cancelled().then(|| "interrupted".to_owned()),
-            Err(error) => Some(with_causes(&error)),
-        },
+    let mut watch = Watch::new(&settings.budgets, replay.stop.clone());
+    let originals = paced(originals, settings.budgets.rate);
+    let replayed = replay.run(originals, target, |picture| {
+        watch.add(&picture);
+        account.add(picture)
+    });
+    let ended = tokio::select! {
+        ended = replayed => ended.map_err(|error| with_causes(&error)),
         () = give_up.cancelled() => {
-            Some("interrupted twice: what was in flight is not counted".to_owned())
+            Err("interrupted twice: what was in flight is not counted".to_owned())
         }
     };
     listener.abort();
-    account.end(ended_early, replay.stop.is_cancelled(), None, out)
+    let (why, code) = match (watch.exhausted(), replay.stop.is_cancelled()) {
+        (Some(budget), _) => (Some(budget.to_string()), Some(STOPPED)),
+        (None, true) => (Some("interrupted".to_owned()), Some(INTERRUPTED)),
+        (None, false) => (None, None),
+    };
+    let ended_early = match ended {
+        Ok(()) => why,
+        Err(error) => Some(error),
+    };
+    let folder = account.folder().map(Path::to_owned);
+    let code = account.end(ended_early, code, None, out)?;
+    if let Some(folder) = folder.filter(|_| code != 0) {
+        eprintln!(
+            "backfill: to go on with what is left, and with what failed: backfill resume {}",
+            folder.display()
+        );
+    }
+    Ok(code)
 }
 
 /// Where the events go.

@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::args::{Explain, Settings};
 use crate::audit::{Audit, Look, Looked, Options, Record, State};
 use crate::cli::{Error, FAILED, OUTPUT};
+use crate::filter::Filter;
 use crate::originals::{change, originals};
 use crate::verify::options;
 
@@ -140,7 +141,7 @@ impl Explanation {
             Decision::Make(plan) => plan.outputs.iter().any(|output| output.key == *key),
             _ => false,
         };
-        let originals: Vec<Change> = originals(store, policy.clone())
+        let originals: Vec<Change> = originals(store, policy.clone(), Filter::default())
             .try_filter(|change| std::future::ready(plans_it(change)))
             .take(MAX_SHARING)
             .try_collect()

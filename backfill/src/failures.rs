@@ -13,6 +13,7 @@ use cos_thumbnails::thumbnailer::FailureState;
 use futures_util::{Stream, StreamExt, TryStreamExt, future};
 use serde::Serialize;
 
+use crate::account::Account;
 use crate::args::Settings;
 use crate::audit::{Audit, Record};
 use crate::cli::{self, Error, OUTPUT};
@@ -55,7 +56,8 @@ pub(crate) async fn run(
     if retry {
         let count = extent(originals(settings, &store)).await?;
         let failed = originals(settings, &store);
-        return cli::replay(settings, store, count, failed, out).await;
+        let account = Account::begin(settings, count)?;
+        return cli::replay(settings, store, account, (1, failed), out).await;
     }
     let policy = settings.config.policy.clone();
     let audit = Audit::new(Arc::clone(&store), policy, options());

@@ -45,6 +45,7 @@ impl Measure {
                 failures: Vec::new(),
                 retries: 0,
                 adaptation: None,
+                resumed: 0,
                 job: None,
                 ended_early: None,
                 clocks: Clocks::default(),
@@ -100,10 +101,19 @@ impl Measure {
         }
     }
 
+    /// The run went on after it had ended early.
+    pub fn resume(&mut self) {
+        self.summary.resumed += 1;
+    }
+
     /// The figures of what was added; `ended_early` says why it is not all, if it is not.
     #[must_use]
     pub fn summary(self, ended_early: Option<String>) -> Summary {
-        let clocks = self.times.clocks(self.summary.mode);
+        let clocks = if self.summary.resumed == 0 {
+            self.times.clocks(self.summary.mode)
+        } else {
+            Clocks::default()
+        };
         Summary {
             clocks,
             made_per_second: per_second(self.summary.count(Verdict::Made), clocks.end_to_end_us),

@@ -7,21 +7,34 @@ use cos_thumbnails::object::{Bucket, ETag, Key, ObjectId};
 use cos_thumbnails::plan::{Decision, Policy};
 use cos_thumbnails::storage::{Listed, Storage};
 use futures_util::{Stream, TryStreamExt};
+use serde::{Deserialize, Serialize};
 
+use crate::filter::Filter;
 use crate::listing::listing;
+use crate::record::{End, Picture};
 
 pub use crate::listing::Error;
 
-/// All originals by `policy`, each as the change that its upload would have notified.
+/// All originals by `policy` that `filter` wants, each as the change that its upload would have notified.
 ///
 /// Pages are fetched as the stream is read, so memory does not grow with the bucket. What the
 /// policy skips, such as folder placeholders, is no original.
 pub fn originals(
     store: Arc<dyn Storage>,
     policy: Policy,
+    filter: Filter,
 ) -> impl Stream<Item = Result<Change, Error>> + Send + 'static {
-    listing(store, policy.source_prefix())
-        .try_filter_map(move |listed| std::future::ready(Ok(original(&policy, &listed))))
+    listing(store, policy.source_prefix()).try_filter_map(move |listed| {
+        let wanted = is_wanted(&filter, &policy, &listed);
+        let change = wanted.then(|| original(&policy, &listed)).flatten();
+        std::future::ready(Ok(change))
+    })
+}
+
+/// Whether an original, which is below the policy's source prefix, is wanted by a filter.
+pub(crate) fn is_wanted(filter: &Filter, policy: &Policy, original: &Listed) -> bool {
+    let path = original.key.as_str().strip_prefix(policy.source_prefix());
+    path.is_some_and(|path| filter.wants(path, original))
 }
 
 fn original(policy: &Policy, listed: &Listed) -> Option<Change> {
@@ -55,6 +68,52 @@ pub(crate) fn written(
         length,
         content_type: None,
         endpoint: String::new(),
+    }
+}
+
+/// An original, as small as it can be held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Original {
+    pub(crate) key: Key,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) etag: Option<ETag>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<u64>,
+}
+
+impl Original {
+    pub(crate) fn new(change: Change) -> Self {
+        Self {
+            key: change.object.key,
+            etag: change.etag,
+            bytes: change.length,
+        }
+    }
+
+    /// The bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let etag = self.etag.as_ref().map_or(0, |etag| etag.as_str().len());
+        size_of::<Self>() + self.key.len_bytes() + etag
+    }
+
+    /// It was not sent.
+    pub(crate) fn failed(self, n: u64, at_us: u64, error: String) -> Picture {
+        Picture {
+            n,
+            key: self.key,
+            bytes: self.bytes,
+            submitted_us: at_us,
+            sent_us: at_us,
+            finished_us: at_us,
+            attempts: 0,
+            adapted: Vec::new(),
+            end: End::Error(error),
+        }
+    }
+
+    /// The change that its upload would have notified.
+    pub(crate) fn change(self, bucket: &Bucket) -> Change {
+        written(bucket, self.key, self.etag, self.bytes)
     }
 }
 

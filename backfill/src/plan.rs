@@ -1,17 +1,20 @@
 //! What a run would do, shown and not done.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use cos_thumbnails::events::Change;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::plan::{Decision, Policy};
-use futures_util::{Stream, TryStreamExt};
+use cos_thumbnails::storage::Storage;
+use futures_util::TryStreamExt;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use crate::args::{Settings, Way};
-use crate::originals::{self, Extent};
+use crate::originals::{self, Original};
+use crate::selection::Selected;
 
 /// How many originals are shown with their keys to people.
 const EXAMPLES: usize = 3;
@@ -62,14 +65,15 @@ impl Planned {
 ///
 /// # Errors
 /// [`PlanError`].
-pub async fn write(
+pub(crate) async fn write(
     settings: &Settings,
-    extent: Extent,
-    originals: impl Stream<Item = Result<Change, originals::Error>>,
+    selected: &Selected,
+    store: &Arc<dyn Storage>,
     out: &mut impl Write,
 ) -> Result<(), PlanError> {
-    let policy = &settings.config.policy;
-    let mut originals = std::pin::pin!(originals.map_ok(|change| Planned::new(policy, change)));
+    let (policy, extent) = (&settings.config.policy, selected.extent());
+    let originals = selected.stream(store, policy);
+    let mut originals = originals.map_ok(|change| Planned::new(policy, change));
     if settings.json {
         while let Some(planned) = originals.try_next().await? {
             serde_json::to_writer(&mut *out, &planned).map_err(io::Error::from)?;
@@ -77,7 +81,7 @@ pub async fn write(
         }
         return Ok(());
     }
-    head(settings, extent, out)?;
+    head(settings, selected, out)?;
     for _ in 0..EXAMPLES {
         let Some(planned) = originals.try_next().await? else {
             break;
@@ -100,8 +104,8 @@ pub async fn write(
     Ok(())
 }
 
-fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result<()> {
-    let policy = &settings.config.policy;
+fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> io::Result<()> {
+    let (policy, extent) = (&settings.config.policy, selected.extent());
     writeln!(out, "A plan: nothing is sent, nothing is written.")?;
     writeln!(
         out,
@@ -116,6 +120,10 @@ fn head(settings: &Settings, extent: Extent, out: &mut impl Write) -> io::Result
         extent.pictures,
         DecimalBytes(extent.bytes)
     )?;
+    if let Some(held) = selected.held() {
+        let memory = DecimalBytes(held.iter().map(Original::memory).sum::<usize>() as u64);
+        writeln!(out, "memory     {memory} for their keys, which are held")?;
+    }
     let rules = policy.recipes().rules();
     for rule in rules {
         let recipe = rule.recipe();

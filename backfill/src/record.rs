@@ -2,7 +2,7 @@
 //!
 //! The first line is the [`Run`], then comes one [`Picture`] per original in the order in which
 //! they finished, and the last line is the [`Summary`]. A file without a summary is of a run that
-//! was killed; its pictures are whole lines all the same.
+//! was killed; its pictures are whole lines all the same. Where the run went on there is a [`Resumed`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -23,7 +23,9 @@ pub enum Line {
     Run(Run),
     /// One original.
     Picture(Box<Picture>),
-    /// The last line.
+    /// Here a run that had ended early went on; originals that had failed come again.
+    Resumed(Resumed),
+    /// The last line, also before a run went on.
     Summary(Box<Summary>),
 }
 
@@ -82,7 +84,17 @@ pub struct Run {
     pub started: DateTime<Utc>,
 }
 
-/// One original, replayed. Times are microseconds since the run began, by a monotonic clock.
+/// A run that goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// When, by this machine's clock.
+    pub at: DateTime<Utc>,
+    /// How many originals had come to an outcome before.
+    pub done: u64,
+}
+
+/// One original, replayed. Times are microseconds since the run began, by a monotonic clock; of a run that
+/// was resumed since it was begun, by the machine's clock up to where it went on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
     /// Its place in the selection, from 1. Its event's id is `backfill-{run}-{n}`.
@@ -106,6 +118,21 @@ pub struct Picture {
     /// How it ended: `"outcome": {..}` or `"error": ".."`.
     #[serde(flatten)]
     pub end: End,
+}
+
+impl Picture {
+    /// The same, so many microseconds later.
+    pub(crate) fn happened_later(&mut self, by_us: u64) {
+        let own = [
+            &mut self.submitted_us,
+            &mut self.sent_us,
+            &mut self.finished_us,
+        ];
+        let adapted = self.adapted.iter_mut().map(|adapted| &mut adapted.at_us);
+        for time in own.into_iter().chain(adapted) {
+            *time = time.saturating_add(by_us);
+        }
+    }
 }
 
 /// A change of how many events may be under way, by what one answer said.
@@ -153,6 +180,9 @@ pub struct Summary {
     /// How the number under way was adapted to what the function bears; absent where it bore all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptation: Option<Adaptation>,
+    /// How often the run was resumed. Its clocks are not told then: they would count the time between.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resumed: u64,
     /// What became of the job run, in fan-out by a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobSummary>,
@@ -182,6 +212,11 @@ impl Summary {
     pub fn count(&self, verdict: Verdict) -> u64 {
         self.verdicts.get(&verdict).copied().unwrap_or(0)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How many events might be under way in the course of a run.

@@ -51,6 +51,13 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
     if let Some(why) = &summary.ended_early {
         writeln!(out, "ended early: {why}")?;
     }
+    if summary.resumed > 0 {
+        writeln!(
+            out,
+            "gone on with {} times: there is no clock over the time between",
+            summary.resumed
+        )?;
+    }
     for (reason, count) in &summary.reasons {
         writeln!(out, "  {count} x {reason}")?;
     }

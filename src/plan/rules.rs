@@ -156,7 +156,9 @@ impl Rule {
 }
 
 impl Pattern {
-    fn matches(&self, path: &str) -> bool {
+    /// Whether a path below the source prefix is one of these.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
         self.0.is_match(path)
     }
 

@@ -146,6 +146,18 @@ const ARROWS: &[Arrow] = &[
         may_wait: false,
     },
     Arrow {
+        module: "backfill::filter",
+        may_name: &["cos_thumbnails::plan", "cos_thumbnails::storage"],
+        must_not_know: &[NETWORK, COMMAND_LINES],
+        may_wait: false,
+    },
+    Arrow {
+        module: "backfill::journal",
+        may_name: &["backfill::record", "backfill::originals"],
+        must_not_know: &[NETWORK, STORES, COMMAND_LINES],
+        may_wait: false,
+    },
+    Arrow {
         module: "backfill::measure",
         may_name: &["backfill::record"],
         must_not_know: &[NETWORK],

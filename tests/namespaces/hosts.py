@@ -206,7 +206,7 @@ def play(network, folder, seconds):
     record = folder / "record"
     with network.cut_off("function"):
         backfill = network.start(
-            "backfill", PROGRAM, "backfill", "--mode", "fan-out", "--function", FUNCTION, "--timeout", 5, "--record", record,
+            "backfill", PROGRAM, "backfill", "--no-journal", "--mode", "fan-out", "--function", FUNCTION, "--timeout", 5, "--record", record,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         wait_for(lambda: record.exists() or backfill.poll() is not None, "the fan-out did not begin")

@@ -8,7 +8,7 @@ use cos_thumbnails::config::Mistake;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::{OnDelete, Policy};
 
-use super::Sending;
+use super::written::Sending;
 use crate::audit::State;
 
 /// What was written behind `verify`.

@@ -54,7 +54,7 @@ pub(super) fn command(cli: Command) -> Command {
         text += &format!("  {:<24}{}\n", variable.name, variable.help);
     }
     text += "\nExit codes: 0 every picture was handled (rejected ones included), 1 some failed,\n\
-             2 usage or configuration, 130 interrupted";
+             2 usage or configuration, 3 stopped by a budget, 130 interrupted";
     cli.args(settings())
         .args(of_job())
         .after_help(text)

@@ -33,7 +33,9 @@ use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
 use self::candidate::{Below, Candidate};
 use self::classify::Young;
 use self::merge::{Entry, Joined, Placed, ascending, in_order, join};
+use crate::filter::Filter;
 use crate::listing::{self, listing};
+use crate::originals::is_wanted;
 
 pub(crate) use self::classify::Record;
 pub use self::finding::Finding;
@@ -51,6 +53,8 @@ pub struct Audit {
     /// Fingerprint of the policy's limits.
     limits: String,
     options: Options,
+    /// Of which originals alone there are findings, if not of all.
+    wanted: Option<Filter>,
     sampled: Arc<AtomicUsize>,
 }
 
@@ -102,7 +106,18 @@ impl Audit {
             store,
             policy,
             options,
+            wanted: None,
             sampled: Arc::default(),
+        }
+    }
+
+    /// The same with findings only of originals that `filter` wants: no other is looked at, and nothing that
+    /// has no original.
+    #[must_use]
+    pub fn of(self, filter: Filter) -> Self {
+        Self {
+            wanted: Some(filter),
+            ..self
         }
     }
 
@@ -115,7 +130,14 @@ impl Audit {
             .map_err(Error::Listing)
             .map(move |joined| {
                 let audit = Arc::clone(&audit);
-                async move { audit.examine(joined?).await }
+                async move {
+                    let joined = joined?;
+                    if audit.is_wanted(&joined) {
+                        audit.examine(joined).await
+                    } else {
+                        Ok(None)
+                    }
+                }
             })
             .buffered(self.options.in_flight.max(1))
             .try_filter_map(future::ok)
@@ -165,6 +187,13 @@ impl Audit {
     {
         listing(Arc::clone(&self.store), prefix)
             .try_filter_map(move |listed| future::ok(placed(listed)))
+    }
+
+    fn is_wanted(&self, joined: &Joined<Candidate>) -> bool {
+        self.wanted.as_ref().is_none_or(|filter| match joined {
+            Joined::Parent(candidate) => is_wanted(filter, &self.policy, &candidate.original),
+            Joined::Orphan(_) => false,
+        })
     }
 
     fn young(&self) -> Young {

@@ -9,16 +9,15 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use cos_thumbnails::config::{OUTPUT_PREFIX, SOURCE_PREFIX};
-use cos_thumbnails::events::Change;
-use cos_thumbnails::object::{Bucket, ETag, Key};
+use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
-use cos_thumbnails::storage::{GetOptions, Kind, Listed, PutOptions, Storage};
+use cos_thumbnails::storage::{GetOptions, Kind, PutOptions, Storage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::JobError;
-use crate::originals::change;
-use crate::record::{End, Picture};
+use crate::originals::Original;
+use crate::record::Picture;
 
 /// A run, as its instances need to know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,14 +44,6 @@ pub(super) struct Shard {
     pub(super) originals: Vec<Original>,
 }
 
-/// One original, as it was listed.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Original {
-    key: Key,
-    etag: ETag,
-    bytes: u64,
-}
-
 /// A line of a shard's records.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
@@ -63,42 +54,6 @@ pub(super) enum Line {
         started: DateTime<Utc>,
     },
     Picture(Box<Picture>),
-}
-
-impl Original {
-    /// Of a change that was made from a listing, which says both.
-    pub(super) fn new(change: Change) -> Self {
-        Self {
-            key: change.object.key,
-            etag: change.etag.unwrap_or_else(|| ETag::new("")),
-            bytes: change.length.unwrap_or_default(),
-        }
-    }
-
-    /// It was not sent.
-    pub(super) fn failed(self, n: u64, at_us: u64, error: String) -> Picture {
-        Picture {
-            n,
-            key: self.key,
-            bytes: Some(self.bytes),
-            submitted_us: at_us,
-            sent_us: at_us,
-            finished_us: at_us,
-            attempts: 0,
-            adapted: Vec::new(),
-            end: End::Error(error),
-        }
-    }
-
-    pub(super) fn change(self, bucket: &Bucket) -> Change {
-        let listed = Listed {
-            key: self.key,
-            etag: self.etag,
-            length: self.bytes,
-            last_modified: None,
-        };
-        change(bucket, &listed)
-    }
 }
 
 impl Manifest {

@@ -11,13 +11,13 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::manifest::{Line, Manifest, Original, Shard, get, get_json, put_json};
+use super::manifest::{Line, Manifest, Shard, get, get_json, put_json};
 use super::{JobError, look_at};
 use crate::account::Account;
 use crate::args::{Job, Settings};
-use crate::cli::{Error, RECORD};
+use crate::cli::{Error, INTERRUPTED, RECORD};
 use crate::engine::{Engine, JobRun, StatusDetails};
-use crate::originals::{self, Extent};
+use crate::originals::{self, Original};
 use crate::record::{JobSummary, Picture};
 use crate::replay::backoff;
 use crate::signals::Signals;
@@ -36,24 +36,23 @@ pub(crate) async fn run(
     settings: &Settings,
     job: &Job,
     store: Arc<dyn Storage>,
-    extent: Extent,
+    mut account: Account,
     originals: impl Stream<Item = Result<Change, originals::Error>>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
     let engine = Engine::new(&job.engine, backoff(ENGINE_RETRIES)).map_err(JobError::Client)?;
-    let mut account = Account::begin(settings, extent)?;
     let stop = CancellationToken::new();
     let give_up = CancellationToken::new();
     let signals = Signals::listen().map_err(Error::io("signals could not be listened for"))?;
     let bar = account.progress.bar();
     let listener = tokio::spawn(signals.act(stop.clone(), give_up.clone(), bar));
-    let run = &account.run;
+    let (run, pictures) = (&account.run, account.run.pictures);
     let policy = &settings.config.policy;
     let manifest = Manifest {
         run: run.run.clone(),
         version: run.version.clone(),
         prefix: job.prefix.clone(),
-        shards: shards(job, extent.pictures),
+        shards: shards(job, pictures),
         source_prefix: policy.source_prefix().to_owned(),
         output_prefix: policy.output_prefix().to_owned(),
     };
@@ -68,7 +67,7 @@ pub(crate) async fn run(
         stop: &stop,
     };
     let (details, ended_early) = tokio::select! {
-        done = fan_out.run(&mut account, extent.pictures, originals) => done?,
+        done = fan_out.run(&mut account, pictures, originals) => done?,
         () = give_up.cancelled() => {
             let why = fan_out.left("interrupted twice, so that what was done is not counted");
             (Some(StatusDetails::default()), Some(why))
@@ -86,7 +85,8 @@ pub(crate) async fn run(
             .sum(),
         failed_instances: details.failed,
     });
-    account.end(ended_early, stop.is_cancelled(), summary, out)
+    let code = stop.is_cancelled().then_some(INTERRUPTED);
+    account.end(ended_early, code, summary, out)
 }
 
 /// As many shards as are asked for, and no empty ones.

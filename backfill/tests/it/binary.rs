@@ -44,6 +44,11 @@ fn help_explains_flags_variables_and_exit_codes() {
             "CE_API_BASE_URL",
             "--runs-prefix",
             "--record",
+            "--journal",
+            "--include",
+            "--only",
+            "--max-errors",
+            "exit code 3",
             "--cos-endpoint",
             "COS_ENDPOINT",
             "AWS_REGION",
@@ -73,6 +78,7 @@ fn help_explains_flags_variables_and_exit_codes() {
         ),
         ("explain", &["<KEY>", "--source-prefix", "1 they do not"]),
         ("failures", &["--retry", "--function"]),
+        ("resume", &["<RUN>", "--journal", "What has an outcome"]),
         ("shard", &["<MANIFEST>", "--in-flight"]),
     ] {
         let (code, text) = backfill(&[command, "--help"], &[]);

@@ -8,6 +8,7 @@ use cos_thumbnails::storage::{
     Credentials, HmacKey, ListOptions, PutOptions, S3, S3Config, Storage,
 };
 use local_cloud::{Cloud, Options, Store, Subscription};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::modes::jpeg;
@@ -32,7 +33,7 @@ impl Bucket {
 }
 
 /// The program with the settings of a store.
-fn backfill(config: &S3Config, args: &str) -> Command {
+pub(crate) fn backfill(config: &S3Config, args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_backfill"));
     command
         .args(args.split_whitespace())
@@ -53,7 +54,7 @@ fn backfill(config: &S3Config, args: &str) -> Command {
 }
 
 /// Its exit code and output.
-async fn ended(config: &S3Config, args: &str) -> (Option<i32>, String) {
+pub(crate) async fn ended(config: &S3Config, args: &str) -> (Option<i32>, String) {
     let mut command = backfill(config, args);
     // Off the threads that the function and the store answer on.
     let output = tokio::task::spawn_blocking(move || command.output());
@@ -116,11 +117,8 @@ async fn what_was_never_delivered_is_mended_through_the_function() {
     bucket.cloud.stop().await.unwrap();
 }
 
-/// A hundred times something is lost, and the repair of it is killed at a random moment.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_23_a_repair_that_is_killed_is_done_by_the_next() {
-    const PICTURES: u16 = 12;
-    const KILLS: u64 = 100;
+/// A store with `pictures` originals, which notifies nobody; its settings, and the folder that it keeps them in.
+pub(crate) async fn store_alone(pictures: u16) -> (Store, S3Config, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let credentials = HmacKey {
         access_key_id: "id".to_owned(),
@@ -140,11 +138,21 @@ async fn case_23_a_repair_that_is_killed_is_done_by_the_next() {
         credentials: Credentials::Hmac(credentials),
     };
     let store = S3::new(&config).unwrap();
-    for n in 0..PICTURES {
-        let key = Key::new(format!("images/{n}.jpg"));
+    for n in 0..pictures {
+        let key = Key::new(format!("images/{n:03}.jpg"));
         let put = store.put(&key, jpeg(n).into(), PutOptions::default());
         put.await.unwrap();
     }
+    (server, config, folder)
+}
+
+/// A hundred times something is lost, and the repair of it is killed at a random moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_23_a_repair_that_is_killed_is_done_by_the_next() {
+    const PICTURES: u16 = 12;
+    const KILLS: u64 = 100;
+    let (server, config, _folder) = store_alone(PICTURES).await;
+    let store = S3::new(&config).unwrap();
     let mut random = fastrand::Rng::with_seed(23);
     let mut killed = 0;
     for _ in 0..KILLS {

@@ -58,8 +58,13 @@ pub(crate) async fn keys(store: &Arc<dyn Storage>, prefix: &str) -> BTreeSet<Str
         .collect()
 }
 
+/// Without a journal, unless `args` name its place.
 pub(crate) fn settings(args: &str) -> Settings {
-    try_settings(args).unwrap()
+    let settings = try_settings(args).unwrap();
+    Settings {
+        journal: settings.journal.filter(|_| args.contains("--journal")),
+        ..settings
+    }
 }
 
 pub(crate) fn try_settings(args: &str) -> Result<Settings, ArgsError> {
@@ -68,7 +73,8 @@ pub(crate) fn try_settings(args: &str) -> Result<Settings, ArgsError> {
         "COS_ENDPOINT" => Some("http://127.0.0.1:1".into()),
         "COS_REGION" => Some("eu-de".into()),
         "COS_BUCKET" => Some("b".into()),
-        "COS_ACCESS_KEY_ID" | "COS_SECRET_ACCESS_KEY" => Some("canary".into()),
+        "COS_ACCESS_KEY_ID" => Some("id".into()),
+        "COS_SECRET_ACCESS_KEY" | "BACKFILL_SECRET" => Some("canary".into()),
         _ => None,
     })
 }

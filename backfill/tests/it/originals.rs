@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use backfill::filter::Filter;
 use backfill::originals::{Error, Extent, extent, originals};
 use bytes::Bytes;
 use cos_thumbnails::object::{Bucket, ETag, Key};
@@ -38,7 +39,7 @@ async fn all_pages_are_listed_in_order_and_only_originals() {
         put(&store, key, b"").await;
     }
     let store: Arc<dyn Storage> = Arc::new(store);
-    let listed: Vec<_> = originals(Arc::clone(&store), policy())
+    let listed: Vec<_> = originals(Arc::clone(&store), policy(), Filter::default())
         .try_collect()
         .await
         .unwrap();
@@ -52,7 +53,7 @@ async fn all_pages_are_listed_in_order_and_only_originals() {
         change.length == Some(3) && change.etag.is_some() && change.endpoint.is_empty()
     }));
 
-    let all = extent(originals(Arc::clone(&store), policy()))
+    let all = extent(originals(Arc::clone(&store), policy(), Filter::default()))
         .await
         .unwrap();
     assert_eq!(
@@ -62,7 +63,9 @@ async fn all_pages_are_listed_in_order_and_only_originals() {
             bytes: 3 * 2345
         }
     );
-    let first = extent(originals(store, policy()).take(1001)).await.unwrap();
+    let first = extent(originals(store, policy(), Filter::default()).take(1001))
+        .await
+        .unwrap();
     assert_eq!(
         first,
         Extent {
@@ -107,7 +110,7 @@ impl Storage for Circle {
 
 #[tokio::test]
 async fn a_listing_that_goes_in_circles_ends_with_an_error() {
-    let listed: Vec<_> = originals(Arc::new(Circle), policy())
+    let listed: Vec<_> = originals(Arc::new(Circle), policy(), Filter::default())
         .take(3)
         .collect()
         .await;

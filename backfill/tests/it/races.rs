@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use backfill::audit::State;
+use backfill::filter::Filter;
 use backfill::originals::originals;
 use bytes::Bytes;
 use cos_thumbnails::object::{ETag, Key};
@@ -121,7 +122,7 @@ async fn case_25_what_exists_throughout_is_sent_once_while_the_listing_changes()
         }
     }
     let policy = settings("plan").config.policy;
-    let sent: Vec<_> = originals(Arc::new(store), policy)
+    let sent: Vec<_> = originals(Arc::new(store), policy, Filter::default())
         .map_ok(|change| change.object.key.as_str().to_owned())
         .try_collect()
         .await

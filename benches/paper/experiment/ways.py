@@ -29,7 +29,7 @@ def _paper(name: str, title: str, program: str) -> Way:
 
 
 def _ours(mode: str, title: str) -> Way:
-    return Way(f"ours-{mode}", f"ours, {title}", True, ("--mode", mode, "--recipe", "paper", "--json"))
+    return Way(f"ours-{mode}", f"ours, {title}", True, ("--no-journal", "--mode", mode, "--recipe", "paper", "--json"))
 
 
 WAYS = (

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cos_thumbnails::events::{Change, Operation};
@@ -116,7 +116,7 @@ async fn put_and_watch(
 ) -> Result<bool, Failure> {
     let mut record = Record::create(arguments.record.as_deref(), cloud.mischief.as_ref())?;
     let store = S3::new(&cloud.store_config)?;
-    let (uploads, _generated) = ready(pictures).await?;
+    let (uploads, generated) = ready(pictures).await?;
     let total = uploads.len() as u64;
     let (begins, mut begun) = unbounded_channel();
     let at_once = usize::from(arguments.puts_in_flight);
@@ -159,6 +159,7 @@ async fn put_and_watch(
         }
     }
     bar.finish_and_clear();
+    drop(generated);
     if total > 0 {
         out.say(&summary.text(start.elapsed()));
     }

@@ -385,6 +385,7 @@ async fn the_function_itself_runs_in_instances() {
     let done = Command::new(env!("CARGO_BIN_EXE_local-cloud"))
         .args([
             "backfill",
+            "--no-journal",
             "--mode",
             "fan-out",
             "--function",

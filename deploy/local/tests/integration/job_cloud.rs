@@ -63,7 +63,13 @@ impl Cloud {
         let mut command = Command::new(env!("CARGO_BIN_EXE_local-cloud"));
         command
             .args([
-                "backfill", "--mode", "fan-out", "--job", "backfill", "--json",
+                "backfill",
+                "--no-journal",
+                "--mode",
+                "fan-out",
+                "--job",
+                "backfill",
+                "--json",
             ])
             .args(args.split_whitespace())
             .env_clear()

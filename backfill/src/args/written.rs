@@ -1,0 +1,139 @@
+//! What was written on the command line, as clap reads it.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
+use super::job::{JobFlags, ShardFlags};
+use super::selection::{BudgetFlags, SelectionFlags};
+use crate::record::Mode;
+
+/// Where runs are kept unless told otherwise.
+const JOURNAL: &str = "backfill-runs";
+
+/// Replays the originals of a bucket as events, so that their thumbnails are made (anew)
+///
+/// The originals under `SOURCE_PREFIX` are taken in ascending order of their keys. Each goes through
+/// the same flow as an upload. Originals are never changed.
+#[derive(Debug, Parser)]
+#[command(name = "backfill", version, args_conflicts_with_subcommands = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) action: Option<Subcommands>,
+    #[command(flatten)]
+    pub(super) flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Subcommands {
+    /// Shows what a run would do, and writes nothing
+    Plan(Box<Flags>),
+    /// Goes on with a run that was killed, interrupted or ended by a budget
+    ///
+    /// With the command line and the settings of the run, from its folder; secrets are taken from the
+    /// environment anew. What has an outcome is not sent again; what failed is.
+    Resume(ResumeFlags),
+    /// Tells of every original whether its thumbnails stand, and mends what does not if asked to
+    ///
+    /// Looks at the bucket by its listings and one request per original, and changes nothing without
+    /// --repair. Never asks anything: fit to run from cron.
+    #[command(after_help = VERIFY_EXIT_CODES)]
+    Verify(VerifyFlags),
+    /// Tells of one key why it has its thumbnails or not, and what to do
+    #[command(after_help = EXPLAIN_EXIT_CODES)]
+    Explain(ExplainFlags),
+    /// Lists the pictures that have a failure record, and replays them if asked to
+    Failures(FailuresFlags),
+    /// Does the shards of one instance of a job: what the job run of --job starts
+    Shard(ShardFlags),
+}
+
+const VERIFY_EXIT_CODES: &str = "Exit codes: 0 all is well (ok or accepted), 1 it is not, or the audit broke off,\n\
+                                 2 usage, configuration or another recipe, 130 interrupted";
+const EXPLAIN_EXIT_CODES: &str = "Exit codes: 0 the thumbnails stand or nothing is to be done, 1 they do not,\n\
+                                  2 usage or configuration";
+
+/// What was written on the command line, but for the settings of the store and the recipe.
+#[derive(Debug, Args)]
+pub(super) struct Flags {
+    /// Take the first N originals [default: asks on a terminal, else all]
+    #[arg(long, value_name = "N")]
+    pub(super) count: Option<NonZeroU64>,
+    /// How the events are replayed
+    #[arg(long, value_enum, default_value = "parallel")]
+    pub(super) mode: Mode,
+    #[command(flatten)]
+    pub(super) selection: SelectionFlags,
+    #[command(flatten)]
+    pub(super) budgets: BudgetFlags,
+    #[command(flatten, next_help_heading = "Sending")]
+    pub(super) sending: Sending,
+    #[command(flatten)]
+    pub(super) job: JobFlags,
+    /// Keep the run in a new folder of this one: what it was asked to do, and what became of each picture
+    #[arg(long, value_name = "DIR", default_value = JOURNAL, help_heading = "What is kept")]
+    pub(super) journal: PathBuf,
+    /// Keep no folder; then the run cannot be gone on with
+    #[arg(long, conflicts_with = "journal", help_heading = "What is kept")]
+    pub(super) no_journal: bool,
+    /// Write NDJSON as the run goes: the run, one line per picture, the summary; FILE must be new
+    #[arg(long, value_name = "FILE", help_heading = "What is kept")]
+    pub(super) record: Option<PathBuf>,
+    /// Print JSON: the summary as one line; with plan, one line per original
+    #[arg(long, help_heading = "What is kept")]
+    pub(super) json: bool,
+}
+
+/// What was written behind `resume`.
+#[derive(Debug, Args)]
+pub(super) struct ResumeFlags {
+    /// The run's folder, or its id below --journal
+    pub(super) run: PathBuf,
+    /// Where runs are kept
+    #[arg(long, value_name = "DIR", default_value = JOURNAL)]
+    pub(super) journal: PathBuf,
+    /// Print JSON: the summary as one line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl ResumeFlags {
+    pub(super) fn folder(&self) -> PathBuf {
+        let below = self.journal.join(&self.run);
+        if below.is_dir() {
+            below
+        } else {
+            self.run.clone()
+        }
+    }
+}
+
+/// Where events are sent, and how.
+#[derive(Debug, Default, Args)]
+pub(super) struct Sending {
+    /// The function's URL, for fan-out; without a path it means /events
+    #[arg(long, value_name = "URL")]
+    pub(super) function: Option<String>,
+    /// Events under way at once; fan-out sends fewer where the function answers that this is too much
+    /// [default: sequential 1, parallel 4 per core, fan-out 64]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) in_flight: Option<u16>,
+    /// Times that a picture is tried again where that can help
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(super) retries: u8,
+    /// Seconds that fan-out waits for each answer of --function (300 is Code Engine's own request time-out)
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) timeout: u32,
+}
+
+impl Sending {
+    /// The way of commands that send only what they must: to the function if there is one.
+    pub(super) fn mode(&self) -> Mode {
+        match self.function {
+            Some(_) => Mode::FanOut,
+            None => Mode::Parallel,
+        }
+    }
+}

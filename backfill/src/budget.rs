@@ -1,0 +1,170 @@
+//! What ends a run early and cleanly: what is in flight comes to its end, and `resume` goes on.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt, stream};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::record::{End, Picture};
+
+/// Bounds of a run; by default there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Budgets {
+    /// So many pictures may fail; the one that is more ends the run.
+    pub max_errors: Option<u64>,
+    /// Nothing is sent after this time.
+    pub max_duration: Option<Duration>,
+    /// The most pictures that are begun in a second, more than 0.
+    pub rate: Option<f64>,
+}
+
+/// Why a run ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exhausted {
+    Errors(u64),
+    Duration(Duration),
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Errors(most) => write!(f, "more than {most} pictures failed (--max-errors)"),
+            Self::Duration(time) => write!(
+                f,
+                "{} are over (--max-duration)",
+                humantime::format_duration(*time)
+            ),
+        }
+    }
+}
+
+/// Watches over the bounds of a run, and stops it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    max_errors: Option<u64>,
+    failed: u64,
+    stop: Stop,
+    timer: Option<JoinHandle<()>>,
+}
+
+/// Stops a run, and remembers why: the first reason counts.
+#[derive(Debug, Clone)]
+struct Stop {
+    token: CancellationToken,
+    reason: Arc<OnceLock<Exhausted>>,
+}
+
+impl Stop {
+    fn stop(&self, reason: Exhausted) {
+        if !self.token.is_cancelled() && self.reason.set(reason).is_ok() {
+            self.token.cancel();
+        }
+    }
+}
+
+impl Watch {
+    /// Begins now. What is exhausted cancels `token`.
+    pub(crate) fn new(budgets: &Budgets, token: CancellationToken) -> Self {
+        let stop = Stop {
+            token,
+            reason: Arc::default(),
+        };
+        let timer = budgets.max_duration.map(|time| {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                stop.stop(Exhausted::Duration(time));
+            })
+        });
+        Self {
+            max_errors: budgets.max_errors,
+            failed: 0,
+            stop,
+            timer,
+        }
+    }
+
+    /// Counts a picture that came to its end.
+    pub(crate) fn add(&mut self, picture: &Picture) {
+        self.failed += u64::from(matches!(picture.end, End::Error(_)));
+        if let Some(most) = self.max_errors
+            && self.failed > most
+        {
+            self.stop.stop(Exhausted::Errors(most));
+        }
+    }
+
+    /// Why the run was stopped, if it was by this.
+    pub(crate) fn exhausted(&self) -> Option<Exhausted> {
+        self.stop.reason.get().copied()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(timer) = &self.timer {
+            timer.abort();
+        }
+    }
+}
+
+/// `originals`, no more than `rate` of them in a second.
+pub(crate) fn paced<T: Send>(
+    originals: impl Stream<Item = T> + Send,
+    rate: Option<f64>,
+) -> impl Stream<Item = T> + Send {
+    let interval = rate.map(|rate| {
+        let mut interval = tokio::time::interval(Duration::from_secs_f64(rate.recip()));
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval
+    });
+    let state = (Box::pin(originals), interval);
+    stream::unfold(state, |(mut originals, mut interval)| async move {
+        let original = originals.next().await?;
+        if let Some(interval) = &mut interval {
+            interval.tick().await;
+        }
+        Some((original, (originals, interval)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_than_the_rate_are_begun_in_a_second() {
+        let begun = Instant::now();
+        let times = paced(stream::iter(0..21), Some(10.0)).map(|_| begun.elapsed().as_millis());
+        let times: Vec<_> = times.collect().await;
+        let expected: Vec<_> = (0..21).map(|n| n * 100).collect();
+        assert_eq!(times, expected);
+        let at_once = paced(stream::iter(0..1000), None).count().await;
+        assert_eq!((at_once, begun.elapsed().as_millis()), (1000, 2000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_that_is_over_stops_and_is_the_reason() {
+        let token = CancellationToken::new();
+        let hour = Duration::from_hours(1);
+        let budgets = Budgets {
+            max_duration: Some(hour),
+            ..Budgets::default()
+        };
+        let watch = Watch::new(&budgets, token.clone());
+        assert_eq!(watch.exhausted(), None);
+        token.cancelled().await;
+        assert_eq!(watch.exhausted(), Some(Exhausted::Duration(hour)));
+        let interrupted = CancellationToken::new();
+        interrupted.cancel();
+        let watch = Watch::new(&budgets, interrupted);
+        tokio::time::sleep(2 * hour).await;
+        assert_eq!(watch.exhausted(), None, "it was stopped before");
+    }
+}

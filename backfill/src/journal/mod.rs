@@ -1,0 +1,268 @@
+//! The folder of a run: what it was asked to do, on what machine, and what became of each picture.
+//!
+//! | file | what |
+//! |---|---|
+//! | `manifest.json` | [the run as it was begun](Manifest) |
+//! | `selection.ndjson` | the originals in their order, where they are not those of the listing |
+//! | `record.ndjson` | [the record](crate::record), appended as the run goes |
+//!
+//! A line of the record is with the operating system before the next picture is counted, so that a process
+//! that is killed loses none, and with the disk some moments later. A run that was killed, interrupted or
+//! ended by a budget goes on by [`Journal::open`].
+
+mod environment;
+mod sync;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use self::environment::Environment;
+use self::sync::Syncer;
+use crate::originals::Original;
+use crate::record::{End, Key, Line, Picture, Run};
+
+const MANIFEST: &str = "manifest.json";
+const SELECTION: &str = "selection.ndjson";
+const RECORD: &str = "record.ndjson";
+
+/// A run as it was begun: enough to go on with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The run.
+    pub run: Run,
+    /// The command line, without the program's name. There is no secret on it.
+    pub arguments: Vec<String>,
+    /// The settings that the environment gave, but for the secrets.
+    pub variables: BTreeMap<String, String>,
+    /// The seed of sample and order.
+    pub seed: u64,
+    /// Where it ran.
+    pub environment: Environment,
+}
+
+/// Why a run's folder cannot be made or gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file failed.
+    #[error(
+        "{path:?} could not be {verb}; --journal DIR keeps runs elsewhere, --no-journal keeps none"
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What could not be done.
+        verb: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A line that is none of ours. The last line of a run that was killed may be cut, and is left out.
+    #[error("{path:?} is no file of a run of this version: line {line}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// Another process is at it.
+    #[error("{0:?} is in use: the run is still going on")]
+    InUse(PathBuf),
+    /// The record does not begin with this run.
+    #[error("{0:?} does not begin with the run of the manifest")]
+    AnotherRun(PathBuf),
+}
+
+/// A run's folder, and its record to append to.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    folder: PathBuf,
+    record: File,
+    syncer: Syncer,
+}
+
+/// What a run's folder says of what was done before.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// What came to an outcome. What failed is tried again.
+    pub(crate) done: HashSet<Key>,
+    /// The greatest number of a picture.
+    pub(crate) last: u64,
+    /// The originals in their order, where they are not those of the listing.
+    pub(crate) held: Option<Vec<Original>>,
+}
+
+impl Manifest {
+    /// Reads that of the run in `folder`.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn read(folder: &Path) -> Result<Self, JournalError> {
+        let path = folder.join(MANIFEST);
+        let bytes = fs::read(&path).map_err(file(&path, "read"))?;
+        serde_json::from_slice(&bytes).map_err(line(&path, 1))
+    }
+}
+
+impl Journal {
+    /// Begins the folder of a run below `runs`. Held originals are written down: another listing would not
+    /// give the same ones.
+    pub(crate) fn create(
+        runs: &Path,
+        manifest: &Manifest,
+        held: Option<&[Original]>,
+    ) -> Result<Self, JournalError> {
+        let folder = runs.join(&manifest.run.run);
+        fs::create_dir_all(&folder).map_err(file(&folder, "made"))?;
+        if let Some(held) = held {
+            put(&folder.join(SELECTION), held)?;
+        }
+        let path = folder.join(RECORD);
+        let record = OpenOptions::new().append(true).create_new(true).open(&path);
+        let mut journal = Self::locked(&folder, record.map_err(file(&path, "made"))?)?;
+        let begun = journal.write(&Line::Run(manifest.run.clone()));
+        begun.map_err(file(&path, "written"))?;
+        // The manifest comes last: what has one can be gone on with.
+        let path = folder.join(MANIFEST);
+        put(&path, std::slice::from_ref(manifest))?;
+        for place in [&folder, runs] {
+            let synced = File::open(place).and_then(|place| place.sync_all());
+            synced.map_err(file(place, "written"))?;
+        }
+        Ok(journal)
+    }
+
+    /// Goes on with the run in `folder`: hands each picture that came to an outcome to `picture`, and cuts a
+    /// last line that is not whole.
+    pub(crate) fn open(
+        folder: &Path,
+        manifest: &Manifest,
+        mut picture: impl FnMut(&Picture),
+    ) -> Result<(Self, Before), JournalError> {
+        let path = folder.join(RECORD);
+        let record = OpenOptions::new().read(true).append(true).open(&path);
+        let journal = Self::locked(folder, record.map_err(file(&path, "read"))?)?;
+        let mut before = Before::default();
+        let selection = folder.join(SELECTION);
+        if selection.exists() {
+            let mut held = Vec::new();
+            let source = File::open(&selection).map_err(file(&selection, "read"))?;
+            lines(&selection, &source, |_, original| {
+                held.push(original);
+                Ok(())
+            })?;
+            before.held = Some(held);
+        }
+        let whole = lines(&path, &journal.record, |number, line| {
+            match line {
+                Line::Run(run) if number == 1 && run.run == manifest.run.run => {}
+                Line::Picture(one) if number > 1 => {
+                    before.last = before.last.max(one.n);
+                    if matches!(one.end, End::Outcome(_)) && before.done.insert(one.key.clone()) {
+                        picture(&one);
+                    }
+                }
+                Line::Summary(_) | Line::Resumed(_) if number > 1 => {}
+                _ => return Err(JournalError::AnotherRun(path.clone())),
+            }
+            Ok(())
+        })?;
+        let cut = journal.record.set_len(whole);
+        cut.map_err(file(&path, "written"))?;
+        Ok((journal, before))
+    }
+
+    fn locked(folder: &Path, record: File) -> Result<Self, JournalError> {
+        match record.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(file(folder, "locked")(error)),
+        }
+        let syncer = Syncer::of(&record).map_err(file(folder, "written"))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            record,
+            syncer,
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Appends a line.
+    pub(crate) fn write(&mut self, line: &Line) -> io::Result<()> {
+        let mut json = serde_json::to_vec(line)?;
+        json.push(b'\n');
+        self.record.write_all(&json)?;
+        self.syncer.soon()
+    }
+
+    /// Ends it: all is with the disk.
+    pub(crate) fn end(self) -> io::Result<()> {
+        self.syncer.end()?;
+        self.record.sync_all()
+    }
+}
+
+/// Writes a file of lines, and has it with the disk.
+fn put<T: Serialize>(path: &Path, lines: &[T]) -> Result<(), JournalError> {
+    let written = || -> io::Result<()> {
+        let mut target = BufWriter::new(File::create_new(path)?);
+        for line in lines {
+            serde_json::to_writer(&mut target, line)?;
+            target.write_all(b"\n")?;
+        }
+        target.into_inner()?.sync_all()
+    };
+    written().map_err(file(path, "written"))
+}
+
+/// Hands each whole line to `each`, with its number from 1, and says how many bytes these are.
+fn lines<T: DeserializeOwned>(
+    path: &Path,
+    mut source: &File,
+    mut each: impl FnMut(usize, T) -> Result<(), JournalError>,
+) -> Result<u64, JournalError> {
+    source.rewind().map_err(file(path, "read"))?;
+    let (mut reader, mut bytes, mut whole) = (BufReader::new(source), Vec::new(), 0);
+    for number in 1.. {
+        bytes.clear();
+        let read = reader.read_until(b'\n', &mut bytes);
+        read.map_err(file(path, "read"))?;
+        if !bytes.ends_with(b"\n") {
+            break;
+        }
+        each(
+            number,
+            serde_json::from_slice(&bytes).map_err(line(path, number))?,
+        )?;
+        whole += bytes.len() as u64;
+    }
+    Ok(whole)
+}
+
+fn file<'a>(
+    path: &'a Path,
+    verb: &'static str,
+) -> impl FnOnce(io::Error) -> JournalError + use<'a> {
+    move |source| JournalError::File {
+        path: path.to_owned(),
+        verb,
+        source,
+    }
+}
+
+fn line(path: &Path, line: usize) -> impl FnOnce(serde_json::Error) -> JournalError + use<'_> {
+    move |source| JournalError::Line {
+        path: path.to_owned(),
+        line,
+        source,
+    }
+}

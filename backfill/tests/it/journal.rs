@@ -1,0 +1,234 @@
+//! Runs that end early, and go on.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use backfill::cli::{self, Error};
+use backfill::journal::{JournalError, Manifest};
+use backfill::record::{End, Line};
+use cos_thumbnails::object::Key;
+use cos_thumbnails::storage::{Memory, PutOptions, Storage};
+
+use crate::modes::{jpeg, run, settings, store, try_settings};
+
+/// The folders of all runs below `runs`.
+pub(crate) fn folders(runs: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(runs).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+fn only_folder(runs: &Path) -> PathBuf {
+    let folders = folders(runs);
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    folders[0].clone()
+}
+
+pub(crate) fn record(folder: &Path) -> Vec<Line> {
+    let text = fs::read_to_string(folder.join("record.ndjson")).unwrap();
+    let lines = text.lines().map(serde_json::from_str);
+    lines.collect::<Result<_, _>>().unwrap()
+}
+
+/// How often each key has an outcome.
+pub(crate) fn outcomes(folder: &Path) -> BTreeMap<Key, usize> {
+    let mut outcomes = BTreeMap::new();
+    for line in record(folder) {
+        if let Line::Picture(picture) = line
+            && let End::Outcome(_) = picture.end
+        {
+            *outcomes.entry(picture.key).or_default() += 1;
+        }
+    }
+    outcomes
+}
+
+async fn resumed(store: &Arc<dyn Storage>, folder: &Path) -> (u8, String) {
+    let args = format!("resume {}", folder.display());
+    run(store, &args).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_run_is_a_folder_with_its_environment_and_no_secret() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--journal {} --mode sequential --count 3 --json",
+        runs.path().display()
+    );
+    let (code, _) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 0);
+    let folder = only_folder(runs.path());
+    let manifest = Manifest::read(&folder).unwrap();
+    assert_eq!(
+        folder.file_name().unwrap().to_str(),
+        Some(manifest.run.run.as_str())
+    );
+    assert_eq!(manifest.run.pictures, 3);
+    assert_eq!(manifest.arguments.join(" "), args);
+    assert_eq!(manifest.variables["COS_BUCKET"], "b");
+    assert!(manifest.environment.processors > 0 && manifest.environment.memory_bytes > 0);
+    let lines = record(&folder);
+    assert_eq!(lines.len(), 1 + 3 + 1);
+    assert!(matches!(&lines[0], Line::Run(run) if *run == manifest.run));
+    assert!(matches!(&lines[4], Line::Summary(summary) if summary.finished == 3));
+    for entry in fs::read_dir(&folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains("canary"), "{text}");
+    }
+
+    // Of a run that is complete nothing is done again.
+    let (code, text) = resumed(&store, &folder).await;
+    assert_eq!(code, 0);
+    assert!(text.contains("3 of 3 pictures: 3 made"), "{text}");
+    assert!(outcomes(&folder).values().all(|&times| times == 1));
+}
+
+/// With a function that is not there.
+async fn run_with_failures(store: &Arc<dyn Storage>, args: &str) -> (u8, String) {
+    let args = format!("{args} --mode fan-out --function http://127.0.0.1:1 --retries 0");
+    run(store, &args).await.unwrap()
+}
+
+#[tokio::test]
+async fn more_errors_than_are_allowed_end_a_run() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--max-errors 2 --in-flight 1 --journal {}",
+        runs.path().display()
+    );
+    let (code, text) = run_with_failures(&store, &args).await;
+    assert_eq!(code, 3);
+    assert!(
+        text.contains("more than 2 pictures failed (--max-errors)"),
+        "{text}"
+    );
+    let folder = only_folder(runs.path());
+    let failed = record(&folder).len() - 2;
+    assert!((3..=4).contains(&failed), "{failed}");
+    // What failed is tried again.
+    let (code, text) = resumed(&store, &folder).await;
+    assert_eq!(code, 3, "the budget is the run's: {text}");
+    let (code, text) = run_with_failures(&store, "--max-errors 13").await;
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("13 of 13 pictures"), "{text}");
+}
+
+#[tokio::test]
+async fn a_run_goes_on_where_its_record_ends_even_within_a_line() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--order random --seed 3 --journal {}",
+        runs.path().display()
+    );
+    let (code, _) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 0);
+    let folder = only_folder(runs.path());
+    let path = folder.join("record.ndjson");
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = whole.split_inclusive('\n').collect();
+    // As a kill leaves it: with the run alone, with some pictures, within a line.
+    for (kept, cut) in [(1, 0), (1, 5), (4, 0), (6, 40), (13, 1), (14, 0)] {
+        let part = lines[..kept].concat() + &lines[kept][..cut];
+        fs::write(&path, part).unwrap();
+        let (code, text) = resumed(&store, &folder).await;
+        assert_eq!(code, 0, "{kept}, {cut}: {text}");
+        assert!(text.contains("13 of 13 pictures"), "{kept}, {cut}: {text}");
+        assert!(text.contains("gone on with 1 times"), "{text}");
+        assert!(!text.contains("clock  "), "{text}");
+        let outcomes = outcomes(&folder);
+        assert_eq!(outcomes.len(), 13);
+        assert!(outcomes.values().all(|&times| times == 1), "{outcomes:?}");
+        let numbers: Vec<_> = record(&folder).into_iter().filter_map(number).collect();
+        let mut different = numbers.clone();
+        different.sort_unstable();
+        different.dedup();
+        assert_eq!(different.len(), numbers.len(), "each event has its own id");
+    }
+}
+
+fn number(line: Line) -> Option<u64> {
+    match line {
+        Line::Picture(picture) => Some(picture.n),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn held_originals_stay_the_same_when_the_bucket_changes() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!("--sample 4 --seed 5 --journal {}", runs.path().display());
+    let (code, _) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 0);
+    let folder = only_folder(runs.path());
+    let before = outcomes(&folder);
+    let path = folder.join("record.ndjson");
+    let first = fs::read_to_string(&path).unwrap();
+    fs::write(&path, first.lines().next().unwrap().to_owned() + "\n").unwrap();
+    let another = Key::new("images/0000.jpg");
+    let put = store.put(&another, jpeg(1).into(), PutOptions::default());
+    put.await.unwrap();
+    let (code, _) = resumed(&store, &folder).await;
+    assert_eq!(code, 0);
+    assert_eq!(outcomes(&folder), before);
+}
+
+#[tokio::test]
+async fn what_cannot_be_gone_on_with_says_so() {
+    let runs = tempfile::tempdir().unwrap();
+    let error = try_settings(&format!("resume {}", runs.path().join("none").display()));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("manifest.json") && error.contains("could not be read"),
+        "{error}"
+    );
+
+    let store: Arc<dyn Storage> = Arc::new(Memory::default());
+    let args = format!("--journal {}", runs.path().display());
+    run(&store, &args).await.unwrap();
+    let folder = only_folder(runs.path());
+    let again = settings(&format!("resume {}", folder.display()));
+    let busy = fs::File::open(folder.join("record.ndjson")).unwrap();
+    busy.lock().unwrap();
+    let error = cli::execute(&again, Arc::clone(&store), &mut Vec::new()).await;
+    assert!(
+        matches!(error, Err(Error::Journal(JournalError::InUse(_)))),
+        "{error:?}"
+    );
+    drop(busy);
+
+    let path = folder.join("record.ndjson");
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"{\"record\":\"another\"}\n").unwrap();
+    let error = cli::execute(&again, Arc::clone(&store), &mut Vec::new()).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("line 3"), "{error}");
+
+    let mut manifest = Manifest::read(&folder).unwrap();
+    manifest.run.recipe = "another".to_owned();
+    let path = folder.join("manifest.json");
+    fs::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let error = cli::execute(&again, store, &mut Vec::new()).await;
+    assert!(
+        matches!(error, Err(Error::AnotherRecipe { .. })),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_rate_and_a_time_bound_a_run() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--rate 2 --max-duration 700ms --mode sequential --json --journal {}",
+        runs.path().display()
+    );
+    let (code, text) = run(&store, &args).await.unwrap();
+    let summary: backfill::record::Summary = serde_json::from_str(&text).unwrap();
+    // At 0 and 0.5 s, however slow the machine is; a third one would be at 1 s.
+    assert!((1..=2).contains(&summary.finished), "{}", summary.finished);
+    assert_eq!(code, 3);
+    let why = summary.ended_early.unwrap();
+    assert_eq!(why, "700ms are over (--max-duration)");
+    assert_eq!(summary.failed, 0, "what is begun comes to its end");
+}
