@@ -1,7 +1,7 @@
 //! Which originals a run takes, and in which order.
 //!
 //! In the order of their names they are sent as they are listed, and memory does not grow with the bucket.
-//! Any other order, a sample, and those that an audit chooses are [held](Selected::Held): some 100 bytes and
+//! Any other order, a sample, and those that an audit chooses are held in memory: some 100 bytes and
 //! the key of each.
 
 use std::pin::pin;
@@ -132,7 +132,8 @@ impl Selection {
         };
         let mut chance = fastrand::Rng::with_seed(self.seed);
         if let Some(sample) = self.sample {
-            held = chance.choose_multiple(held, saturated(sample));
+            let sample = saturated(sample).min(held.len());
+            held = chance.choose_multiple(held, sample);
         }
         match self.order {
             Order::Name => held.sort_unstable_by(|a, b| a.key.cmp(&b.key)),

@@ -169,7 +169,12 @@ fn tiff(compression: Compression, photometric: Photometric, bits: u16, channels:
         1
     };
     let noise = noise(1).flat_map(|bit| std::iter::repeat_n(u16::from(bit), run));
-    let samples: Vec<u16> = noise.map(|bit| bit << (bits - 1)).take(length).collect();
+    // In JPEG, the strips together are to stay within the bytes that may be read.
+    let shift = match compression {
+        Compression::Jpeg => 3,
+        _ => bits - 1,
+    };
+    let samples: Vec<u16> = noise.map(|bit| bit << shift).take(length).collect();
     let pieces = strip.pieces(&samples);
     let whole = Tiff {
         height: SIDE,

@@ -8,7 +8,7 @@
 //!
 //! A line of the record is with the operating system before the next picture is counted, so that a process
 //! that is killed loses none, and with the disk some moments later. A run that was killed, interrupted or
-//! ended by a budget goes on by [`Journal::open`].
+//! ended by a budget goes on from its folder.
 
 mod environment;
 mod sync;
