@@ -60,9 +60,15 @@ impl<'a> WebP<'a> {
         let lossy = area(lossy_width + 16, lossy_height + 16) * 2 + bytes.len() as u64;
         let mut tables = 0;
         for lossless in &chunks.lossless {
+            if let Some((width, height)) = lossless.size_of_alpha {
+                limits.check_size(width, height)?;
+            }
             let most = limits.max_decoded_bytes;
-            let bytes = tables::table_bytes(lossless.bytes, lossless.size_of_alpha, most);
+            let bytes = tables::table_bytes(lossless.bytes, lossless.size_of_alpha, most, stop);
             tables += bytes.ok_or_else(|| {
+                if stop.is_stopped() {
+                    return Error::Stopped;
+                }
                 Error::malformed(Format::WebP, "prefix codes that break their rules")
             })?;
         }

@@ -132,6 +132,13 @@ impl<'a> Pieces<'a> {
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let packed = &packed[..length.min(packed.len())];
+        // Turning them reads all of them, however few are needed then.
+        let turning = if self.reversed {
+            packed.len() as u64
+        } else {
+            0
+        };
+        self.left = self.left.checked_sub(turning).ok_or_else(shared)?;
         let turned = self.reversed.then(|| turned(packed));
         let packed = turned.as_deref().unwrap_or(packed);
         // All but the last one are as long: nothing is allocated for them.
@@ -148,9 +155,9 @@ impl<'a> Pieces<'a> {
             }
             _ => unpack_bits(packed, &mut self.buffer).ok_or_else(|| truncated(Format::Tiff))?,
         };
-        self.left = self.left.checked_sub(read).ok_or_else(|| {
-            malformed("pieces that share their bytes, more of them than a file may have")
-        })?;
+        if !self.reversed {
+            self.left = self.left.checked_sub(read).ok_or_else(shared)?;
+        }
         if self.predicted {
             let line = self.buffer.len() / usize::try_from(lines).unwrap_or(1).max(1);
             for line in self.buffer.chunks_exact_mut(line.max(1)) {
@@ -159,6 +166,10 @@ impl<'a> Pieces<'a> {
         }
         Ok(&self.buffer)
     }
+}
+
+fn shared() -> Error {
+    malformed("pieces that share their bytes, more of them than a file may have")
 }
 
 /// Bytes with their bits the other way round.

@@ -112,9 +112,9 @@ pub(super) fn check_jpegs(
         let header = Reader::new(want, *limits, stop.clone()).header(&file)?;
         let (wide, high) = layout.piece;
         // Whole blocks may be coded beyond the edge.
-        let fits = header.is_some_and(|header| {
-            header.width <= wide.next_multiple_of(32) && header.height <= high.next_multiple_of(32)
-        });
+        let padded = |side: u32| side.checked_next_multiple_of(32).unwrap_or(u32::MAX);
+        let fits = header
+            .is_some_and(|header| header.width <= padded(wide) && header.height <= padded(high));
         if !fits {
             return Err(malformed("a JPEG in it is larger than its place"));
         }

@@ -2,6 +2,8 @@
 //! 65,536 groups of them, whatever the picture's size, so four megabytes can ask for more than a gibibyte.
 //! Nothing is read here but the codes, and what stands before them.
 
+use super::super::super::Stop;
+
 /// Symbols for levels, and for lengths of what is repeated.
 const GREEN: usize = 256 + 24;
 const OTHERS: usize = 256;
@@ -22,10 +24,15 @@ const TREE_NODES: u64 = 2 * 16;
 const GROUP: u64 = 2 * 5 * 64;
 
 /// How many bytes the tables take; or a number above `most`. `size` is given where the data does not
-/// begin with it. `None` if the data ends too early or breaks its rules.
-pub(super) fn table_bytes(bytes: &[u8], size: Option<(u32, u32)>, most: u64) -> Option<u64> {
+/// begin with it. `None` if the data ends too early or breaks its rules, or the work is stopped.
+pub(super) fn table_bytes(
+    bytes: &[u8],
+    size: Option<(u32, u32)>,
+    most: u64,
+    stop: &Stop,
+) -> Option<u64> {
     const SIGNATURE: u32 = 0x2F;
-    let mut bits = Bits { bytes, at: 0 };
+    let mut bits = Bits { bytes, at: 0, stop };
     let (mut wide, high) = if let Some(size) = size {
         size
     } else {
@@ -81,6 +88,9 @@ pub(super) fn table_bytes(bytes: &[u8], size: Option<(u32, u32)>, most: u64) -> 
         if total > most {
             break;
         }
+        if stop.is_stopped() {
+            return None;
+        }
     }
     Some(total)
 }
@@ -105,6 +115,7 @@ fn held(lengths: &[u8]) -> u64 {
 struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
+    stop: &'a Stop,
 }
 
 impl Bits<'_> {
@@ -154,6 +165,7 @@ impl Bits<'_> {
         }
         let (mut n, mut largest) = (0, 0);
         while n < pixels {
+            let before = self.at;
             match usize::from(green.symbol(self)?) {
                 level @ ..256 => {
                     let red = u32::from(red.symbol(self)?);
@@ -168,6 +180,13 @@ impl Bits<'_> {
                     self.number(distance.into())?;
                 }
                 _ => n += 1,
+            }
+            // What takes no bits is the same again to the end, which may be far.
+            if self.at == before {
+                break;
+            }
+            if self.stop.is_stopped() {
+                return None;
             }
         }
         Some(largest)
@@ -274,5 +293,49 @@ impl Code {
             code <<= 1;
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A transform's picture whose every pixel is a length of 1 that takes no bits.
+    fn without_bits() -> Vec<u8> {
+        let (mut bytes, mut at) = (Vec::new(), 0);
+        let mut put = |value: u32, count: usize| {
+            for bit in 0..count {
+                if at % 8 == 0 {
+                    bytes.push(0);
+                }
+                if let Some(byte) = bytes.last_mut() {
+                    *byte |= u8::from(value >> bit & 1 == 1) << (at % 8);
+                }
+                at += 1;
+            }
+        };
+        // Predictors for blocks of 4 x 4, no cache; codes of their own, for lengths 1 and 18.
+        for (value, count) in [(1, 1), (0, 2), (0, 3), (0, 1), (0, 1), (0, 4)] {
+            put(value, count);
+        }
+        for length in [0, 1, 0, 1] {
+            put(length, 3);
+        }
+        put(0, 1);
+        // 256 symbols without a code, then that of a length of 1, then none.
+        for (value, count) in [(1, 1), (127, 7), (1, 1), (107, 7), (0, 1), (1, 1), (12, 7)] {
+            put(value, count);
+        }
+        // The other four have one symbol.
+        (0..4).for_each(|_| put(1, 4));
+        bytes
+    }
+
+    #[test]
+    fn pixels_that_take_no_bits_take_no_time() {
+        let endless = Some((1 << 24, 1 << 24));
+        let stop = Stop::default();
+        // It ends, and then the data does.
+        assert_eq!(table_bytes(&without_bits(), endless, 1 << 30, &stop), None);
     }
 }
