@@ -12,6 +12,11 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+mod environment;
+pub mod experiment;
+
+pub use environment::Environment;
+
 pub use cos_thumbnails::object::Key;
 pub use cos_thumbnails::outcome::{Outcome, Reason, Stage, Traffic, Verdict};
 
@@ -30,7 +35,9 @@ pub enum Line {
 }
 
 /// The way of a run, named after the paper's three programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// One picture after another, in this process

@@ -21,14 +21,14 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use self::environment::Environment;
 use self::sync::Syncer;
 use crate::originals::Original;
+pub use crate::record::Environment;
 use crate::record::{End, Key, Line, Picture, Run};
 
-const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 const SELECTION: &str = "selection.ndjson";
-const RECORD: &str = "record.ndjson";
+pub(crate) const RECORD: &str = "record.ndjson";
 
 /// A run as it was begun: enough to go on with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -212,7 +212,7 @@ impl Journal {
 }
 
 /// Writes a file of lines, and has it with the disk.
-fn put<T: Serialize>(path: &Path, lines: &[T]) -> Result<(), JournalError> {
+pub(crate) fn put<T: Serialize>(path: &Path, lines: &[T]) -> Result<(), JournalError> {
     let written = || -> io::Result<()> {
         let mut target = BufWriter::new(File::create_new(path)?);
         for line in lines {
@@ -248,7 +248,7 @@ fn lines<T: DeserializeOwned>(
     Ok(whole)
 }
 
-fn file<'a>(
+pub(crate) fn file<'a>(
     path: &'a Path,
     verb: &'static str,
 ) -> impl FnOnce(io::Error) -> JournalError + use<'a> {
@@ -259,7 +259,10 @@ fn file<'a>(
     }
 }
 
-fn line(path: &Path, line: usize) -> impl FnOnce(serde_json::Error) -> JournalError + use<'_> {
+pub(crate) fn line(
+    path: &Path,
+    line: usize,
+) -> impl FnOnce(serde_json::Error) -> JournalError + use<'_> {
     move |source| JournalError::Line {
         path: path.to_owned(),
         line,
