@@ -1,10 +1,20 @@
-//! Writes generated pictures into a folder.
+//! Brings the paper's photographs into a folder, or generated pictures like them.
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use backon::ExponentialBuilder;
+use clap::{Parser, Subcommand, ValueEnum};
+use dataset::fetch::{Fetcher, PUBLIC, Report, SetupError};
+use dataset::{Photograph, Picture};
+use futures_util::StreamExt;
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
+
+/// The folder's URL or the folder itself is wrong.
+const USAGE: u8 = 2;
 
 /// The paper's data set.
 #[derive(Debug, Parser)]
@@ -28,22 +38,138 @@ enum Command {
         /// Scale them to have no side longer than this, in pixels.
         #[arg(long, default_value_t = u16::MAX, value_name = "PX", value_parser = clap::value_parser!(u16).range(1..))]
         max_side: u16,
+        /// How their coefficients are ordered.
+        #[arg(long, value_enum, default_value_t)]
+        coding: Codings,
+    },
+    /// Download the paper's photographs, verify each by its hash, and say which are gone. What is there is
+    /// not downloaded again; what was cut is gone on with.
+    #[command(
+        after_help = "Exit codes: 0 all are there, 1 some are not and to try again may help, 2 usage, \
+                      3 some are gone and all others are there"
+    )]
+    Fetch {
+        /// The folder to write them to; it is made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Only the first so many of the manifest.
+        #[arg(long, value_name = "N")]
+        count: Option<usize>,
+        /// URL of the folder that has them.
+        #[arg(long, default_value = PUBLIC, value_name = "URL")]
+        base: String,
+        /// How many are fetched at once.
+        #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+        in_flight: u16,
+        /// How often each is tried again.
+        #[arg(long, default_value_t = 5, value_name = "N")]
+        retries: u16,
+        /// After how many seconds without a byte an attempt is given up.
+        #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
+        patience: u16,
     },
 }
 
-fn main() -> io::Result<()> {
-    let Command::Generate {
-        count,
-        out,
-        max_side,
-    } = Args::parse().command;
-    fs::create_dir_all(&out)?;
-    let mut total = 0;
-    for picture in dataset::pictures_within(count, max_side) {
+/// How the coefficients of generated pictures are ordered.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Codings {
+    /// Three of four progressive, the fourth baseline
+    #[default]
+    Mixed,
+    /// All progressive, as the paper's photographs: to stand in for these
+    Progressive,
+}
+
+fn main() -> ExitCode {
+    let ended = match Args::parse().command {
+        Command::Generate {
+            count,
+            out,
+            max_side,
+            coding: Codings::Mixed,
+        } => generate(dataset::pictures_within(count, max_side), &out),
+        Command::Generate {
+            count,
+            out,
+            max_side,
+            coding: Codings::Progressive,
+        } => generate(dataset::stand_ins(count, max_side), &out),
+        Command::Fetch {
+            out,
+            count,
+            base,
+            in_flight,
+            retries,
+            patience,
+        } => {
+            let retry = ExponentialBuilder::new()
+                .with_min_delay(Duration::from_secs(1))
+                .with_max_delay(Duration::from_secs(30))
+                .with_max_times(retries.into())
+                .with_jitter();
+            let patience = Duration::from_secs(patience.into());
+            match Fetcher::new(&base, &out, patience, retry) {
+                Ok(fetcher) => {
+                    let mut photographs = dataset::photographs();
+                    photographs.truncate(count.unwrap_or(usize::MAX));
+                    fetch(&fetcher, &photographs, in_flight.into())
+                }
+                Err(error) => {
+                    eprintln!("dataset: {}", with_cause(&error));
+                    Ok(ExitCode::from(USAGE))
+                }
+            }
+        }
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("dataset: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn generate(pictures: impl Iterator<Item = Picture>, out: &Path) -> io::Result<ExitCode> {
+    fs::create_dir_all(out)?;
+    let (mut count, mut total) = (0, 0);
+    for picture in pictures {
         fs::write(out.join(&picture.name), &picture.bytes)?;
         println!("{:>9} bytes  {}", picture.bytes.len(), picture.name);
+        count += 1;
         total += picture.bytes.len();
     }
     println!("{total:>9} bytes in {count} pictures in {}", out.display());
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch(fetcher: &Fetcher, photographs: &[Photograph], at_once: usize) -> io::Result<ExitCode> {
+    // indicatif draws nothing where stderr is no terminal.
+    let bar = ProgressBar::new(photographs.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}{msg}, {eta} left") {
+        bar.set_style(style);
+    }
+    let total = std::cell::Cell::new(0);
+    let received = |bytes| {
+        total.set(total.get() + bytes);
+        bar.set_message(format!(", {}", DecimalBytes(total.get())));
+    };
+    let mut report = Report::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut ends = std::pin::pin!(fetcher.fetch(photographs, at_once, &received));
+        while let Some((place, end)) = ends.next().await {
+            report.add(place, &photographs[place], &end);
+            bar.inc(1);
+        }
+    });
+    bar.finish_and_clear();
+    print!("{report}");
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+fn with_cause(error: &SetupError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }

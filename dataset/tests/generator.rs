@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use dataset::{Coding, Picture, photographs, picture, pictures, pictures_within};
+use dataset::{Coding, Picture, photographs, picture, pictures, pictures_within, stand_ins};
 use sha2::{Digest, Sha256};
 
 /// What a JPEG's frame header says (T.81, B.2.2).
@@ -75,6 +75,22 @@ fn every_fourth_is_baseline_and_all_are_4_2_0_of_the_size_they_name() {
         assert_eq!(decoded.width(), u32::from(width));
         assert_eq!(decoded.height(), u32::from(height));
     }
+}
+
+#[test]
+fn stand_ins_are_all_progressive_and_of_the_photographs_sizes() {
+    let sizes = photographs().into_iter().filter_map(|it| {
+        let (width, height) = (it.width?, it.height?);
+        Some(f64::from(width) / f64::from(height))
+    });
+    for (Picture { name, bytes }, aspect) in stand_ins(8, 200).zip(sizes) {
+        let frame = frame(&bytes);
+        assert_eq!(frame.marker, 0xC2, "{name}");
+        assert!(name.ends_with("-progressive.jpg"), "{name}");
+        let found = f64::from(frame.width) / f64::from(frame.height);
+        assert!((found / aspect - 1.0).abs() < 0.01, "{name}");
+    }
+    assert_eq!(stand_ins(250, 16).count(), 250);
 }
 
 #[test]
