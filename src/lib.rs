@@ -12,6 +12,7 @@ pub mod events;
 pub mod object;
 pub mod outcome;
 pub mod plan;
+pub mod process;
 pub mod render;
 pub mod storage;
 pub mod thumbnail;

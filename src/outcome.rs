@@ -47,6 +47,32 @@ pub struct Outcome {
     /// How long each stage took.
     #[serde(rename = "timings_us")]
     pub timings: Timings,
+    /// Who did it, when, and what that took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<Execution>,
+}
+
+/// By what a sender tells instances from each other, cold ones from warm ones, and their clocks from its own.
+/// Times are microseconds since the Unix epoch, by the instance's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// The instance: a name by chance, of one flow in one process from its begin to its end.
+    pub instance: String,
+    /// How many events it had taken on before this one: of none, it was cold.
+    pub before: u64,
+    /// When it was ready for events.
+    pub ready_at_us: u64,
+    /// When this event arrived in the flow.
+    pub began_at_us: u64,
+    /// When its outcome was known.
+    pub ended_at_us: u64,
+    /// Time of a processor that the picture took: from bytes to bytes.
+    pub cpu_us: u64,
+    /// Time of processors that the whole process had used when the event arrived, and when its outcome was known.
+    pub process_cpu_us: [u64; 2],
+    /// The most memory that the process had held by then, in bytes, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
 }
 
 impl Outcome {
@@ -66,6 +92,7 @@ impl Outcome {
             run_refused: false,
             traffic: Traffic::default(),
             timings: Timings::default(),
+            execution: None,
         }
     }
 }

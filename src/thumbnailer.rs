@@ -28,6 +28,7 @@ use crate::thumbnail::Limits;
 mod compute;
 mod failure;
 mod fetch;
+mod instance;
 mod mark;
 mod memory;
 mod reject;
@@ -35,6 +36,7 @@ mod steps;
 mod turns;
 
 pub use failure::{FailureRecord, FailureState};
+use instance::Instance;
 pub use mark::Mark;
 use memory::Memory;
 use steps::need_before_reading;
@@ -58,6 +60,7 @@ pub struct Thumbnailer {
     processors: Arc<Semaphore>,
     memory: Memory,
     turns: Turns,
+    instance: Instance,
 }
 
 /// Why an event has no outcome. All but [`Error::Foreign`] can succeed later.
@@ -92,6 +95,7 @@ impl Thumbnailer {
             processors: Arc::new(Semaphore::new(processors)),
             memory: Memory::new(u64::MAX),
             turns: Turns::default(),
+            instance: Instance::new(),
         }
     }
 
@@ -145,6 +149,7 @@ impl Thumbnailer {
     /// [`Error::Foreign`] for what is not ours; the others where trying again can help.
     pub async fn handle_by(&self, event: &Event, deadline: Instant) -> Result<Outcome, Error> {
         let started = Instant::now();
+        let (begun, mut cpu) = (self.instance.begin(), Duration::ZERO);
         let decision = self.policy.decide(event.change());
         let recipe = match &decision {
             Decision::Make(plan) => plan.recipe.fingerprint(),
@@ -167,9 +172,11 @@ impl Thumbnailer {
                     Ok(settled) => settled?,
                     Err(_) => flow.overdue().await?,
                 }
+                cpu = flow.cpu;
             }
         }
         outcome.timings.add(Stage::Total, started.elapsed());
+        outcome.execution = Some(self.instance.end(&begun, cpu));
         Ok(outcome)
     }
 }
@@ -193,6 +200,8 @@ struct Flow<'a> {
     working: Option<Working>,
     /// How long processors have worked for this event, up to now.
     computed: Duration,
+    /// Time of a processor that the picture took.
+    cpu: Duration,
 }
 
 /// A picture that has a processor.
@@ -247,6 +256,7 @@ impl<'a> Flow<'a> {
             started,
             working: None,
             computed: Duration::ZERO,
+            cpu: Duration::ZERO,
         }
     }
 

@@ -72,12 +72,13 @@ pub async fn serve(
     Ok(())
 }
 
-/// By what an audit tells whether it would make the same thumbnails.
+/// By what an audit tells whether it would make the same thumbnails, and an experiment where they would go.
 fn version(policy: &Policy) -> serde_json::Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "recipes": [policy.recipes().fingerprint()],
         "limits": policy.limits_fingerprint(),
+        "output_prefix": policy.output_prefix(),
     })
 }
 

@@ -11,6 +11,7 @@ use super::{Error, Flow, Working};
 use crate::object::ETag;
 use crate::outcome::Stage;
 use crate::plan::Recipe;
+use crate::process::cpu_of_thread;
 use crate::render::{self, Rendered, Rendering, Step};
 use crate::storage::Object;
 use crate::thumbnail::{self, Limits, Stop};
@@ -141,14 +142,18 @@ impl Flow<'_> {
             let _permit = permit;
             // From here on it is this picture that takes the time.
             begun.get_or_init(Instant::now);
-            work()
+            let before = cpu_of_thread();
+            let result = work();
+            (result, cpu_of_thread().saturating_sub(before))
         });
-        let result = work.await.unwrap_or_else(|panic| {
-            Err(thumbnail::Error::Failed {
+        let (result, cpu) = work.await.unwrap_or_else(|panic| {
+            let failed = thumbnail::Error::Failed {
                 step: "render",
                 source: panic.into(),
-            })
+            };
+            (Err(failed), Duration::ZERO)
         });
+        self.cpu += cpu;
         if let Some(Working { begun, .. }) = self.working.take() {
             self.computed += begun.get().map_or(Duration::ZERO, Instant::elapsed);
         }

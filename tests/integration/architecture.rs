@@ -109,6 +109,7 @@ const ARROWS: &[Arrow] = &[
             "cos_thumbnails::storage",
             "cos_thumbnails::plan",
             "cos_thumbnails::outcome",
+            "cos_thumbnails::process",
             "cos_thumbnails::render",
         ],
         must_not_know: &[SERVERS, COMMAND_LINES],
@@ -154,6 +155,22 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         module: "backfill::journal",
         may_name: &["backfill::record", "backfill::originals"],
+        must_not_know: &[NETWORK, STORES, COMMAND_LINES],
+        may_wait: false,
+    },
+    Arrow {
+        module: "backfill::record",
+        may_name: &["cos_thumbnails::object", "cos_thumbnails::outcome"],
+        must_not_know: &[NETWORK, STORES],
+        may_wait: false,
+    },
+    Arrow {
+        module: "backfill::experiment::assemble",
+        may_name: &[
+            "backfill::record",
+            "backfill::measure",
+            "cos_thumbnails::outcome",
+        ],
         must_not_know: &[NETWORK, STORES, COMMAND_LINES],
         may_wait: false,
     },

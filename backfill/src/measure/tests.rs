@@ -60,6 +60,7 @@ fn outcome(verdict: Verdict, stages: &[(Stage, u64)]) -> Outcome {
             ..Traffic::default()
         },
         timings,
+        execution: None,
     }
 }
 

@@ -137,6 +137,8 @@ pub struct FunctionVersion {
     pub recipes: Vec<String>,
     /// Fingerprint of its limits.
     pub limits: String,
+    /// Below which prefix it writes thumbnails. Older ones do not say it.
+    pub output_prefix: Option<String>,
 }
 
 #[async_trait]

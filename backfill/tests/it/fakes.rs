@@ -40,6 +40,7 @@ pub(crate) fn made(event: &Event) -> Outcome {
         run_refused: false,
         traffic: Traffic::default(),
         timings,
+        execution: None,
     }
 }
 
