@@ -153,24 +153,7 @@ impl Policy {
         recipes: impl Into<Recipes>,
     ) -> Result<Self, PolicyError> {
         let (source_prefix, output_prefix) = (source_prefix.into(), output_prefix.into());
-        apart(
-            "SOURCE_PREFIX",
-            &source_prefix,
-            "OUTPUT_PREFIX",
-            &output_prefix,
-        )?;
-        apart(
-            "SOURCE_PREFIX",
-            &source_prefix,
-            "the failure records' prefix",
-            FAILURE_PREFIX,
-        )?;
-        apart(
-            "OUTPUT_PREFIX",
-            &output_prefix,
-            "the failure records' prefix",
-            FAILURE_PREFIX,
-        )?;
+        check_prefixes(&source_prefix, &output_prefix)?;
         Ok(Self {
             bucket,
             source_prefix,
@@ -182,6 +165,28 @@ impl Policy {
             max_attempts: MAX_ATTEMPTS,
             first_read_percent: None,
         })
+    }
+
+    /// The same with the thumbnails elsewhere.
+    ///
+    /// # Errors
+    /// As [`Policy::new`].
+    pub fn with_output_prefix(self, output_prefix: impl Into<String>) -> Result<Self, PolicyError> {
+        let output_prefix = output_prefix.into();
+        check_prefixes(&self.source_prefix, &output_prefix)?;
+        Ok(Self {
+            output_prefix,
+            ..self
+        })
+    }
+
+    /// The same with other thumbnails.
+    #[must_use]
+    pub fn with_recipes(self, recipes: impl Into<Recipes>) -> Self {
+        Self {
+            recipes: recipes.into(),
+            ..self
+        }
     }
 
     /// The same with other limits.
@@ -348,6 +353,14 @@ fn short_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes())[..8]
         .iter()
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// No two of originals, thumbnails and failure records can be taken for each other.
+fn check_prefixes(source: &str, output: &str) -> Result<(), PolicyError> {
+    const FAILURES: &str = "the failure records' prefix";
+    apart("SOURCE_PREFIX", source, "OUTPUT_PREFIX", output)?;
+    apart("SOURCE_PREFIX", source, FAILURES, FAILURE_PREFIX)?;
+    apart("OUTPUT_PREFIX", output, FAILURES, FAILURE_PREFIX)
 }
 
 /// Neither prefix starts with the other: then no key can start with both.

@@ -19,12 +19,15 @@ use crate::selection::Selection;
 use crate::target::{FunctionUrl, Secret};
 
 mod audit;
+mod experiment;
 mod flags;
 mod job;
 mod selection;
 mod written;
 
 pub use self::audit::{Explain, Repair, Verify};
+pub use self::experiment::ExperimentAction;
+use self::experiment::ExperimentFlags;
 pub use self::job::{JOB_VARIABLES, Job, Shard};
 
 /// How many requests fan-out has in flight unless told otherwise.
@@ -92,6 +95,8 @@ pub enum Action {
     Verify(Verify),
     /// Explain one key.
     Explain(Explain),
+    /// Measure.
+    Experiment(ExperimentAction),
     /// List the failure records.
     Failures {
         /// Replay what they are of.
@@ -168,9 +173,7 @@ fn parse_at(
 ) -> Result<Settings, ArgsError> {
     let matches = flags::command(Cli::command()).try_get_matches_from(arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
-    let of_action = matches
-        .subcommand()
-        .map_or(&matches, |(_, matches)| matches);
+    let of_action = innermost(&matches);
     let given = given(arguments, env);
     let mut mistakes = Vec::new();
     let asked = match cli.action {
@@ -188,6 +191,13 @@ fn parse_at(
             json: flags.json,
             ..Asked::new(Action::Explain(flags.explain()), Sending::default())
         },
+        Some(Subcommands::Experiment(ExperimentFlags::Resume(flags))) => {
+            return resume_experiment(flags.folder(), env);
+        }
+        Some(Subcommands::Experiment(ExperimentFlags::Run(flags))) => {
+            let (action, sending) = flags.asked();
+            Asked::new(Action::Experiment(action), sending)
+        }
         Some(Subcommands::Failures(flags)) => Asked {
             record: flags.record,
             json: flags.json,
@@ -248,18 +258,12 @@ fn resume(
 ) -> Result<Settings, ArgsError> {
     let folder = flags.folder();
     let manifest = Manifest::read(&folder)?;
-    let program = OsString::from("backfill");
-    let arguments = manifest.arguments.iter().map(OsString::from);
-    let arguments: Vec<_> = [program].into_iter().chain(arguments).collect();
-    let is_secret = |name: &str| {
-        let mut secrets = variables().filter(|variable| variable.secret);
-        secrets.any(|variable| names(variable).any(|known| known == name))
+    let began = manifest.run.started.into();
+    let given = Given {
+        arguments: manifest.arguments,
+        variables: manifest.variables,
     };
-    let lookup = |name: &str| {
-        let given = manifest.variables.get(name).cloned();
-        given.or_else(|| env(name).filter(|_| is_secret(name)))
-    };
-    let settings = parse_at(&arguments, &lookup, manifest.run.started.into())?;
+    let settings = parse_again(&given, env, began)?;
     Ok(Settings {
         resume: Some(folder),
         journal: None,
@@ -267,6 +271,51 @@ fn resume(
         json: flags.json,
         ..settings
     })
+}
+
+/// The settings of an experiment that ended early, with the secrets of now.
+fn resume_experiment(
+    folder: PathBuf,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Settings, ArgsError> {
+    let manifest = crate::experiment::manifest(&folder)?;
+    let given = Given {
+        arguments: manifest.arguments,
+        variables: manifest.variables,
+    };
+    let settings = parse_again(&given, env, manifest.started.into())?;
+    Ok(Settings {
+        action: Action::Experiment(ExperimentAction::Resume { folder }),
+        ..settings
+    })
+}
+
+/// What was given before, with the secrets of now.
+fn parse_again(
+    given: &Given,
+    env: &dyn Fn(&str) -> Option<String>,
+    began: SystemTime,
+) -> Result<Settings, ArgsError> {
+    let program = OsString::from("backfill");
+    let arguments = given.arguments.iter().map(OsString::from);
+    let arguments: Vec<_> = [program].into_iter().chain(arguments).collect();
+    let is_secret = |name: &str| {
+        let mut secrets = variables().filter(|variable| variable.secret);
+        secrets.any(|variable| names(variable).any(|known| known == name))
+    };
+    let lookup = |name: &str| {
+        let before = given.variables.get(name).cloned();
+        before.or_else(|| env(name).filter(|_| is_secret(name)))
+    };
+    parse_at(&arguments, &lookup, began)
+}
+
+/// What was written behind the last command.
+fn innermost(mut matches: &ArgMatches) -> &ArgMatches {
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
+    matches
 }
 
 /// What all commands have in common.
@@ -425,7 +474,8 @@ fn settings(
     }
 }
 
-fn default_in_flight(mode: Mode) -> usize {
+/// Events under way at once unless told otherwise.
+pub(crate) fn default_in_flight(mode: Mode) -> usize {
     match mode {
         Mode::Sequential => 1,
         Mode::Parallel => {

@@ -26,7 +26,7 @@ use crate::selection::{self, Selected};
 use crate::signals::Signals;
 use crate::target::{Http, HttpError, InProcess, Target, TargetError, with_causes};
 use crate::verify::{self, Refused};
-use crate::{audit, explain, failures, plan, prompt};
+use crate::{audit, experiment, explain, failures, plan, prompt};
 
 /// Some failed, or the store or the record did.
 pub(crate) const FAILED: u8 = 1;
@@ -81,6 +81,9 @@ pub enum Error {
     /// Nothing was mended.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// An experiment was not begun, or ended early.
+    #[error(transparent)]
+    Experiment(#[from] experiment::Error),
     /// A fan-out by a job could not be done.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -130,6 +133,7 @@ pub enum Error {
 }
 
 pub(crate) const RECORD: &str = "the record could not be written";
+pub(crate) const SIGNALS: &str = "signals could not be listened for";
 pub(crate) const OUTPUT: &str = "the output could not be written";
 
 impl Error {
@@ -147,7 +151,9 @@ impl Error {
 
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::Experiment(error) if !error.is_usage() => FAILED,
             Self::Refused(_)
+            | Self::Experiment(_)
             | Self::Store(_)
             | Self::TooMany { .. }
             | Self::NoCount
@@ -229,6 +235,7 @@ pub async fn execute(
             Some(folder) => resume(settings, folder, store, out).await,
         },
         Action::Shard(shard) => job::run_shards(settings, shard, store, out).await,
+        Action::Experiment(action) => experiment::run(settings, action, store, out).await,
         Action::Verify(verify) => verify::run(settings, verify, store, out).await,
         Action::Explain(explain) => explain::run(settings, explain, store, out).await,
         Action::Failures { retry } => failures::run(settings, *retry, store, out).await,
@@ -338,7 +345,7 @@ pub(crate) async fn replay(
         stop: CancellationToken::new(),
     };
     let give_up = CancellationToken::new();
-    let signals = Signals::listen().map_err(Error::io("signals could not be listened for"))?;
+    let signals = Signals::listen().map_err(Error::io(SIGNALS))?;
     let bar = account.progress.bar();
     let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), bar));
     let mut watch = Watch::new(&settings.budgets, replay.stop.clone());

@@ -25,6 +25,7 @@ pub mod audit;
 mod budget;
 pub mod cli;
 pub mod engine;
+pub mod experiment;
 mod explain;
 mod failures;
 pub mod filter;

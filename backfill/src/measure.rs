@@ -136,24 +136,13 @@ impl Times {
         let End::Outcome(outcome) = &picture.end else {
             return;
         };
-        let stage_us = |stage| {
-            let time = outcome.timings.get(stage).unwrap_or_default();
-            u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-        };
-        let storing = [
-            Stage::Store,
-            Stage::Commit,
-            Stage::Recheck,
-            Stage::Record,
-            Stage::Remove,
-        ]
-        .map(stage_us)
-        .into_iter()
-        .fold(0, u64::saturating_add);
+        let storing = storing_us(outcome);
         self.storing = self.storing.saturating_add(storing);
         earlier(
             &mut self.first_begun,
-            picture.finished_us.saturating_sub(stage_us(Stage::Total)),
+            picture
+                .finished_us
+                .saturating_sub(stage_us(outcome, Stage::Total)),
         );
         later(
             &mut self.last_made,
@@ -178,6 +167,26 @@ impl Times {
             paper_us,
         }
     }
+}
+
+/// How long one stage took.
+pub(crate) fn stage_us(outcome: &Outcome, stage: Stage) -> u64 {
+    let time = outcome.timings.get(stage).unwrap_or_default();
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// How long all took that comes after the thumbnails are made: what the paper's clock leaves out.
+pub(crate) fn storing_us(outcome: &Outcome) -> u64 {
+    [
+        Stage::Store,
+        Stage::Commit,
+        Stage::Recheck,
+        Stage::Record,
+        Stage::Remove,
+    ]
+    .into_iter()
+    .map(|stage| stage_us(outcome, stage))
+    .fold(0, u64::saturating_add)
 }
 
 fn earlier(first: &mut Option<u64>, time: u64) {
@@ -206,7 +215,7 @@ fn add_adapted(sum: &mut Option<Adaptation>, adapted: &Adapted) {
     }
 }
 
-fn add_traffic(sum: &mut Traffic, traffic: &Traffic) {
+pub(crate) fn add_traffic(sum: &mut Traffic, traffic: &Traffic) {
     sum.gets += traffic.gets;
     sum.heads += traffic.heads;
     sum.puts += traffic.puts;

@@ -60,6 +60,10 @@ pub(super) fn command(cli: Command) -> Command {
         .after_help(text)
         .mut_subcommands(|subcommand| match subcommand.get_name() {
             "help" => subcommand,
+            "experiment" => subcommand.mut_subcommands(|of_it| match of_it.get_name() {
+                "run" => of_it.args(settings()),
+                _ => of_it,
+            }),
             "plan" => subcommand.args(settings()).args(of_job()),
             _ => subcommand.args(settings()),
         })

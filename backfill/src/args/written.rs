@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
+use super::experiment::ExperimentFlags;
 use super::job::{JobFlags, ShardFlags};
 use super::selection::{BudgetFlags, SelectionFlags};
 use crate::record::Mode;
 
 /// Where runs are kept unless told otherwise.
-const JOURNAL: &str = "backfill-runs";
+pub(super) const JOURNAL: &str = "backfill-runs";
 
 /// Replays the originals of a bucket as events, so that their thumbnails are made (anew)
 ///
@@ -44,6 +45,9 @@ pub(super) enum Subcommands {
     /// Tells of one key why it has its thumbnails or not, and what to do
     #[command(after_help = EXPLAIN_EXIT_CODES)]
     Explain(ExplainFlags),
+    /// Measures modes, counts and repetitions in an order by chance, and keeps all that is known of each call
+    #[command(subcommand)]
+    Experiment(ExperimentFlags),
     /// Lists the pictures that have a failure record, and replays them if asked to
     Failures(FailuresFlags),
     /// Does the shards of one instance of a job: what the job run of --job starts

@@ -1,0 +1,141 @@
+//! Why there is no experiment, or not all of it.
+
+use std::path::PathBuf;
+
+use cos_thumbnails::plan::PolicyError;
+
+use super::{Cell, DesignError};
+use crate::journal::JournalError;
+use crate::originals;
+use crate::record::Mode;
+use crate::target::TargetError;
+
+/// Why an experiment was not begun, or ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file.
+    #[error("{path:?} is no experiment")]
+    Design {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DesignError,
+    },
+    /// Production's thumbnails would be overwritten.
+    #[error(
+        "output_prefix {output:?} overlaps with {production:?}, where production's thumbnails are: an \
+         experiment writes below a prefix of its own, such as \"experiments/\""
+    )]
+    Production {
+        /// The experiment's.
+        output: String,
+        /// Production's.
+        production: String,
+    },
+    /// What it writes could be read as an original, or as a failure record.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Fan-out needs to know where to.
+    #[error("the mode fan-out needs --function")]
+    NoFunction,
+    /// The function could not be asked.
+    #[error("the function could not be asked how it makes thumbnails")]
+    Function(#[source] TargetError),
+    /// The function would write elsewhere.
+    #[error(
+        "the function writes below {}, the experiment below {ours:?}: start a function for it with OUTPUT_PREFIX={ours}",
+        match .its { Some(its) => format!("{its:?}"), None => "a prefix that it does not say".to_owned() }
+    )]
+    FunctionPrefix {
+        /// The function's.
+        its: Option<String>,
+        /// The experiment's.
+        ours: String,
+    },
+    /// The modes would not make the same.
+    #[error("the function's recipe is {its}, the experiment's {ours}: give both the same settings")]
+    FunctionRecipe {
+        /// The function's, by its fingerprint.
+        its: String,
+        /// The experiment's.
+        ours: String,
+    },
+    /// The counts are more than there are.
+    #[error("the greatest count is {wanted}, and there are {there} originals under {prefix:?}")]
+    TooFew {
+        /// The greatest count.
+        wanted: u32,
+        /// Originals.
+        there: u64,
+        /// Where.
+        prefix: String,
+    },
+    /// The originals could not be listed.
+    #[error(transparent)]
+    Originals(#[from] originals::Error),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] JournalError),
+    /// What is left could not be compared with what was measured.
+    #[error(
+        "the experiment was begun with another {what} ({before}, here {now}): begin another experiment"
+    )]
+    Another {
+        /// What differs.
+        what: &'static str,
+        /// As it was begun.
+        before: String,
+        /// As it is.
+        now: String,
+    },
+    /// The function's instances were not of the temperature that was asked for.
+    #[error(
+        "{} could not be measured {wanted} in {tries} tries: {}", shown(.cell),
+        if *wanted == "cold" {
+            "the function is not scaled to zero within cold_after (it needs a least scale of 0, and no other sender)"
+        } else {
+            "there was a cold instance each time, or the function does not say"
+        }
+    )]
+    Temperature {
+        /// What was measured.
+        cell: Cell,
+        /// `cold` or `warm`.
+        wanted: &'static str,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// Calls failed each time.
+    #[error("{} could not be measured in {tries} tries: {why}", shown(.cell))]
+    Failed {
+        /// What was measured.
+        cell: Cell,
+        /// How often it was tried.
+        tries: u32,
+        /// Of the last try.
+        why: String,
+    },
+}
+
+impl Error {
+    /// Whether the command line, the file or the settings are wrong, and not what they ask for.
+    pub(crate) fn is_usage(&self) -> bool {
+        !matches!(
+            self,
+            Self::Function(_) | Self::Originals(_) | Self::Temperature { .. } | Self::Failed { .. }
+        )
+    }
+}
+
+fn shown(cell: &Cell) -> String {
+    let Cell {
+        mode,
+        count,
+        repetition,
+    } = cell;
+    let mode: &Mode = mode;
+    format!(
+        "{} of {count} pictures, repetition {repetition},",
+        mode.name()
+    )
+}

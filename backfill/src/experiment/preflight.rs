@@ -1,0 +1,241 @@
+//! What has to be so before anything is sent.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use chrono::Utc;
+use cos_thumbnails::config::OUTPUT_PREFIX;
+use cos_thumbnails::plan::{Policy, Recipe};
+use cos_thumbnails::storage::Storage;
+use futures_util::{StreamExt, TryStreamExt};
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use crate::args::{Settings, Way, default_in_flight};
+use crate::cli;
+use crate::filter::Filter;
+use crate::journal::Environment;
+use crate::originals::{Original, originals};
+use crate::record::Mode;
+use crate::record::experiment::{DataSet, Design, Experiment, Function};
+use crate::replay::run_id;
+
+/// All that samples are taken from.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) experiment: Experiment,
+    pub(super) policy: Policy,
+    /// As many originals as the greatest count.
+    pub(super) originals: Vec<Original>,
+}
+
+/// Looks at settings, bucket and function, and writes nothing.
+pub(super) async fn prepare(
+    settings: &Settings,
+    design: Design,
+    store: &Arc<dyn Storage>,
+) -> Result<Prepared, cli::Error> {
+    let policy = policy(&settings.config.policy, &design)?;
+    let function = match (&settings.way, design.modes.contains(&Mode::FanOut)) {
+        (_, false) => None,
+        (
+            Way::FanOut {
+                function: Some(url),
+                ..
+            },
+            true,
+        ) => {
+            let version = cli::function(settings)?.version().await;
+            let version = version.map_err(Error::Function)?;
+            let ours = policy.recipes().fingerprint();
+            if version.output_prefix.as_deref() != Some(policy.output_prefix()) {
+                return Err(Error::FunctionPrefix {
+                    its: version.output_prefix,
+                    ours: policy.output_prefix().to_owned(),
+                }
+                .into());
+            }
+            if version.recipes != [ours.clone()] {
+                let its = version.recipes.join(", ");
+                return Err(Error::FunctionRecipe { its, ours }.into());
+            }
+            Some(Function {
+                url: url.to_string(),
+                version: version.version,
+                limits: version.limits,
+            })
+        }
+        (_, true) => return Err(Error::NoFunction.into()),
+    };
+    let wanted = design.counts.iter().copied().max().unwrap_or_default();
+    let listed = originals(Arc::clone(store), policy.clone(), Filter::default());
+    let listed = listed.take(usize::try_from(wanted).unwrap_or(usize::MAX));
+    let originals: Vec<_> = listed.map_ok(Original::new).try_collect().await?;
+    let there = originals.len() as u64;
+    if there < u64::from(wanted) {
+        let prefix = policy.source_prefix().to_owned();
+        return Err(Error::TooFew {
+            wanted,
+            there,
+            prefix,
+        }
+        .into());
+    }
+    let recipes = policy.recipes().rules().iter();
+    let recipe_text = recipes.map(|rule| rule.recipe().to_string());
+    let in_flight = |&mode: &Mode| {
+        let given = design.in_flight.get(&mode).copied().map(usize::from);
+        (mode, given.unwrap_or_else(|| default_in_flight(mode)))
+    };
+    let experiment = Experiment {
+        experiment: format!("{}-{}", design.name, run_id()),
+        arguments: settings.given.arguments.clone(),
+        variables: settings.given.variables.clone(),
+        environment: Environment::here(),
+        endpoint: settings.config.store.endpoint.clone(),
+        recipe: policy.recipes().fingerprint(),
+        recipe_text: recipe_text.collect::<Vec<_>>().join("; "),
+        function,
+        data_set: data_set(policy.source_prefix(), &originals),
+        prices: None,
+        in_flight: design
+            .modes
+            .iter()
+            .map(in_flight)
+            .collect::<BTreeMap<_, _>>(),
+        started: Utc::now(),
+        design,
+    };
+    Ok(Prepared {
+        experiment,
+        policy,
+        originals,
+    })
+}
+
+/// A policy of its own, which cannot touch production's thumbnails: those of the settings, and those where
+/// they are unless the settings say otherwise.
+fn policy(production: &Policy, design: &Design) -> Result<Policy, Error> {
+    let output = &design.output_prefix;
+    let standing = [Some(production.output_prefix()), OUTPUT_PREFIX.default];
+    for other in standing.into_iter().flatten() {
+        if output.starts_with(other) || other.starts_with(output.as_str()) {
+            return Err(Error::Production {
+                output: output.clone(),
+                production: other.to_owned(),
+            });
+        }
+    }
+    let policy = production.clone().with_output_prefix(output.as_str())?;
+    let recipe = design.recipe.as_deref().and_then(Recipe::named);
+    Ok(match recipe {
+        Some(recipe) => policy.with_recipes(recipe),
+        None => policy,
+    })
+}
+
+fn data_set(prefix: &str, originals: &[Original]) -> DataSet {
+    let mut hash = Sha256::new();
+    for original in originals {
+        let key = original.key.as_str();
+        let path = key.strip_prefix(prefix).unwrap_or(key);
+        let bytes = original.bytes.unwrap_or_default();
+        let etag = original.etag.as_ref().map_or("", |etag| etag.as_str());
+        hash.update(format!("{path}\t{bytes}\t{etag}\n"));
+    }
+    let hex = hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    DataSet {
+        pictures: originals.len() as u64,
+        bytes: originals.iter().filter_map(|original| original.bytes).sum(),
+        sha256: hex,
+    }
+}
+
+/// What an experiment that goes on must have in common with itself.
+pub(super) fn compare(before: &Experiment, now: &Experiment) -> Result<(), Error> {
+    let function = |experiment: &Experiment| match &experiment.function {
+        Some(function) => format!("{}, limits {}", function.version, function.limits),
+        None => "none".to_owned(),
+    };
+    let version = |experiment: &Experiment| experiment.environment.version.clone();
+    let data = |experiment: &Experiment| experiment.data_set.sha256.clone();
+    for (what, before, now) in [
+        ("recipe", before.recipe.clone(), now.recipe.clone()),
+        ("data set", data(before), data(now)),
+        ("function", function(before), function(now)),
+        ("version of this program", version(before), version(now)),
+    ] {
+        if before != now {
+            return Err(Error::Another { what, before, now });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use cos_thumbnails::object::{Bucket, ETag, Key};
+
+    use super::*;
+
+    fn design(output_prefix: &str) -> Design {
+        let text = format!(
+            "name = 'a'\nmodes = ['parallel']\ncounts = [1]\nrepetitions = 1\nrecipe = 'paper'\n\
+             output_prefix = '{output_prefix}'"
+        );
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn productions_prefix_is_refused_and_so_is_one_that_could_be_read_again() {
+        let recipe = Recipe::standard();
+        let production = Policy::new(Bucket::new("b"), "images/", "small/", recipe).unwrap();
+        for output in [
+            "small/",
+            "small/a/",
+            "thumbnails/",
+            "thumbnails/x/",
+            "thumb",
+            "",
+        ] {
+            let refused = policy(&production, &design(output)).unwrap_err();
+            assert!(
+                matches!(refused, Error::Production { .. }),
+                "{output:?}: {refused}"
+            );
+            assert!(refused.is_usage());
+        }
+        for output in ["images/", "images/a/", "failures/", "f"] {
+            let refused = policy(&production, &design(output)).unwrap_err();
+            assert!(matches!(refused, Error::Policy(_)), "{output:?}: {refused}");
+        }
+        let own = policy(&production, &design("experiments/a/")).unwrap();
+        assert_eq!(own.output_prefix(), "experiments/a/");
+        assert_eq!(own.source_prefix(), "images/");
+        assert_eq!(own.recipes().fingerprint(), Recipe::paper().fingerprint());
+    }
+
+    #[test]
+    fn a_data_set_is_known_by_what_is_in_it() {
+        let original = |path: &str, etag: &str| Original {
+            key: Key::new(format!("images/{path}")),
+            etag: Some(ETag::new(etag)),
+            bytes: Some(10),
+        };
+        let one = data_set("images/", &[original("a", "1"), original("b", "2")]);
+        assert_eq!((one.pictures, one.bytes), (2, 20));
+        // printf 'a\t10\t1\nb\t10\t2\n' | sha256sum
+        assert_eq!(
+            one.sha256,
+            "d2310e94cc7d60f11369fc075085b28319b0bdf6f2e37fc55657102d34a10865"
+        );
+        let other = data_set("images/", &[original("a", "1"), original("b", "3")]);
+        assert_ne!(one.sha256, other.sha256);
+    }
+}
