@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 20 << 20;
 
 /// One test, so that nothing else allocates beside it.
 #[test]
-fn hostile_files_are_contained_and_golden_ones_take_what_was_predicted() {
+fn case_5_7_9_and_10_hostile_files_are_contained_and_golden_ones_take_what_was_predicted() {
     let mut problems = Vec::new();
     println!("| file | bytes | verdict | ms | peak bytes |");
     println!("|---|---:|---|---:|---:|");

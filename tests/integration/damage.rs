@@ -57,7 +57,7 @@ fn panicked(error: &Error) -> bool {
 }
 
 #[test]
-fn no_cut_passes_for_the_whole() {
+fn case_6_no_cut_passes_for_the_whole() {
     let (mut cuts, mut refused, mut degraded) = (0, 0, 0);
     for (name, whole) in forms() {
         let expected = shown(&read(&whole).unwrap());

@@ -24,7 +24,7 @@ const ALIKE: f64 = 0.95;
 const BOXES: [u32; 2] = [256, 128];
 
 #[test]
-fn every_form_of_every_format_shows_the_colours_that_it_holds() {
+fn case_11_and_12_every_form_of_every_format_shows_the_colours_that_it_holds() {
     let mut report = String::new();
     let (mut checked, mut worst, mut least) = (0, 0.0_f64, (1.0_f64, String::new()));
     for picture in pictures() {

@@ -29,7 +29,7 @@ fn begun(runs: &Path) -> Option<std::path::PathBuf> {
 /// Runs are killed a hundred times at random moments, and gone on with until they are complete. Nothing is
 /// lost, and what is done again was in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_is_killed_loses_nothing_and_repeats_what_was_in_flight() {
+async fn case_23_a_run_that_is_killed_loses_nothing_and_repeats_what_was_in_flight() {
     let (server, config, _folder) = store_alone(PICTURES).await;
     let mut random = fastrand::Rng::with_seed(7);
     let (mut kills, mut runs_done, mut resumes) = (0, 0, 0);

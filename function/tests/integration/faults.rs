@@ -1,5 +1,4 @@
-//! The whole function before a store that fails: every fault at every call, once and always, and
-//! SIGKILL at every call.
+//! The whole function before a store that fails: every fault at every call, once and always.
 //!
 //! Whatever fails, the answer is 200 or 503 with Retry-After, and once the faults are over one more
 //! delivery ends right.
@@ -18,21 +17,20 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::binary::CANARY;
-use crate::http::{Answer, BUCKET, bare, event, send};
+use crate::http::{Answer, BUCKET, event, send};
 use crate::proxy::{Fault, Proxy, Rule};
-use crate::serving::Serving;
 
-const ORIGINAL: &str = "images/a.png";
+pub(crate) const ORIGINAL: &str = "images/a.png";
 
 /// A store, the proxy before it, and one original in it.
-struct Place {
+pub(crate) struct Place {
     store: Store,
     _folder: TempDir,
     direct: S3,
-    proxy: Proxy,
+    pub(crate) proxy: Proxy,
 }
 
-fn picture(red: u8) -> Vec<u8> {
+pub(crate) fn picture(red: u8) -> Vec<u8> {
     let mut file = std::io::Cursor::new(Vec::new());
     image::RgbImage::from_pixel(40, 20, image::Rgb([red, 0, 0]))
         .write_to(&mut file, image::ImageFormat::Png)
@@ -41,7 +39,7 @@ fn picture(red: u8) -> Vec<u8> {
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -73,49 +71,53 @@ impl Place {
         place
     }
 
-    async fn put(&self, body: Vec<u8>) {
-        let (key, options) = (Key::new(ORIGINAL), PutOptions::default());
+    pub(crate) async fn put(&self, body: Vec<u8>) {
+        self.put_at(ORIGINAL, body).await;
+    }
+
+    pub(crate) async fn put_at(&self, original: &str, body: Vec<u8>) {
+        let (key, options) = (Key::new(original), PutOptions::default());
         self.direct.put(&key, body.into(), options).await.unwrap();
     }
 
-    fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.proxy.address)
     }
 
-    async fn mark(&self) -> Option<Mark> {
-        let head = self
-            .direct
-            .head(&Key::new("thumbnails/a.png/512.jpg"))
-            .await;
+    async fn mark(&self, path: &str) -> Option<Mark> {
+        let key = Key::new(format!("thumbnails/{path}/512.jpg"));
+        let head = self.direct.head(&key).await;
         head.ok()
             .and_then(|head| Mark::from_metadata(&head.metadata))
     }
 
     /// Whether a mark that stands says the truth: no part of a set is taken for all of it.
-    async fn is_whole_or_unmarked(&self) -> bool {
-        let Some(mark) = self.mark().await else {
+    async fn is_whole_or_unmarked(&self, path: &str) -> bool {
+        let Some(mark) = self.mark(path).await else {
             return true;
         };
         let mut standing = Vec::new();
         for size in [16, 32, 64, 128, 256] {
-            let key = Key::new(format!("thumbnails/a.png/{size}.jpg"));
+            let key = Key::new(format!("thumbnails/{path}/{size}.jpg"));
             standing.extend(self.direct.head(&key).await.map(|head| head.etag));
         }
         standing == mark.siblings
     }
 
     /// Whether what stands is the whole set of what is there now, and no record of a failure.
-    async fn is_right(&self) -> bool {
-        let original = self.direct.head(&Key::new(ORIGINAL)).await.unwrap();
-        let record = self.direct.head(&Key::new("failures/a.png")).await;
-        self.mark()
+    pub(crate) async fn is_right(&self, original: &str) -> bool {
+        let path = original.strip_prefix("images/").unwrap();
+        let head = self.direct.head(&Key::new(original)).await.unwrap();
+        let record = Key::new(format!("failures/{path}"));
+        let record = self.direct.head(&record).await;
+        self.mark(path)
             .await
-            .is_some_and(|mark| mark.original_etag == original.etag)
-            && self.is_whole_or_unmarked().await
+            .is_some_and(|mark| mark.original_etag == head.etag)
+            && self.is_whole_or_unmarked(path).await
             && record.is_err_and(|error| error.kind() == Kind::NotFound)
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         assert_eq!(self.proxy.leaks(), 0, "the secret passes in clear");
         drop(self.proxy);
         self.store.stop().await;
@@ -179,6 +181,10 @@ const CALLS: [(&str, &str); 7] = [
 const ERROR_IN_200: &str = "HTTP/1.1 200 OK\r\ncontent-length: 41\r\nconnection: close\r\n\r\n\
                             <Error><Code>InternalError</Code></Error>";
 
+/// What a store says of a body that is not what its checksum says.
+const BAD_DIGEST: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 37\r\nconnection: close\r\n\r\n\
+                          <Error><Code>BadDigest</Code></Error>";
+
 macro_rules! refusal {
     ($status:literal) => {
         Fault::Answer(concat!(
@@ -197,6 +203,7 @@ fn faults() -> Vec<Fault> {
         refusal!("401 Unauthorized"),
         refusal!("403 Forbidden"),
         Fault::Answer(ERROR_IN_200),
+        Fault::Answer(BAD_DIGEST),
         Fault::Reset,
         Fault::Lost,
         Fault::Cut(10),
@@ -217,15 +224,15 @@ async fn suffer(rule: Rule) -> (u16, usize) {
         503 => assert!(answer.header("retry-after").is_some(), "{rule:?}"),
         status => panic!("{status} {}: {rule:?}", answer.body),
     }
-    assert!(place.is_whole_or_unmarked().await, "{rule:?}");
+    assert!(place.is_whole_or_unmarked("a.png").await, "{rule:?}");
     place.proxy.follow(None);
     // What is swapped after the last look has an event of its own.
     let swapped = matches!(rule.fault, Fault::Swap(_));
     if answer.status == 200 && !swapped {
-        assert!(place.is_right().await, "lost: {rule:?}");
+        assert!(place.is_right(ORIGINAL).await, "lost: {rule:?}");
     }
     assert_eq!(function.send().await.status, 200, "{rule:?}");
-    assert!(place.is_right().await, "{rule:?}");
+    assert!(place.is_right(ORIGINAL).await, "{rule:?}");
     drop(function);
     place.stop().await;
     (answer.status, spoilt)
@@ -279,7 +286,7 @@ async fn case_18_a_body_that_stalls_is_cut_and_read_again() {
     }));
     assert_eq!(function.send().await.status, 200);
     assert_eq!(place.proxy.counts().0, 1);
-    assert!(place.is_right().await);
+    assert!(place.is_right(ORIGINAL).await);
     drop(function);
     place.stop().await;
 }
@@ -345,75 +352,4 @@ async fn a_record_that_cannot_be_written_is_no_success() {
     assert_eq!(record.state, FailureState::Rejected);
     drop(function);
     place.stop().await;
-}
-
-#[tokio::test]
-async fn case_20_sigkill_at_every_call() {
-    let place = Place::new().await;
-    for nth in 0..calls(&place).await {
-        // Another version each time, so that there is an old set and a new one.
-        place.put(picture(u8::try_from(nth * 20).unwrap())).await;
-        let (serving, sending) = stopped_at(&place, nth, Fault::Hold).await;
-        sending.abort();
-        drop(serving);
-        place.proxy.follow(None);
-        let serving = Serving::start_at(&place.endpoint());
-        assert_eq!(
-            send(serving.address, &event("e", ORIGINAL)).await.status,
-            200
-        );
-        assert!(place.is_right().await, "killed at call {nth}");
-    }
-    place.stop().await;
-}
-
-#[tokio::test]
-async fn case_20_sigterm_at_every_call_drains_and_ends_with_zero() {
-    let place = Place::new().await;
-    for nth in 0..calls(&place).await {
-        place.put(picture(u8::try_from(nth * 20).unwrap())).await;
-        let (serving, sending) = stopped_at(&place, nth, Fault::Pause).await;
-        serving.ask_to_end();
-        while send(serving.address, &bare("GET", "/readyz")).await.status == 200 {}
-        place.proxy.follow(None);
-        assert_eq!(sending.await.unwrap().status, 200, "at call {nth}");
-        let (code, log) = serving.ended();
-        assert_eq!(code, Some(0), "{log}");
-        assert!(place.is_right().await, "ended at call {nth}");
-    }
-    place.stop().await;
-}
-
-/// How many calls to the store a picture takes.
-async fn calls(place: &Place) -> usize {
-    let serving = Serving::start_at(&place.endpoint());
-    place.proxy.follow(None);
-    assert_eq!(
-        send(serving.address, &event("e", ORIGINAL)).await.status,
-        200
-    );
-    let calls = place.proxy.counts().1;
-    assert!(calls >= 11, "{calls}");
-    calls
-}
-
-/// A function whose n-th call to the store suffers that, and the sender that waits for it.
-async fn stopped_at(place: &Place, nth: usize, fault: Fault) -> (Serving, JoinHandle<Answer>) {
-    let serving = Serving::start_at(&place.endpoint());
-    // Nothing goes on beside a call that never does.
-    let end = if fault == Fault::Hold {
-        usize::MAX
-    } else {
-        nth + 1
-    };
-    place.proxy.follow(Some(Rule {
-        method: "",
-        path: String::new(),
-        nth: nth..end,
-        fault,
-    }));
-    let address = serving.address;
-    let sending = tokio::spawn(async move { send(address, &event("e", ORIGINAL)).await });
-    place.proxy.holds().await;
-    (serving, sending)
 }

@@ -49,6 +49,8 @@ struct State {
     rule: Option<Rule>,
     matched: usize,
     spoilt: usize,
+    /// Those of them that were told to be held.
+    held: usize,
     all: usize,
     leaks: usize,
 }
@@ -127,9 +129,11 @@ impl Proxy {
         self.state.lock().unwrap().leaks
     }
 
-    /// Waits until a request is held.
+    /// Waits until a request is held by the rule of now.
     pub(crate) async fn holds(&self) {
-        self.held.notified().await;
+        while self.state.lock().unwrap().held == 0 {
+            self.held.notified().await;
+        }
     }
 }
 
@@ -156,13 +160,13 @@ impl Shared {
                 return client.shutdown().await;
             }
             Some(Fault::Hold) => {
-                self.held.notify_one();
+                self.tell();
                 std::future::pending::<()>().await;
             }
             Some(Fault::Pause) => {
                 // From here on it would hear of another rule.
                 let go_on = self.go_on.notified();
-                self.held.notify_one();
+                self.tell();
                 go_on.await;
             }
             Some(Fault::Swap(body)) => {
@@ -233,6 +237,11 @@ impl Shared {
         }
         state.spoilt += 1;
         Some(rule.fault)
+    }
+
+    fn tell(&self) {
+        self.state.lock().unwrap().held += 1;
+        self.held.notify_one();
     }
 
     fn look_for_the_canary(&self, text: &str) {

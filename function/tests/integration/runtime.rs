@@ -171,7 +171,7 @@ async fn the_version_is_what_the_program_says() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_refused_for_good() {
+async fn case_16_what_is_no_event_is_refused_for_good() {
     let server = Server::start(Runtime::new(obey)).await;
     let request = event("e", "k");
     let answer = send(
@@ -262,7 +262,7 @@ async fn the_deadline_ends_the_handlers_work() {
 }
 
 #[tokio::test]
-async fn overload_is_shed_before_the_body_is_read() {
+async fn case_22_overload_is_shed_before_the_body_is_read() {
     let (gate, begun, handler) = gated();
     let server = Server::start(Runtime::new(handler).in_flight(1).waiting(0)).await;
     let mut first = Connection::open(server.address).await;

@@ -1,6 +1,7 @@
 //! Failure records: what is tried again, how often, and what is not.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
+use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,4 +218,33 @@ async fn a_record_beside_a_whole_set_goes_with_the_next_event() {
         assert_eq!(ended.verdict, Verdict::Duplicate);
         assert!(record(&store).await.is_none());
     }
+}
+
+#[tokio::test]
+async fn case_10_xml_is_no_picture_and_nothing_is_fetched_for_it() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/x", elsewhere.local_addr().unwrap());
+    let svg = "xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\"";
+    let laughs = (1..10).map(|n| {
+        let ten = format!("&l{};", n - 1).repeat(10);
+        format!("<!ENTITY l{n} \"{ten}\">")
+    });
+    let laughs = laughs.collect::<Vec<_>>().concat();
+    for file in [
+        format!("<svg {svg}><image xlink:href=\"{url}\"/></svg>"),
+        format!("<!DOCTYPE svg [<!ENTITY x SYSTEM \"{url}\">]><svg {svg}>&x;</svg>"),
+        format!("<!DOCTYPE svg SYSTEM \"{url}\"><svg {svg}/>"),
+        format!("<?xml version=\"1.0\"?><!DOCTYPE s [<!ENTITY l0 \"ha\">{laughs}]><s>&l9;</s>"),
+    ] {
+        let store = Arc::new(Hooked::default());
+        put(&*store, ORIGINAL, file.clone()).await;
+        let ended = over(&store).handle(&event(ORIGINAL)).await.unwrap();
+        assert_eq!(ended.verdict, Verdict::Rejected, "{file}");
+        let kept = record(&store).await.unwrap();
+        let expected = [Reason::NotAPicture, Reason::Unsupported];
+        assert!(expected.contains(&kept.reason), "{file}: {kept:?}");
+    }
+    let connected = elsewhere.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(connected, Err(ErrorKind::WouldBlock));
 }

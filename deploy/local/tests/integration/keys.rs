@@ -52,7 +52,7 @@ const ODD: [&str; 38] = [
 ];
 
 #[tokio::test]
-async fn odd_keys_are_distinct_and_stay_inside() {
+async fn case_13_and_28_odd_keys_are_distinct_and_stay_inside() {
     let running = Running::start().await;
     let client = running.client();
     let longest = "€".repeat(341) + "x";

@@ -39,7 +39,7 @@ fn rows(plane: &Plane, pixels: u32, height: u32) -> &[u8] {
 
 /// What is called intact is what the whole file gives; so a cut that loses anything is not silent.
 #[test]
-fn a_cut_is_never_silent() {
+fn case_6_a_cut_is_never_silent() {
     for (number, (frame, file)) in files().into_iter().enumerate() {
         for largest in boxes(&frame) {
             let whole = read(&file, largest, Effort::Default).unwrap();

@@ -21,7 +21,7 @@ fn error(file: &[u8]) -> Error {
 
 /// A picture of 65,500 x 65,500 in some hundred bytes.
 #[test]
-fn a_decompression_bomb_is_refused_from_its_header() {
+fn case_7_a_decompression_bomb_is_refused_from_its_header() {
     let frame = picture(8, 8, &[(2, 2), (1, 1), (1, 1)], 1);
     for layout in two_layouts(&frame) {
         let mut file = write(&frame, &layout);
@@ -77,7 +77,7 @@ fn pixels_and_memory_are_limited_before_any_is_taken() {
 
 /// Thousands of scans, of which each would cost time: repeated, or refinements without end.
 #[test]
-fn thousands_of_scans_are_refused() {
+fn case_8_thousands_of_scans_are_refused() {
     let frame = picture(64, 64, &[(1, 1)], 3);
     let mut scans = vec![Scan::dc(&[0], 0, 0)];
     scans.extend((0..3000).map(|_| Scan::ac(0, 1..=63, 1, 0)));
@@ -123,7 +123,7 @@ fn data_after_the_last_mcu_is_passed_over() {
 }
 
 #[test]
-fn a_huge_profile_is_left_out_and_the_picture_read() {
+fn case_9_a_huge_profile_is_left_out_and_the_picture_read() {
     let frame = picture(16, 16, &[(1, 1)], 6);
     let [plain, _] = two_layouts(&frame);
     let with = |bytes: usize| {
