@@ -12,6 +12,7 @@
 //! 4. If the original is gone, delete exactly the planned keys; then look again likewise. If it can
 //!    never succeed, write the failure record before.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -130,15 +131,17 @@ impl Thumbnailer {
     /// Handles one event to its end, which comes after four minutes at the latest.
     ///
     /// # Errors
-    /// As [`Thumbnailer::handle_by`].
+    /// As [`Thumbnailer::handle_within`].
     pub async fn handle(&self, event: &Event) -> Result<Outcome, Error> {
-        self.handle_by(event, Instant::now() + TIME_FOR_ONE).await
+        let now = Instant::now();
+        self.handle_within(event, now..now + TIME_FOR_ONE).await
     }
 
-    /// Handles one event to its end.
+    /// Handles one event to its end, within the time that began when its request came, perhaps with others
+    /// that were handled before.
     ///
-    /// At the `deadline` the work is ended, and only a failure record is still written, if it was
-    /// the picture itself that took so long, on a processor for at least half of the time: that counts
+    /// When the time is over the work is ended, and only a failure record is still written, if it was
+    /// the picture itself that took so long, on a processor for at least half of that time: that counts
     /// as one of its [tries](Policy::max_attempts), and after the last one it is rejected.
     ///
     /// Dropping the future ends the work as well, and nothing is counted: who drops it whenever a
@@ -147,9 +150,14 @@ impl Thumbnailer {
     ///
     /// # Errors
     /// [`Error::Foreign`] for what is not ours; the others where trying again can help.
-    pub async fn handle_by(&self, event: &Event, deadline: Instant) -> Result<Outcome, Error> {
+    pub async fn handle_within(
+        &self,
+        event: &Event,
+        time: Range<Instant>,
+    ) -> Result<Outcome, Error> {
         let started = Instant::now();
         let (begun, mut cpu) = (self.instance.begin(), Duration::ZERO);
+        let deadline = time.end;
         let decision = self.policy.decide(event.change());
         let recipe = match &decision {
             Decision::Make(plan) => plan.recipe.fingerprint(),
@@ -167,7 +175,7 @@ impl Thumbnailer {
                 let turn = timeout_at(deadline, self.turns.take(&plan.original)).await;
                 let _turn = turn.map_err(|_| Error::Deadline)?;
                 outcome.timings.add(Stage::Turn, started.elapsed());
-                let mut flow = Flow::new(self, &plan, event, &mut outcome, started);
+                let mut flow = Flow::new(self, &plan, event, &mut outcome, time.start);
                 match timeout_at(deadline, flow.settle()).await {
                     Ok(settled) => settled?,
                     Err(_) => flow.overdue().await?,
@@ -194,8 +202,8 @@ struct Flow<'a> {
     recorded: bool,
     /// The record of earlier tries by this recipe, within these limits.
     record: Option<FailureRecord>,
-    /// When the event came.
-    started: Instant,
+    /// When its time began.
+    since: Instant,
     /// The version whose picture has a processor at this moment, or waits for a thread on it.
     working: Option<Working>,
     /// How long processors have worked for this event, up to now.
@@ -242,7 +250,7 @@ impl<'a> Flow<'a> {
         plan: &'a Plan,
         event: &Event,
         outcome: &'a mut Outcome,
-        started: Instant,
+        since: Instant,
     ) -> Self {
         Self {
             thumbnailer,
@@ -253,7 +261,7 @@ impl<'a> Flow<'a> {
             outcome,
             recorded: false,
             record: None,
-            started,
+            since,
             working: None,
             computed: Duration::ZERO,
             cpu: Duration::ZERO,

@@ -30,9 +30,10 @@ pub(crate) async fn handle(
         Ok(event) => event,
         Err(error) => return Ok(failed(error.id.as_deref(), &error.problem, false)),
     };
-    let deadline = Instant::now() + config.deadline;
+    let now = Instant::now();
+    let time = now..now + config.deadline;
     match crate::thumbnailer(config)?
-        .handle_by(&event, deadline)
+        .handle_within(&event, time)
         .await
     {
         Ok(outcome) => Ok(Finished {

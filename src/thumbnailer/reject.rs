@@ -88,13 +88,14 @@ impl Flow<'_> {
 
     /// The deadline came. If it was the picture that took the time, or half of it, that was one of its
     /// tries, and after the last one it is rejected: a picture that takes for ever must not come back for
-    /// ever. A slow store, or a queue, is no fault of the picture's and is not counted.
+    /// ever. A slow store, a queue, or others of the same request are no fault of the picture's, and their
+    /// time is not counted.
     pub(super) async fn overdue(&mut self) -> Result<(), Error> {
         let Some(Working { etag, begun }) = self.working.take() else {
             return Err(Error::Deadline);
         };
         let computed = self.computed + begun.get().map_or(Duration::ZERO, Instant::elapsed);
-        if computed.is_zero() || computed * 2 < self.started.elapsed() {
+        if computed.is_zero() || computed * 2 < self.since.elapsed() {
             return Err(Error::Deadline);
         }
         let message = "its thumbnails were not made in the time for one event".to_owned();

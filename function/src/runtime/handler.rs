@@ -57,6 +57,8 @@ pub struct Context {
     /// The address that the listener is bound to. Only if this is on loopback does the event come
     /// from this machine.
     pub listener: SocketAddr,
+    /// When the request came. Of a batch, others were perhaps handled since.
+    pub received: Instant,
     /// When the runtime answers 503 in the handler's place.
     pub deadline: Instant,
     /// When a sender should come again that finds no room: after those that are here are worked off,
@@ -66,7 +68,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context, for tests of handlers. Who finds no room comes again after a second.
+    /// A context, for tests of handlers: received now. Who finds no room comes again after a second.
     #[must_use]
     pub fn new(
         peer: SocketAddr,
@@ -77,6 +79,7 @@ impl Context {
         Self {
             peer,
             listener,
+            received: Instant::now(),
             deadline,
             come_again: Duration::from_secs(1),
             headers: Arc::new(headers),
@@ -104,6 +107,7 @@ impl fmt::Debug for Context {
         f.debug_struct("Context")
             .field("peer", &self.peer)
             .field("listener", &self.listener)
+            .field("received", &self.received)
             .field("deadline", &self.deadline)
             .field("come_again", &self.come_again)
             .finish_non_exhaustive()

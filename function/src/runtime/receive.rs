@@ -34,7 +34,8 @@ where
     S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send>,
     S: Clone + Send + Sync + 'static,
 {
-    let deadline = Instant::now() + shared.settings.deadline;
+    let received = Instant::now();
+    let deadline = received + shared.settings.deadline;
     let admission = &shared.admission;
     admission.look()?;
     let (head, body) = request.into_parts();
@@ -45,6 +46,7 @@ where
     let place = place.map_err(|_| Refusal::Deadline)??;
     drop((body, reserved));
     let mut context = Context::new(caller.peer, shared.listener, deadline, head.headers);
+    context.received = received;
     context.come_again = admission.come_again();
     let work = async move {
         let _until_done = (place, active);

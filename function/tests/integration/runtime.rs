@@ -9,7 +9,7 @@ use cos_thumbnails::events::Event;
 use function::runtime::{self, Context, Failure, Handler, HandlerService, Reply, Runtime};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub(crate) const SOON: Duration = Duration::from_millis(50);
@@ -362,6 +362,25 @@ async fn a_batch_is_answered_as_one() {
         400
     );
     assert_eq!(send(server.address, &batch(&[])).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn the_events_of_a_batch_share_their_time() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let handler = move |_: Event, context: Context| {
+        let tell = tell.clone();
+        async move {
+            tell.send((context.received, context.deadline)).unwrap();
+            Ok(Reply::new(&json!({})).unwrap())
+        }
+    };
+    let minute = Duration::from_mins(1);
+    let server = Server::start(Runtime::new(handler).deadline(minute)).await;
+    let answer = send(server.address, &batch(&["a", "b"])).await;
+    assert_eq!(answer.status, 200);
+    let (received, deadline) = told.recv().await.unwrap();
+    assert_eq!(told.recv().await.unwrap(), (received, deadline));
+    assert_eq!(deadline - received, minute);
 }
 
 #[tokio::test]

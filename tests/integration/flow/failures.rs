@@ -45,8 +45,9 @@ async fn too_slow(store: &Arc<Hooked>, tries: u32) -> Result<Verdict, Error> {
     let etag = store.inner.head(&Key::new(ORIGINAL)).await.unwrap().etag;
     let counted = |record: FailureRecord| record.etag == etag && record.attempts == tries;
     loop {
-        let deadline = Instant::now() + Duration::from_millis(20);
-        let ended = flow.handle_by(&event(ORIGINAL), deadline).await;
+        let now = Instant::now();
+        let time = now..now + Duration::from_millis(20);
+        let ended = flow.handle_within(&event(ORIGINAL), time).await;
         // On a busy machine it may have waited for most of that time, which does not count.
         if ended.is_ok() || record(store).await.is_some_and(counted) {
             return ended.map(|outcome| outcome.verdict);
