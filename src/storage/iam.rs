@@ -2,8 +2,8 @@
 //! profile (<https://cloud.ibm.com/docs/account?topic=account-iamtoken_from_apikey>).
 //!
 //! A token is renewed while it is still good, and goes on being used where IAM fails meanwhile. IAM is
-//! asked once at a time, and what came of it holds for all who waited. How long a token lives is counted
-//! from when it was asked for, by a clock that no one sets: what time it is here does not matter.
+//! asked once at a time, to the end, and what came of it holds for all who waited. How long a token lives is
+//! counted from when it was asked for, by a clock that no one sets: what time it is here does not matter.
 
 mod ask;
 mod credential;
@@ -27,6 +27,8 @@ pub use self::credential::{Credential, Url};
 const RETRIES: usize = 2;
 /// Nobody asks again so soon after all that failed.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Nor so soon while the old token is good: then nobody waits for the new one.
+const PAUSE_WHILE_GOOD: Duration = Duration::from_secs(30);
 /// Refused tokens are replaced no sooner one after another: who lacks a right is not helped by tokens.
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
 /// No request is begun with a token that ends so soon; or within a tenth of its life, if that is less.
@@ -40,17 +42,20 @@ struct Inner {
     iam: SharedHttpConnector,
     url: Url,
     credential: Credential,
-    last: Lock<Last>,
-    /// Held by who asks IAM; with what came of it, if it failed.
-    asking: Arc<Mutex<Option<Failure>>>,
+    token: Lock<Option<Token>>,
+    /// Held by who asks IAM.
+    asking: Arc<Mutex<Asked>>,
 }
 
+/// What came of asking IAM, for who comes next.
 #[derive(Default)]
-struct Last {
-    token: Option<Token>,
-    /// When one was given up because it was refused.
+struct Asked {
+    failure: Option<Failure>,
+    /// When it was asked because a token was refused.
     refused: Option<Instant>,
 }
+
+type Asking = OwnedMutexGuard<Asked>;
 
 struct Token {
     bearer: HeaderValue,
@@ -79,7 +84,7 @@ impl Tokens {
             iam,
             url,
             credential,
-            last: Lock::default(),
+            token: Lock::default(),
             asking: Arc::default(),
         }))
     }
@@ -94,65 +99,73 @@ impl Tokens {
         }
         if let Some((bearer, is_due)) = self.good() {
             // Whoever comes first sees to the next one. Nobody waits for it.
-            if is_due && let Ok(asking) = Arc::clone(&self.0.asking).try_lock_owned() {
-                let tokens = self.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = tokens.renew(asking).await {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "no new token: the old one is used to its end"
-                        );
-                    }
-                });
+            if is_due
+                && let Ok(asking) = Arc::clone(&self.0.asking).try_lock_owned()
+                && asking.failed_within(PAUSE_WHILE_GOOD).is_none()
+            {
+                tokio::spawn(self.clone().renew(asking));
             }
             return Ok(bearer);
         }
-        let asking = Arc::clone(&self.0.asking).lock_owned().await;
+        let asking = self.asking().await;
         match self.good() {
             // Another one has asked meanwhile.
             Some((bearer, _)) => Ok(bearer),
-            None => self.renew(asking).await,
+            None => self.renewed(asking).await,
         }
     }
 
-    /// A token was refused in a call that began at `begun`. Whether trying again with another one can help.
+    /// A call that began at `begun` was refused: waits for another token, if there may be one, and says
+    /// whether there is. The refused one stays at hand, for it may be as good as ever: a store says the same
+    /// of a token that is revoked and of an object that nobody may read.
     #[must_use]
-    pub fn refused(&self, begun: Instant) -> bool {
+    pub async fn another(&self, begun: Instant) -> bool {
         if let Credential::Token(_) = &self.0.credential {
             return false;
         }
-        let mut last = self.0.last();
-        let another = last.token.as_ref().is_none_or(|token| token.since > begun);
-        if another {
+        if self.renewed_since(begun) {
+            return true;
+        }
+        let mut asking = self.asking().await;
+        if self.renewed_since(begun) {
             return true;
         }
         let soon = |refused: Instant| refused.elapsed() < BETWEEN_REFUSALS;
-        if last.refused.is_some_and(soon) {
+        if asking.refused.is_some_and(soon) {
             return false;
         }
-        *last = Last {
-            token: None,
-            refused: Some(Instant::now()),
-        };
-        true
+        asking.refused = Some(Instant::now());
+        self.renewed(asking).await.is_ok()
     }
 
     /// The token at hand, if it is good, and whether it is time for a new one.
     fn good(&self) -> Option<(HeaderValue, bool)> {
         let now = Instant::now();
-        let last = self.0.last();
-        let token = last.token.as_ref().filter(|token| now < token.good_until)?;
+        let token = self.0.token();
+        let token = token.as_ref().filter(|token| now < token.good_until)?;
         Some((token.bearer.clone(), token.due <= now))
     }
 
-    async fn renew(
-        &self,
-        mut asking: OwnedMutexGuard<Option<Failure>>,
-    ) -> Result<HeaderValue, Error> {
-        let failed = asking.as_ref();
-        if let Some(failure) = failed.filter(|failure| failure.when.elapsed() < PAUSE) {
-            return Err(failure.error.clone());
+    fn renewed_since(&self, begun: Instant) -> bool {
+        let token = self.0.token();
+        token.as_ref().is_some_and(|token| token.since > begun)
+    }
+
+    async fn asking(&self) -> Asking {
+        Arc::clone(&self.0.asking).lock_owned().await
+    }
+
+    /// A new token. It is asked for to the end even if its asker gives up before: otherwise no one would
+    /// learn that IAM is silent, and each would wait for it anew.
+    async fn renewed(&self, asking: Asking) -> Result<HeaderValue, Error> {
+        if let Some(error) = asking.failed_within(PAUSE) {
+            return Err(error);
         }
+        let renewed = tokio::spawn(self.clone().renew(asking)).await;
+        renewed.unwrap_or_else(|ended| Err(Error::transport(ended)))
+    }
+
+    async fn renew(self, mut asking: Asking) -> Result<HeaderValue, Error> {
         let Inner {
             iam,
             url,
@@ -169,14 +182,20 @@ impl Tokens {
             .await;
         match granted {
             Ok(granted) => {
-                *asking = None;
+                asking.failure = None;
                 let token = Token::new(granted);
                 let bearer = token.bearer.clone();
-                self.0.last().token = Some(token);
+                *self.0.token() = Some(token);
                 Ok(bearer)
             }
             Err(error) => {
-                *asking = Some(Failure {
+                if self.good().is_some() {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "no new token: the old one goes on being used"
+                    );
+                }
+                asking.failure = Some(Failure {
                     when: Instant::now(),
                     error: error.clone(),
                 });
@@ -186,10 +205,18 @@ impl Tokens {
     }
 }
 
+impl Asked {
+    /// Why there was no token, if that is not so long ago.
+    fn failed_within(&self, time: Duration) -> Option<Error> {
+        let failure = self.failure.as_ref()?;
+        (failure.when.elapsed() < time).then(|| failure.error.clone())
+    }
+}
+
 impl Inner {
     /// Nothing panics while it holds the lock.
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn token(&self) -> MutexGuard<'_, Option<Token>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

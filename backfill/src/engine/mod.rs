@@ -254,12 +254,11 @@ impl Engine {
     ) -> Result<Bytes, EngineError> {
         let begun = Instant::now();
         let answer = self.request(method.clone(), path, body).await;
-        match answer {
-            Err(error) if error.is(StatusCode::UNAUTHORIZED) && self.tokens.refused(begun) => {
-                self.request(method, path, body).await
-            }
-            answer => answer,
+        let refused = matches!(&answer, Err(error) if error.is(StatusCode::UNAUTHORIZED));
+        if refused && self.tokens.another(begun).await {
+            return self.request(method, path, body).await;
         }
+        answer
     }
 
     async fn request(

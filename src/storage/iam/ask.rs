@@ -17,8 +17,9 @@ use tokio::time::Instant;
 
 use super::credential::{Credential, Url, bearer};
 
-/// How long one request may take, connecting included.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one request may take, connecting included: IAM answers in well under 1 s, and all attempts for one
+/// token, with the pauses between them, take less time than a store's call waits for it.
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest answer that is read, in bytes. A token has about 2 kB.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// The longest piece of IAM's own words that is repeated in an error, in characters.
@@ -64,7 +65,7 @@ impl Error {
         }
     }
 
-    fn transport(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(super) fn transport(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let error: Box<dyn StdError + Send + Sync> = error.into();
         Self::Transport(error.into())
     }

@@ -126,13 +126,11 @@ impl S3 {
         F: Future<Output = Result<T, Error>>,
     {
         let begun = Instant::now();
-        match (call().await, &self.tokens) {
-            (Err(error), Some(tokens))
-                if error.kind() == Kind::AccessDenied && tokens.refused(begun) =>
-            {
-                call().await
-            }
-            (answer, _) => answer,
+        let answer = call().await;
+        let denied = matches!(&answer, Err(error) if error.kind() == Kind::AccessDenied);
+        match &self.tokens {
+            Some(tokens) if denied && tokens.another(begun).await => call().await,
+            _ => answer,
         }
     }
 }

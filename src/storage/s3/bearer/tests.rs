@@ -1,5 +1,6 @@
 //! The store's client with an IAM that fails in every way, in virtual time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::span;
 
 use crate::object::{Bucket, Key};
 use crate::storage::iam::{Credential, Tokens};
@@ -24,12 +26,20 @@ const LIFETIME: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone, Default)]
 struct Cloud(Arc<Mutex<State>>);
 
+/// What IAM does when it is asked.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Iam {
+    #[default]
+    Gives,
+    Down,
+    /// It is connected to, and says nothing.
+    Silent,
+    Refuses,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    /// IAM cannot be reached.
-    down: bool,
-    /// IAM refuses.
-    refuses: bool,
+    iam: Iam,
     /// The store takes no token at all.
     denies: bool,
     /// By how much this machine's clock differs from theirs, in seconds.
@@ -77,12 +87,15 @@ impl Cloud {
     async fn grant(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let form = request.body().bytes().unwrap().to_vec();
         self.state().forms.push(String::from_utf8(form).unwrap());
+        if self.state().iam == Iam::Silent {
+            std::future::pending::<()>().await;
+        }
         sleep(Duration::from_secs(1)).await;
         let mut state = self.state();
-        if state.down {
+        if state.iam == Iam::Down {
             return Err(ConnectorError::io("down".into()));
         }
-        if state.refuses {
+        if state.iam == Iam::Refuses {
             let body = json!({ "errorMessage": "Provided API key could not be found." });
             return Ok(answer(400, body.to_string()));
         }
@@ -181,7 +194,7 @@ async fn case_19_iam_is_asked_once_at_a_time_and_for_all() {
     assert_eq!(cloud.asked(), 2);
 
     let cloud = Cloud::default();
-    cloud.state().down = true;
+    cloud.state().iam = Iam::Down;
     let store = cloud.by_key();
     let all = join_all((0..50).map(|_| head(&store))).await;
     assert!(all.iter().all(Result::is_err));
@@ -193,7 +206,7 @@ async fn case_19_an_outage_of_iam_is_not_seen_before_the_token_ends_and_passes()
     let cloud = Cloud::default();
     let store = cloud.by_key();
     head(&store).await.unwrap();
-    cloud.state().down = true;
+    cloud.state().iam = Iam::Down;
     for _ in 0..59 {
         later(1).await;
         assert_eq!(head(&store).await.unwrap(), 7);
@@ -203,9 +216,87 @@ async fn case_19_an_outage_of_iam_is_not_seen_before_the_token_ends_and_passes()
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.is_retryable());
     assert_eq!(cloud.state().denied, 0, "what cannot be good is not shown");
-    cloud.state().down = false;
+    cloud.state().iam = Iam::Gives;
     later(1).await;
     assert_eq!(head(&store).await.unwrap(), 7);
+}
+
+/// Counts the warnings of this thread, while it is in force.
+#[derive(Debug, Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN && metadata.target().contains("iam")
+    }
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_19_an_outage_of_iam_is_told_now_and_then_and_not_by_each_call() {
+    let warnings = Warnings::default();
+    let _in_force = tracing::subscriber::set_default(warnings.clone());
+    let cloud = Cloud::default();
+    let store = cloud.by_key();
+    head(&store).await.unwrap();
+    later(50).await;
+    cloud.state().iam = Iam::Down;
+    for _ in 0..300 {
+        head(&store).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+    }
+    let told = warnings.0.load(Ordering::Relaxed);
+    assert!((2..=10).contains(&told), "{told} times in five minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_19_an_iam_that_is_silent_is_known_to_be_so_whoever_gives_up_before() {
+    let cloud = Cloud::default();
+    cloud.state().iam = Iam::Silent;
+    let store = cloud.by_key();
+    let begun = Instant::now();
+    for _ in 0..5 {
+        let gave_up = timeout(Duration::from_secs(2), head(&store)).await;
+        assert!(gave_up.is_err());
+    }
+    let error = head(&store).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    let known = begun.elapsed();
+    // Before a call's attempt is cut off.
+    assert!(known < Duration::from_secs(30), "{known:?}");
+    let all = join_all((0..50).map(|_| head(&store))).await;
+    assert!(all.iter().all(Result::is_err));
+    assert_eq!(begun.elapsed(), known, "no one waits for what is known");
+    assert_eq!(cloud.asked(), 3, "with two more attempts, for all of them");
+    cloud.state().iam = Iam::Gives;
+    later(1).await;
+    assert_eq!(head(&store).await.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_19_a_good_token_outlives_what_the_store_denies_whatever_iam_does() {
+    let cloud = Cloud::default();
+    let store = cloud.by_key();
+    head(&store).await.unwrap();
+    cloud.state().iam = Iam::Down;
+    for _ in 0..3 {
+        // One object that nobody may read, say.
+        cloud.state().denies = true;
+        let error = head(&store).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::AccessDenied);
+        cloud.state().denies = false;
+        assert_eq!(head(&store).await.unwrap(), 7);
+        later(1).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,6 +307,12 @@ async fn case_19_a_revoked_token_is_replaced_once() {
     cloud.state().good.clear();
     assert_eq!(head(&store).await.unwrap(), 7);
     assert_eq!((cloud.asked(), cloud.state().denied), (2, 1));
+    // And for all who carried it.
+    later(1).await;
+    cloud.state().good.clear();
+    let all = join_all((0..50).map(|_| head(&store))).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert_eq!((cloud.asked(), cloud.state().denied), (3, 1 + 50));
     // Whoever lacks a right is not helped by tokens.
     later(1).await;
     cloud.state().denies = true;
@@ -224,13 +321,13 @@ async fn case_19_a_revoked_token_is_replaced_once() {
         assert_eq!(error.kind(), Kind::AccessDenied);
         assert!(error.is_retryable(), "503, not 403");
     }
-    assert_eq!((cloud.asked(), cloud.state().denied), (3, 1 + 2 + 4));
+    assert_eq!((cloud.asked(), cloud.state().denied), (4, 51 + 2 + 4));
 }
 
 #[tokio::test(start_paused = true)]
 async fn case_19_a_key_that_iam_refuses_is_told_and_not_shown() {
     let cloud = Cloud::default();
-    cloud.state().refuses = true;
+    cloud.state().iam = Iam::Refuses;
     let store = cloud.by_key();
     let error = head(&store).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AccessDenied);
