@@ -60,7 +60,7 @@ impl Config {
         let endpoint = reader.ruled(COS_ENDPOINT, ConfigError::of_endpoint);
         let region = reader.ruled(COS_REGION, ConfigError::of_region);
         let bucket = reader.ruled(COS_BUCKET, ConfigError::of_bucket);
-        let iam = reader.checked(IAM_URL, |text| text.parse().map_err(str::to_owned));
+        let iam = reader.checked_unseen(IAM_URL, str::parse);
         let credentials = reader.credentials(endpoint.as_deref(), iam.as_ref());
         let source_prefix = reader.required(SOURCE_PREFIX);
         let output_prefix = reader.required(OUTPUT_PREFIX);
@@ -331,7 +331,24 @@ mod tests {
             ),
             (
                 &[profile, ("IAM_URL", "http://iam.example")],
-                "IAM_URL \"http://iam.example\": is no https:// URL",
+                "IAM_URL is no https:// URL",
+            ),
+            (
+                &[profile, ("IAM_URL", "https://user:canary@iam.example")],
+                "IAM_URL must not hold a user or a password",
+            ),
+            (
+                &[profile, ("IAM_URL", "http://user:canary@iam.example")],
+                "IAM_URL is no https:// URL",
+            ),
+            (
+                &[("COS_API_KEY", "canary\n")],
+                "COS_API_KEY is no API key: it has white space",
+            ),
+            (&[("COS_API_KEY", "canäry")], "COS_API_KEY is no API key"),
+            (
+                &[("COS_TRUSTED_PROFILE", "thumbnails\n")],
+                "COS_TRUSTED_PROFILE is no name of a profile",
             ),
         ] {
             let mistakes = read(wrong).unwrap_err();

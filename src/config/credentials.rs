@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::{
     COS_ACCESS_KEY_ID, COS_API_KEY, COS_ENDPOINT, COS_SECRET_ACCESS_KEY, COS_TRUSTED_PROFILE,
-    IAM_CR_TOKEN_FILE, Reader,
+    IAM_CR_TOKEN_FILE, Reader, Variable,
 };
 use crate::storage::{ConfigError, Credentials, HmacKey, iam};
 
@@ -22,17 +22,30 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             return None;
         }
         let credential = match first {
-            Some(COS_API_KEY) => iam::Credential::ApiKey(self.set(COS_API_KEY)?),
-            Some(COS_TRUSTED_PROFILE) => iam::Credential::Profile {
-                profile: self.set(COS_TRUSTED_PROFILE)?,
-                file: PathBuf::from(self.required(IAM_CR_TOKEN_FILE)?),
-            },
+            Some(COS_API_KEY) => self.api_key(COS_API_KEY)?,
+            Some(COS_TRUSTED_PROFILE) => self.trusted_profile(COS_TRUSTED_PROFILE)?,
             _ => return self.hmac_key(),
         };
         let unread = ConfigError::of_endpoint_with_tokens(endpoint?);
         self.noted(COS_ENDPOINT, unread)?;
         let url = iam?.clone();
         Some(Credentials::Iam { url, credential })
+    }
+
+    /// The API key that `variable` is, if it is set; a mistake where it is none.
+    pub fn api_key(&mut self, variable: Variable) -> Option<iam::Credential> {
+        let key = iam::Credential::api_key(&self.set(variable)?);
+        let problem = "is no API key: it has white space or characters outside ASCII";
+        self.noted(variable, key.ok_or(problem))
+    }
+
+    /// The trusted profile that `variable` names, if it is set; a mistake where it is no name.
+    pub fn trusted_profile(&mut self, variable: Variable) -> Option<iam::Credential> {
+        let profile = self.set(variable)?;
+        let file = PathBuf::from(self.required(IAM_CR_TOKEN_FILE)?);
+        let profile = iam::Credential::profile(&profile, file);
+        let problem = "is no name of a profile: it has white space around it or control characters";
+        self.noted(variable, profile.ok_or(problem))
     }
 
     fn hmac_key(&mut self) -> Option<Credentials> {

@@ -66,27 +66,36 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         variable: Variable,
         check: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
+        self.checked_unseen(variable, |value| {
+            check(value).map_err(|problem| {
+                if variable.secret {
+                    problem
+                } else {
+                    format!("{value:?}: {problem}")
+                }
+            })
+        })
+    }
+
+    /// The same where the mistake does not repeat the value: URLs may hold passwords, and what was pasted
+    /// into the wrong field may be a secret.
+    pub fn checked_unseen<T, E: fmt::Display>(
+        &mut self,
+        variable: Variable,
+        check: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
         let value = self.required(variable)?;
-        let checked = check(&value).map_err(|problem| {
-            if variable.secret {
-                problem
-            } else {
-                format!("{value:?}: {problem}")
-            }
-        });
+        let checked = check(&value);
         self.noted(variable, checked)
     }
 
-    /// The value or its default; a mistake where `rule` refuses it. The value is not repeated: what
-    /// was pasted into the wrong field may be a secret.
+    /// The value or its default; a mistake where `rule` refuses it. The value is not repeated.
     pub(super) fn ruled<E: fmt::Display>(
         &mut self,
         variable: Variable,
         rule: impl FnOnce(&str) -> Result<(), E>,
     ) -> Option<String> {
-        let value = self.required(variable)?;
-        let ruled = rule(&value);
-        self.noted(variable, ruled).map(|()| value)
+        self.checked_unseen(variable, |value| rule(value).map(|()| value.to_owned()))
     }
 
     /// Notes a mistake.

@@ -1,9 +1,7 @@
 //! The settings of a fan-out by a Code Engine job, at both of its ends: who starts it, and an instance.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use cos_thumbnails::config::{Config, IAM_CR_TOKEN_FILE, Mistake, Reader, Variable};
+use cos_thumbnails::config::{Config, Mistake, Reader, Variable};
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::{FAILURE_PREFIX, Policy};
 use cos_thumbnails::storage::iam::Credential;
@@ -138,9 +136,7 @@ impl JobFlags {
             return Ok(None);
         };
         let mut reader = Reader::new(lookup);
-        let engine = reader.checked(CODE_ENGINE_URL, |text| {
-            text.parse::<BaseUrl>().map_err(str::to_owned)
-        });
+        let engine = reader.checked_unseen(CODE_ENGINE_URL, str::parse::<BaseUrl>);
         let iam = config.map(|config| config.iam.clone());
         let policy = config.map(|config| &config.policy);
         let project = reader.checked(CODE_ENGINE_PROJECT_ID, |text| {
@@ -206,13 +202,11 @@ fn credential<L: Fn(&str) -> Option<String>>(reader: &mut Reader<L>) -> Option<C
         }
         return credential;
     }
-    if let Some(key) = reader.set(IBMCLOUD_API_KEY) {
-        return Some(Credential::ApiKey(key));
+    if reader.set(IBMCLOUD_API_KEY).is_some() {
+        return reader.api_key(IBMCLOUD_API_KEY);
     }
-    if let Some(profile) = reader.set(IAM_PROFILE) {
-        let file = reader.required(IAM_CR_TOKEN_FILE)?;
-        let file = PathBuf::from(file);
-        return Some(Credential::Profile { profile, file });
+    if reader.set(IAM_PROFILE).is_some() {
+        return reader.trusted_profile(IAM_PROFILE);
     }
     let problem = "is not set (nor are IAM_TOKEN and IAM_PROFILE): --job needs one of them";
     reader.mistake(IBMCLOUD_API_KEY, problem);

@@ -157,7 +157,7 @@ fn flags_that_do_not_fit_together_are_refused() {
         ),
         (
             &["--mode", "fan-out", "--job", "j", "--iam-url", "http://h"],
-            "IAM_URL \"http://h\": is no https:// URL",
+            "IAM_URL is no https:// URL",
         ),
         (
             &["--mode", "fan-out", "--job", "j", "--timeout", "5"],
@@ -221,11 +221,21 @@ fn a_secret_that_no_header_can_carry_is_a_mistake_by_name() {
 }
 
 #[test]
+fn a_functions_url_with_a_password_is_refused_and_not_repeated() {
+    for url in ["http://user:canary-5e7f@h", "user:canary-5e7f@h o"] {
+        let (code, text) = backfill(&["--mode", "fan-out", "--function", url], &STORE);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains("--function "), "{text}");
+    }
+}
+
+#[test]
 fn a_job_without_a_credential_is_a_mistake_by_name() {
     let env = [
         &STORE[..],
         &[
-            ("CE_API_BASE_URL", "https://user:pw@h"),
+            ("CE_API_BASE_URL", "https://user:canary-5e7f@h"),
+            ("IAM_URL", "https://user:canary-5e7f@h"),
             ("CE_PROJECT_ID", "a/b"),
             ("IBMCLOUD_API_KEY", ""),
         ],
@@ -234,16 +244,23 @@ fn a_job_without_a_credential_is_a_mistake_by_name() {
     let (code, text) = backfill(&["--mode", "fan-out", "--job", "j"], &env);
     assert_eq!(code, Some(2));
     for name in [
-        "CODE_ENGINE_URL",
+        "CODE_ENGINE_URL must not hold a user or a password",
+        "IAM_URL must not hold a user or a password",
         "CODE_ENGINE_PROJECT_ID",
         "IBMCLOUD_API_KEY",
     ] {
         assert!(text.contains(name), "{name} in {text}");
     }
-    let token = format!("{CANARY}\n");
-    let env = [&env[..], &[("IAM_TOKEN", token.as_str())]].concat();
-    let (_, text) = backfill(&["--mode", "fan-out", "--job", "j"], &env);
-    assert!(text.contains("IAM_TOKEN holds"), "{text}");
+    let broken = format!("{CANARY}\n");
+    for (name, told) in [
+        ("IAM_TOKEN", "IAM_TOKEN holds"),
+        ("IBMCLOUD_API_KEY", "IBMCLOUD_API_KEY is no API key"),
+        ("IAM_PROFILE", "IAM_PROFILE is no name of a profile"),
+    ] {
+        let env = [&env[..], &[(name, broken.as_str())]].concat();
+        let (_, text) = backfill(&["--mode", "fan-out", "--job", "j"], &env);
+        assert!(text.contains(told), "{text}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use http::Uri;
 use tracing_subscriber::EnvFilter;
 
 use crate::engine::instance;
-use crate::hosting::function_url;
+use crate::hosting::FunctionUrl;
 use crate::instances::{self, ScalingArguments};
 use crate::letters::{self, LettersArguments};
 use crate::notifier::{Mischief, causes};
@@ -116,7 +116,7 @@ pub(crate) struct CloudArguments {
     #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(..=3600))]
     pub(crate) token_seconds: u32,
     /// Start no function: deliver the events to this one, on another host, say.
-    #[arg(long, value_name = "URL", value_parser = function_url, conflicts_with = "function_port")]
+    #[arg(long, value_name = "URL", value_parser = FunctionUrl, conflicts_with = "function_port")]
     pub(crate) function_url: Option<Uri>,
     /// The bucket.
     #[arg(long, value_name = "NAME", default_value = "pictures")]

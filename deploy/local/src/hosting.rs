@@ -1,8 +1,12 @@
 //! Where the function runs: in this process, in instances of its own, or elsewhere.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command, Error};
 use cos_thumbnails::config::{self as flow, Variable};
 use function::config::{MEMORY_BUDGET_BYTES, MIN_MEMORY_BUDGET_BYTES};
 use http::Uri;
@@ -158,13 +162,27 @@ fn variables(
     all.map(set).collect()
 }
 
-/// A function's URL as it is given on the command line.
-pub(crate) fn function_url(text: &str) -> Result<Uri, String> {
-    let url: Uri = text.parse().map_err(|_| "this is no URL".to_owned())?;
-    if url.scheme_str() != Some("http") || url.authority().is_none() || url.query().is_some() {
-        return Err("a URL such as http://192.0.2.7:8080 is needed".to_owned());
+/// Reads a function's URL from the command line. What it refuses it does not repeat, as clap would: a URL may
+/// hold a password.
+#[derive(Debug, Clone)]
+pub(crate) struct FunctionUrl;
+
+impl TypedValueParser for FunctionUrl {
+    type Value = Uri;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, text: &OsStr) -> Result<Uri, Error> {
+        let url = text.to_str().and_then(|text| text.parse::<Uri>().ok());
+        let plain = |url: &Uri| {
+            let authority = url.authority();
+            url.scheme_str() == Some("http")
+                && authority.is_some_and(|authority| !authority.as_str().contains('@'))
+                && url.query().is_none()
+        };
+        url.filter(plain).ok_or_else(|| {
+            let needed = "--function-url needs a URL such as http://192.0.2.7:8080";
+            command.clone().error(ErrorKind::ValueValidation, needed)
+        })
     }
-    Ok(url)
 }
 
 #[cfg(test)]

@@ -30,6 +30,25 @@ impl Credential {
         bearer(token).map(Self::Token)
     }
 
+    /// An API key, unless it holds what none does: white space, such as the line feed at a file's end, or
+    /// characters outside ASCII.
+    #[must_use]
+    pub fn api_key(key: &str) -> Option<Self> {
+        let good = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+        good.then(|| Self::ApiKey(key.to_owned()))
+    }
+
+    /// A trusted profile by its name or id, unless there is white space around it, or a control character in
+    /// it; with the file of the compute resource's token.
+    #[must_use]
+    pub fn profile(profile: &str, file: PathBuf) -> Option<Self> {
+        let good = !profile.is_empty()
+            && profile.trim() == profile
+            && !profile.contains(|c: char| c.is_control());
+        let profile = profile.to_owned();
+        good.then_some(Self::Profile { profile, file })
+    }
+
     /// The form that asks for a token.
     pub(super) async fn form(&self) -> Result<String, Error> {
         let grant = |kind: &str| {

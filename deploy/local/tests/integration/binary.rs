@@ -230,6 +230,8 @@ fn mistakes_of_usage_end_it_with_two() {
         &["--max-scale", "2", "--cold-start", "-1"],
         &["--max-scale", "2", "--bind-address", "0.0.0.0"],
         &["--function-url", "localhost:8080"],
+        &["--function-url", "http://user:canary-9c1e@192.0.2.7"],
+        &["--function-url", "https://user:canary-9c1e@192.0.2.7"],
         &["dead-letters"],
         &["nothing"],
     ] {
