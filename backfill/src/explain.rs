@@ -257,8 +257,14 @@ impl Explanation {
             "mark",
             match mark {
                 Some(mark) => format!(
-                    "of version {}, by recipe {}",
-                    mark.original_etag, mark.recipe
+                    "{}of version {}, by recipe {}",
+                    if mark.is_foreign_to(plan) {
+                        "another original's, "
+                    } else {
+                        ""
+                    },
+                    mark.original_etag,
+                    mark.recipe
                 ),
                 None => "none".to_owned(),
             },

@@ -59,7 +59,8 @@ pub(crate) struct Young {
 pub(crate) fn classify(seen: &Seen<'_>, young: Young) -> Finding {
     let fault = fault(seen).or_else(|| left_over(seen));
     let mark = match seen.evidence {
-        Evidence::Read { mark, .. } => mark,
+        // Another original's says nothing of this one.
+        Evidence::Read { mark, .. } => mark.filter(|mark| !mark.is_foreign_to(seen.plan)),
         Evidence::Times { .. } => None,
     };
     let judged = match (failed(seen, fault.is_some()), fault) {

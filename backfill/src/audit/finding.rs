@@ -26,8 +26,8 @@ pub struct Finding {
     /// Of what is obsolete: how many more there are than `keys` can name.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unnamed: u64,
-    /// Fingerprint of the recipe that the mark names, where the mark was looked at. `unknown` where the
-    /// last thumbnail was made by a recipe whose last it is not, and no mark was found.
+    /// Fingerprint of the recipe that the mark names, where the mark was looked at and is this original's.
+    /// `unknown` where the last thumbnail was made by a recipe whose last it is not, and no mark was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// Fingerprint of the recipe that plans this original's thumbnails.

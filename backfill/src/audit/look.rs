@@ -267,11 +267,13 @@ fn other_recipe<'a>(
     last: Option<&Head>,
     elsewhere: impl Iterator<Item = &'a Head>,
 ) -> Option<String> {
-    let marks = elsewhere.filter_map(|head| Mark::from_metadata(&head.metadata));
+    let marks = elsewhere.filter_map(|head| mark(Some(head)));
     let ours = marks.filter(|mark| !mark.is_foreign_to(plan)).last();
     ours.map(|mark| mark.recipe).or_else(|| {
-        let sibling = last.and_then(|last| Mark::version_shown(&last.metadata));
-        sibling.map(|_| UNKNOWN_RECIPE.to_owned())
+        // With a mark it is the last of another original's set.
+        let sibling = last.filter(|last| mark(Some(last)).is_none());
+        let shown = sibling.and_then(|last| Mark::version_shown(&last.metadata));
+        shown.map(|_| UNKNOWN_RECIPE.to_owned())
     })
 }
 

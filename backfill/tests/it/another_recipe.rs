@@ -3,8 +3,10 @@
 use backfill::audit::State;
 use cos_thumbnails::object::Key;
 
+use cos_thumbnails::outcome::Reason;
+
 use crate::audit::{delete, made, put, verify};
-use crate::modes::{keys, run, store};
+use crate::modes::{jpeg, keys, run, store};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_recipe_than_most_marks_name_is_not_repaired_with_by_mistake() {
@@ -109,4 +111,30 @@ async fn more_obsolete_thumbnails_than_are_kept_by_name_are_not_forgotten() {
     let done = verify(&store, args).await;
     assert_eq!((done.code, done.summary.repair.unwrap().removed), (0, 50));
     assert_eq!(keys(&store, "thumbnails/").await.len(), 12 * 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_originals_set_says_nothing_of_the_recipe() {
+    let store = store().await;
+    // Another deployment in the bucket, whose thumbnails have the same keys.
+    for n in 0..12 {
+        let key = format!("avatars/2024/{n:02}.jpg");
+        put(&store, &key, jpeg(100 + n)).await;
+    }
+    let theirs = "--mode parallel --output-key flat --source-prefix avatars/ --quality 50";
+    run(&store, theirs).await.unwrap();
+    run(&store, "--mode parallel --output-key flat")
+        .await
+        .unwrap();
+    put(&store, "images/late.jpg", jpeg(99)).await;
+    let args = "--output-key flat --pending-minutes 0 --repair --accept failed";
+    let mended = verify(&store, args).await;
+    let collided = &mended.found["images/2024/07.jpg"];
+    assert_eq!(
+        (collided.state, collided.reason),
+        (State::Failed, Some(Reason::Collision))
+    );
+    assert_eq!(mended.summary.ended_early, None);
+    assert_eq!((mended.code, mended.summary.marks), (0, 0));
+    assert_eq!(mended.mended["images/late.jpg"].state, State::Ok);
 }

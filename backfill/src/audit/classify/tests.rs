@@ -182,6 +182,18 @@ fn each_deviation_has_its_state() {
 }
 
 #[test]
+fn the_recipe_is_that_of_a_mark_of_ones_own() {
+    let recipe = |case: Case| case.judge(false).recipe;
+    let by = |mark: &mut Mark| mark.recipe = "r0".to_owned();
+    assert_eq!(recipe(Case::mark(by)).as_deref(), Some("r0"));
+    let anothers = Case::mark(|mark| {
+        by(mark);
+        mark.original_hash = "another's".to_owned();
+    });
+    assert_eq!(recipe(anothers), None);
+}
+
+#[test]
 fn a_record_explains_what_is_not_there_as_long_as_it_holds() {
     let missing = |record| {
         Case::with(|case| {
