@@ -8,6 +8,7 @@ mod binary;
 mod client;
 mod cloud;
 mod events;
+mod experiment;
 mod gated;
 mod instances;
 mod job_cloud;
