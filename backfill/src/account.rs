@@ -27,9 +27,9 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Begins it, and the record file.
-    pub(crate) fn begin(settings: &Settings, extent: Extent) -> Result<Self, Error> {
-        let run = cli::header(settings, extent);
+    /// Begins it, by the run's id, and the record file.
+    pub(crate) fn begin(settings: &Settings, run: String, extent: Extent) -> Result<Self, Error> {
+        let run = cli::header(settings, run, extent);
         let mut writer = settings.record.as_deref().map(Error::begin).transpose()?;
         if let Some(writer) = &mut writer {
             let begun = writer.write(&Line::Run(run.clone()));
@@ -66,7 +66,9 @@ impl Account {
             progress.add(picture);
             measure.add(picture);
         })?;
-        measure.resume();
+        for _ in 0..=before.resumed {
+            measure.resume();
+        }
         let at = Utc::now();
         let resumed = Line::Resumed(Resumed {
             at,
@@ -89,6 +91,11 @@ impl Account {
     /// Where the run is kept, if it is.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.journal.as_ref().map(Journal::folder)
+    }
+
+    /// Whether as many pictures came to their end as there were when the run began.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.measure.finished() >= self.run.pictures
     }
 
     /// Adds a picture that came to its end.

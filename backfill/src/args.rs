@@ -11,9 +11,9 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, VARIABLES, Variable};
 
 use self::job::JobFlags;
-use self::written::{Cli, Flags, ResumeFlags, Sending, Subcommands};
+use self::written::{Cli, Flags, JOURNAL, Sending, Subcommands};
 use crate::budget::Budgets;
-use crate::journal::{JournalError, Manifest};
+use crate::journal::JournalError;
 use crate::record::Mode;
 use crate::selection::Selection;
 use crate::target::{FunctionUrl, Secret};
@@ -22,6 +22,7 @@ mod audit;
 mod experiment;
 mod flags;
 mod job;
+mod resume;
 mod selection;
 mod written;
 
@@ -76,12 +77,14 @@ pub struct Settings {
 }
 
 /// A command line and its environment, without secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     /// The command line, without the program's name.
     pub arguments: Vec<String>,
     /// The settings that the environment gave.
     pub variables: BTreeMap<String, String>,
+    /// When they were read, from which durations go back.
+    pub at: SystemTime,
 }
 
 /// What to do.
@@ -162,22 +165,15 @@ pub fn parse(
     env: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, ArgsError> {
     let arguments: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    parse_at(&arguments, &env, SystemTime::now())
-}
-
-/// The same at another time, to which durations go back.
-fn parse_at(
-    arguments: &[OsString],
-    env: &dyn Fn(&str) -> Option<String>,
-    now: SystemTime,
-) -> Result<Settings, ArgsError> {
-    let matches = flags::command(Cli::command()).try_get_matches_from(arguments)?;
+    let matches = flags::command(Cli::command()).try_get_matches_from(&arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
     let of_action = innermost(&matches);
-    let given = given(arguments, env);
+    let now = SystemTime::now();
+    let written = arguments.get(1..).unwrap_or_default();
+    let given = Given::new(written, cli.function(), &env, now);
     let mut mistakes = Vec::new();
     let asked = match cli.action {
-        Some(Subcommands::Resume(flags)) => return resume(&flags, env),
+        Some(Subcommands::Resume(flags)) => return resume::settings(flags, of_action, &env),
         None => Asked::run(Action::Run, cli.flags, (of_action, now), &mut mistakes),
         Some(Subcommands::Plan(flags)) => {
             Asked::run(Action::Plan, *flags, (of_action, now), &mut mistakes)
@@ -192,7 +188,7 @@ fn parse_at(
             ..Asked::new(Action::Explain(flags.explain()), Sending::default())
         },
         Some(Subcommands::Experiment(ExperimentFlags::Resume(flags))) => {
-            return resume_experiment(flags.folder(), env);
+            return resume::experiment(flags, of_action, &env);
         }
         Some(Subcommands::Experiment(ExperimentFlags::Run(flags))) => {
             let (action, sending) = flags.asked();
@@ -204,7 +200,7 @@ fn parse_at(
             ..Asked::new(Action::Failures { retry: flags.retry }, flags.sending)
         },
         Some(Subcommands::Shard(flags)) => {
-            let shard = flags.shard(env);
+            let shard = flags.shard(&env);
             let shard = shard.map_err(|mistakes| ArgsError::Settings(Mistakes::new(mistakes)))?;
             let sending = Sending {
                 in_flight: flags.in_flight,
@@ -215,8 +211,18 @@ fn parse_at(
         }
     };
     let lookup = |name: &str| flags::value(of_action, name).or_else(|| env(name));
-    match settings(asked, lookup) {
-        Ok(settings) if mistakes.is_empty() => Ok(Settings { given, ..settings }),
+    checked(asked, mistakes, lookup, given)
+}
+
+/// All settings with what was given, or all mistakes.
+fn checked(
+    asked: Asked,
+    mut mistakes: Vec<Mistake>,
+    lookup: impl Fn(&str) -> Option<String>,
+    given: Given,
+) -> Result<Settings, ArgsError> {
+    match settings(asked, lookup, given) {
+        Ok(settings) if mistakes.is_empty() => Ok(settings),
         ended => {
             mistakes.extend(ended.err().into_iter().flatten());
             Err(ArgsError::Settings(Mistakes::new(mistakes)))
@@ -228,86 +234,6 @@ fn parse_at(
 fn variables() -> impl Iterator<Item = &'static Variable> {
     let own = [&BACKFILL_SECRET];
     VARIABLES.iter().chain(&JOB_VARIABLES).chain(own)
-}
-
-/// The names by which a variable is known.
-fn names(variable: &Variable) -> impl Iterator<Item = &'static str> + use<> {
-    [Some(variable.name), variable.fallback]
-        .into_iter()
-        .flatten()
-}
-
-fn given(arguments: &[OsString], env: &dyn Fn(&str) -> Option<String>) -> Given {
-    let arguments = arguments.iter().skip(1);
-    let public = variables().filter(|variable| !variable.secret);
-    Given {
-        arguments: arguments
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
-        variables: public
-            .flat_map(names)
-            .filter_map(|name| Some((name.to_owned(), env(name)?)))
-            .collect(),
-    }
-}
-
-/// The settings of a run that ended early, with the secrets of now.
-fn resume(
-    flags: &ResumeFlags,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Settings, ArgsError> {
-    let folder = flags.folder();
-    let manifest = Manifest::read(&folder)?;
-    let began = manifest.run.started.into();
-    let given = Given {
-        arguments: manifest.arguments,
-        variables: manifest.variables,
-    };
-    let settings = parse_again(&given, env, began)?;
-    Ok(Settings {
-        resume: Some(folder),
-        journal: None,
-        record: None,
-        json: flags.json,
-        ..settings
-    })
-}
-
-/// The settings of an experiment that ended early, with the secrets of now.
-fn resume_experiment(
-    folder: PathBuf,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Settings, ArgsError> {
-    let manifest = crate::experiment::manifest(&folder)?;
-    let given = Given {
-        arguments: manifest.arguments,
-        variables: manifest.variables,
-    };
-    let settings = parse_again(&given, env, manifest.started.into())?;
-    Ok(Settings {
-        action: Action::Experiment(ExperimentAction::Resume { folder }),
-        ..settings
-    })
-}
-
-/// What was given before, with the secrets of now.
-fn parse_again(
-    given: &Given,
-    env: &dyn Fn(&str) -> Option<String>,
-    began: SystemTime,
-) -> Result<Settings, ArgsError> {
-    let program = OsString::from("backfill");
-    let arguments = given.arguments.iter().map(OsString::from);
-    let arguments: Vec<_> = [program].into_iter().chain(arguments).collect();
-    let is_secret = |name: &str| {
-        let mut secrets = variables().filter(|variable| variable.secret);
-        secrets.any(|variable| names(variable).any(|known| known == name))
-    };
-    let lookup = |name: &str| {
-        let before = given.variables.get(name).cloned();
-        before.or_else(|| env(name).filter(|_| is_secret(name)))
-    };
-    parse_at(&arguments, &lookup, began)
 }
 
 /// What was written behind the last command.
@@ -355,12 +281,14 @@ impl Asked {
         let count = flags.count.map(NonZeroU64::get);
         let of_job = flags.job.job.is_some();
         mistakes.extend(flags.budgets.mistakes(of_job));
+        // An instance of a job, which starts others, has no disk.
+        let journal = (!of_job).then(|| PathBuf::from(JOURNAL));
         Self {
             mode: flags.mode,
             job: flags.job,
             selection: flags.selection.selection(count, matches, now, mistakes),
             budgets: flags.budgets.budgets(),
-            journal: (!flags.no_journal).then_some(flags.journal),
+            journal: flags.journal.or(journal).filter(|_| !flags.no_journal),
             record: flags.record,
             json: flags.json,
             ..Self::new(action, flags.sending)
@@ -371,6 +299,7 @@ impl Asked {
 fn settings(
     asked: Asked,
     lookup: impl Fn(&str) -> Option<String>,
+    given: Given,
 ) -> Result<Settings, Vec<Mistake>> {
     let Asked {
         action,
@@ -463,7 +392,7 @@ fn settings(
             budgets: asked.budgets,
             journal: asked.journal,
             resume: None,
-            given: Given::default(),
+            given,
             way,
             in_flight,
             retries: sending.retries.into(),

@@ -22,6 +22,18 @@ pub struct Budgets {
     pub rate: Option<f64>,
 }
 
+impl Budgets {
+    /// These, and where there is none the other's.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            max_errors: self.max_errors.or(other.max_errors),
+            max_duration: self.max_duration.or(other.max_duration),
+            rate: self.rate.or(other.rate),
+        }
+    }
+}
+
 /// Why a run ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exhausted {

@@ -18,7 +18,7 @@ use crate::account::Account;
 use crate::args::{self, Action, ArgsError, Settings, Way};
 use crate::budget::{Watch, paced};
 use crate::job::{self, JobError};
-use crate::journal::{Environment, Journal, JournalError, Manifest};
+use crate::journal::{self, Environment, Journal, JournalError, Manifest};
 use crate::originals::{self, Extent};
 use crate::record::{self, Writer};
 use crate::replay::{Replay, backoff, run_id};
@@ -102,11 +102,13 @@ pub enum Error {
     #[error("--mode fan-out needs --function")]
     NoFunction,
     /// More were asked for than there are. A run of fewer would not be the one that was meant.
-    #[error("--count {count} is more than there are: {max} under {prefix:?}")]
+    #[error(
+        "--count {count} is more than there are: {max} originals under {prefix:?} are selected"
+    )]
     TooMany {
         /// How many were asked for.
         count: u64,
-        /// How many there are.
+        /// How many are selected but for that.
         max: u64,
         /// Where.
         prefix: String,
@@ -178,9 +180,9 @@ impl Error {
 /// Runs `backfill` with these arguments, the program's name first. The summary goes to stdout,
 /// everything else to stderr.
 ///
-/// Exit codes: 0 every picture was handled, or an audit found all well; 1 some failed, or not all is
-/// well; 2 usage or configuration; 3 stopped by a budget; 130 interrupted. A rejected picture counts as handled: trying again
-/// cannot help.
+/// Exit codes: 0 every picture was handled, or an audit found all well; 1 some failed, the run broke off, or
+/// not all is well; 2 usage or configuration; 3 a budget left some undone; 130 an interruption did. A rejected
+/// picture counts as handled: trying again cannot help.
 pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let settings = match args::parse(args, |name| std::env::var(name).ok()) {
         Ok(settings) => settings,
@@ -227,7 +229,7 @@ pub async fn execute(
     match &settings.action {
         Action::Plan => {
             let selected = select(settings, &store).await?;
-            plan::write(settings, &selected, &store, out).await?;
+            plan::write(settings, selected, &store, out).await?;
             Ok(0)
         }
         Action::Run => match &settings.resume {
@@ -274,17 +276,32 @@ async fn begin(
     store: Arc<dyn Storage>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
-    let selected = select(settings, &store).await?;
-    let mut account = Account::begin(settings, selected.extent())?;
+    let run = run_id();
     if let Some(runs) = &settings.journal {
+        Journal::check(runs, &run)?;
+    }
+    let selected = select(settings, &store).await?;
+    let mut account = Account::begin(settings, run, selected.extent())?;
+    if let Some(runs) = &settings.journal {
+        let (originals, held) = match &selected {
+            Selected::Listed { last_key, .. } => {
+                let last_key = last_key.clone();
+                (journal::Selection::Listed { last_key }, None)
+            }
+            Selected::Held { originals, .. } => {
+                (journal::Selection::Held, Some(originals.as_slice()))
+            }
+        };
         let manifest = Manifest {
             run: account.run.clone(),
             arguments: settings.given.arguments.clone(),
             variables: settings.given.variables.clone(),
+            read: settings.given.at.into(),
             seed: settings.selection.seed,
+            originals,
             environment: Environment::here(),
         };
-        account.keep(Journal::create(runs, &manifest, selected.held())?);
+        account.keep(Journal::create(runs, &manifest, held)?);
     }
     let originals = selected.stream(&store, &settings.config.policy);
     replay(settings, store, account, (1, originals), out).await
@@ -306,20 +323,26 @@ async fn resume(
         let before = manifest.run.recipe;
         return Err(Error::AnotherRecipe { before, recipe });
     }
-    let extent = Extent {
-        pictures: manifest.run.pictures,
-        bytes: manifest.run.bytes,
-    };
     let (account, before) = Account::resume(settings, folder, &manifest)?;
-    let selected = match before.held {
-        Some(held) => Selected::Held(held.into()),
-        None => Selected::Listed(settings.selection.filter.clone(), extent),
+    let selected = match manifest.originals {
+        journal::Selection::Held => Selected::Held {
+            originals: before.held,
+            memory_bytes: 0,
+        },
+        journal::Selection::Listed { last_key } => Selected::Listed {
+            filter: settings.selection.filter.clone(),
+            extent: Extent {
+                pictures: manifest.run.pictures,
+                bytes: manifest.run.bytes,
+            },
+            last_key,
+        },
     };
     let done = before.done;
     let left = selected
         .stream(&store, &settings.config.policy)
         .try_filter(move |change| future::ready(!done.contains(&change.object.key)));
-    replay(settings, store, account, (before.last + 1, left), out).await
+    replay(settings, store, account, (before.next, left), out).await
 }
 
 /// Replays originals, numbered from `first` on, and accounts for them.
@@ -355,30 +378,34 @@ pub(crate) async fn replay(
         account.add(picture)
     });
     let ended = tokio::select! {
-        ended = replayed => ended.map_err(|error| with_causes(&error)),
-        () = give_up.cancelled() => {
-            Err("interrupted twice: what was in flight is not counted".to_owned())
-        }
+        ended = replayed => Some(ended),
+        () = give_up.cancelled() => None,
     };
     listener.abort();
-    let (why, code) = match (watch.exhausted(), replay.stop.is_cancelled()) {
-        (Some(budget), _) => (Some(budget.to_string()), Some(STOPPED)),
-        (None, true) => (Some("interrupted".to_owned()), Some(INTERRUPTED)),
-        (None, false) => (None, None),
-    };
-    let ended_early = match ended {
-        Ok(()) => why,
-        Err(error) => Some(error),
+    let (ended_early, code) = match ended {
+        None => (
+            Some("interrupted twice: what was in flight is not counted".to_owned()),
+            Some(INTERRUPTED),
+        ),
+        Some(Err(broken)) => (Some(with_causes(&broken)), Some(FAILED)),
+        Some(Ok(ended)) => {
+            let none_left = ended.all_sent || account.is_complete();
+            match watch.exhausted() {
+                _ if none_left && ended.interrupted == 0 => (None, None),
+                Some(budget) => (Some(budget.to_string()), Some(STOPPED)),
+                None => (Some("interrupted".to_owned()), Some(INTERRUPTED)),
+            }
+        }
     };
     let folder = account.folder().map(Path::to_owned);
-    let code = account.end(ended_early, code, None, out)?;
-    if let Some(folder) = folder.filter(|_| code != 0) {
+    let code = account.end(ended_early, code, None, out);
+    if let Some(folder) = folder.filter(|_| !matches!(code, Ok(0))) {
         eprintln!(
             "backfill: to go on with what is left, and with what failed: backfill resume {}",
             folder.display()
         );
     }
-    Ok(code)
+    code
 }
 
 /// Where the events go.
@@ -407,8 +434,8 @@ pub(crate) fn function(settings: &Settings) -> Result<Http, Error> {
     }
 }
 
-/// The first line of a run's record.
-pub(crate) fn header(settings: &Settings, extent: Extent) -> record::Run {
+/// The first line of the record of the run with this id.
+pub(crate) fn header(settings: &Settings, run: String, extent: Extent) -> record::Run {
     let started = Utc::now();
     let recipes = settings.config.policy.recipes();
     let each = recipes
@@ -416,7 +443,7 @@ pub(crate) fn header(settings: &Settings, extent: Extent) -> record::Run {
         .iter()
         .map(|rule| rule.recipe().fingerprint());
     record::Run {
-        run: run_id(),
+        run,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mode: settings.way.mode(),
         pictures: extent.pictures,

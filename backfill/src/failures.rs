@@ -19,6 +19,7 @@ use crate::audit::{Audit, Record};
 use crate::cli::{self, Error, OUTPUT};
 use crate::listing::{self, listing};
 use crate::originals::{extent, written};
+use crate::replay::run_id;
 use crate::verify::{IN_FLIGHT, options};
 
 /// One failure record: a line of `backfill failures --json`.
@@ -56,7 +57,7 @@ pub(crate) async fn run(
     if retry {
         let count = extent(originals(settings, &store)).await?;
         let failed = originals(settings, &store);
-        let account = Account::begin(settings, count)?;
+        let account = Account::begin(settings, run_id(), count)?;
         return cli::replay(settings, store, account, (1, failed), out).await;
     }
     let policy = settings.config.policy.clone();

@@ -101,6 +101,12 @@ impl Measure {
         }
     }
 
+    /// How many pictures came to their end.
+    #[must_use]
+    pub fn finished(&self) -> u64 {
+        self.summary.finished
+    }
+
     /// The run went on after it had ended early.
     pub fn resume(&mut self) {
         self.summary.resumed += 1;

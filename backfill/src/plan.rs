@@ -13,7 +13,7 @@ use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use crate::args::{Settings, Way};
-use crate::originals::{self, Original};
+use crate::originals;
 use crate::selection::Selected;
 
 /// How many originals are shown with their keys to people.
@@ -67,11 +67,14 @@ impl Planned {
 /// [`PlanError`].
 pub(crate) async fn write(
     settings: &Settings,
-    selected: &Selected,
+    selected: Selected,
     store: &Arc<dyn Storage>,
     out: &mut impl Write,
 ) -> Result<(), PlanError> {
     let (policy, extent) = (&settings.config.policy, selected.extent());
+    if !settings.json {
+        head(settings, &selected, out)?;
+    }
     let originals = selected.stream(store, policy);
     let mut originals = originals.map_ok(|change| Planned::new(policy, change));
     if settings.json {
@@ -81,7 +84,6 @@ pub(crate) async fn write(
         }
         return Ok(());
     }
-    head(settings, selected, out)?;
     for _ in 0..EXAMPLES {
         let Some(planned) = originals.try_next().await? else {
             break;
@@ -120,9 +122,15 @@ fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> io::R
         extent.pictures,
         DecimalBytes(extent.bytes)
     )?;
-    if let Some(held) = selected.held() {
-        let memory = DecimalBytes(held.iter().map(Original::memory).sum::<usize>() as u64);
-        writeln!(out, "memory     {memory} for their keys, which are held")?;
+    if let Selected::Held { memory_bytes, .. } = selected {
+        let memory = DecimalBytes(*memory_bytes as u64);
+        writeln!(
+            out,
+            "memory     {memory} for the keys of all that these are chosen from"
+        )?;
+    }
+    if settings.selection.is_by_chance() {
+        writeln!(out, "chance     --seed {}", settings.selection.seed)?;
     }
     let rules = policy.recipes().rules();
     for rule in rules {

@@ -3,13 +3,15 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::Utc;
 use cos_thumbnails::events::{BACKFILL_RUN, Change, Event};
 use cos_thumbnails::outcome::Outcome;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +51,15 @@ pub enum ReplayError {
     Record(#[source] io::Error),
 }
 
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ended {
+    /// Whether the originals were read to their end, so that none is left.
+    pub all_sent: bool,
+    /// How many pictures were interrupted while they waited to be sent, or sent again.
+    pub interrupted: u64,
+}
+
 /// Delays of 0.2 s, 0.4 s, 0.8 s, ... up to 10 s, each longer by a random part of itself (so that
 /// many senders do not come back at the same moment), and at most so many of them.
 #[must_use]
@@ -79,11 +90,17 @@ impl Replay {
         originals: impl Stream<Item = Result<Change, originals::Error>>,
         target: Arc<dyn Target>,
         mut finished: impl FnMut(Picture) -> io::Result<()>,
-    ) -> Result<(), ReplayError> {
+    ) -> Result<Ended, ReplayError> {
         let started = Instant::now();
         let pace = Arc::new(Pace::new(self.in_flight));
         let halt = self.stop.child_token();
+        let all_sent = AtomicBool::new(false);
+        let end = stream::poll_fn(|_| {
+            all_sent.store(true, Ordering::Relaxed);
+            Poll::Ready(None)
+        });
         let pictures = originals
+            .chain(end)
             .take_until(halt.cancelled())
             .enumerate()
             .map(|(index, change)| {
@@ -99,8 +116,12 @@ impl Replay {
             })
             .buffer_unordered(self.in_flight.max(1));
         let mut pictures = std::pin::pin!(pictures);
-        let mut result = Ok(());
+        let (mut result, mut interrupted) = (Ok(()), 0);
         while let Some(picture) = pictures.next().await {
+            let picture = picture.map(|(picture, was_interrupted)| {
+                interrupted += u64::from(was_interrupted);
+                picture
+            });
             let ended = match (picture, &result) {
                 // What cannot be written down once is not tried again and again.
                 (Ok(_), Err(ReplayError::Record(_))) => Ok(()),
@@ -112,7 +133,10 @@ impl Replay {
                 result = result.and(Err(error));
             }
         }
-        result
+        result.map(|()| Ended {
+            all_sent: all_sent.load(Ordering::Relaxed),
+            interrupted,
+        })
     }
 }
 
@@ -136,7 +160,8 @@ struct Attempts {
 }
 
 impl Call {
-    async fn make(self) -> Picture {
+    /// What became of it, and whether it was interrupted.
+    async fn make(self) -> (Picture, bool) {
         let (n, started) = (self.n, self.started);
         let (key, bytes) = (self.change.object.key.clone(), self.change.length);
         let submitted_us = since(started);
@@ -150,7 +175,8 @@ impl Call {
                 adapted: Vec::new(),
                 result: Err(TargetError::Panicked),
             });
-        Picture {
+        let interrupted = matches!(attempts.result, Err(TargetError::Interrupted));
+        let picture = Picture {
             n,
             key,
             bytes,
@@ -163,7 +189,8 @@ impl Call {
                 Ok(outcome) => End::Outcome(Box::new(outcome)),
                 Err(error) => End::Error(with_causes(&error)),
             },
-        }
+        };
+        (picture, interrupted)
     }
 
     async fn attempts(self) -> Attempts {

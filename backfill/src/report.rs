@@ -51,6 +51,13 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
     if let Some(why) = &summary.ended_early {
         writeln!(out, "ended early: {why}")?;
     }
+    if summary.ended_early.is_none() && summary.finished != summary.pictures {
+        writeln!(
+            out,
+            "note: originals came or went since {} were counted, when the run began",
+            summary.pictures
+        )?;
+    }
     if summary.resumed > 0 {
         writeln!(
             out,

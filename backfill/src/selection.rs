@@ -2,17 +2,18 @@
 //!
 //! In the order of their names they are sent as they are listed, and memory does not grow with the bucket.
 //! Any other order, a sample, and those that an audit chooses are held in memory: some 100 bytes and
-//! the key of each.
+//! the key of each that the listing or the audit gives.
 
 use std::pin::pin;
 use std::sync::Arc;
 
 use clap::ValueEnum;
 use cos_thumbnails::events::Change;
+use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::Storage;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{self, Audit, State};
@@ -46,7 +47,7 @@ pub enum Only {
     Missing,
     /// Those whose thumbnails are of another version or recipe, or of several
     Stale,
-    /// Those that have a failure record
+    /// Those that have no thumbnails, and a failure record that says why
     Failed,
 }
 
@@ -86,12 +87,21 @@ pub enum Error {
 }
 
 /// What was selected.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Selected {
     /// What this filter wants, listed anew when it is sent.
-    Listed(Filter, Extent),
+    Listed {
+        filter: Filter,
+        extent: Extent,
+        /// The last one, where it ends; absent where there is none.
+        last_key: Option<Key>,
+    },
     /// These, in this order.
-    Held(Arc<[Original]>),
+    Held {
+        originals: Vec<Original>,
+        /// What all took that these were chosen from.
+        memory_bytes: usize,
+    },
 }
 
 impl Selection {
@@ -111,8 +121,7 @@ impl Selection {
         let count = self.count.map_or(usize::MAX, saturated);
         let listed = originals(Arc::clone(store), policy.clone(), self.filter.clone());
         if self.is_listed() {
-            let extent = extent(listed.take(count)).await?;
-            return Ok(Selected::Listed(self.filter.clone(), extent));
+            return Ok(Selected::listed(self.filter.clone(), listed.take(count)).await?);
         }
         let mut held: Vec<Original> = if self.only == Only::All {
             listed.map_ok(Original::new).try_collect().await?
@@ -130,6 +139,7 @@ impl Selection {
             }
             held
         };
+        let memory_bytes = held.iter().map(Original::memory).sum();
         let mut chance = fastrand::Rng::with_seed(self.seed);
         if let Some(sample) = self.sample {
             let sample = saturated(sample).min(held.len());
@@ -141,18 +151,40 @@ impl Selection {
             Order::Random => chance.shuffle(&mut held),
         }
         held.truncate(count);
-        Ok(Selected::Held(held.into()))
+        Ok(Selected::Held {
+            originals: held,
+            memory_bytes,
+        })
+    }
+
+    /// Whether chance has a part in it.
+    pub(crate) fn is_by_chance(&self) -> bool {
+        self.sample.is_some() || self.order == Order::Random
     }
 }
 
 impl Selected {
+    async fn listed(
+        filter: Filter,
+        listed: impl Stream<Item = Result<Change, originals::Error>> + Send,
+    ) -> Result<Self, originals::Error> {
+        let mut last_key = None;
+        let listed = listed.inspect_ok(|change| last_key = Some(change.object.key.clone()));
+        let extent = extent(listed).await?;
+        Ok(Self::Listed {
+            filter,
+            extent,
+            last_key,
+        })
+    }
+
     /// How much it is.
     pub(crate) fn extent(&self) -> Extent {
         match self {
-            Self::Listed(_, extent) => *extent,
-            Self::Held(held) => Extent {
-                pictures: held.len() as u64,
-                bytes: held.iter().filter_map(|original| original.bytes).sum(),
+            Self::Listed { extent, .. } => *extent,
+            Self::Held { originals, .. } => Extent {
+                pictures: originals.len() as u64,
+                bytes: originals.iter().filter_map(|one| one.bytes).sum(),
             },
         }
     }
@@ -166,39 +198,44 @@ impl Selected {
     ) -> Result<Self, originals::Error> {
         match self {
             all if all.extent().pictures <= count => Ok(all),
-            Self::Listed(filter, _) => {
+            Self::Listed { filter, .. } => {
                 let listed = originals(Arc::clone(store), policy.clone(), filter.clone());
-                let extent = extent(listed.take(saturated(count))).await?;
-                Ok(Self::Listed(filter, extent))
+                Self::listed(filter, listed.take(saturated(count))).await
             }
-            Self::Held(held) => Ok(Self::Held(held[..saturated(count)].into())),
+            Self::Held {
+                mut originals,
+                memory_bytes,
+            } => {
+                originals.truncate(saturated(count));
+                Ok(Self::Held {
+                    originals,
+                    memory_bytes,
+                })
+            }
         }
     }
 
-    /// Those that are held in memory.
-    pub(crate) fn held(&self) -> Option<&[Original]> {
-        match self {
-            Self::Listed(..) => None,
-            Self::Held(held) => Some(held),
-        }
-    }
-
-    /// The originals, in their order.
+    /// The originals, in their order. A listing ends by its last key, so that what came meanwhile pushes
+    /// none out.
     pub(crate) fn stream(
-        &self,
+        self,
         store: &Arc<dyn Storage>,
         policy: &Policy,
     ) -> BoxStream<'static, Result<Change, originals::Error>> {
         match self {
-            Self::Listed(filter, extent) => {
-                originals(Arc::clone(store), policy.clone(), filter.clone())
-                    .take(saturated(extent.pictures))
+            Self::Listed {
+                filter, last_key, ..
+            } => {
+                let listed = originals(Arc::clone(store), policy.clone(), filter);
+                let within = move |change: &Change| last_key.as_ref() >= Some(&change.object.key);
+                listed
+                    .try_take_while(move |change| future::ready(Ok(within(change))))
                     .boxed()
             }
-            Self::Held(held) => {
-                let (held, bucket) = (Arc::clone(held), policy.bucket().clone());
-                let changes = (0..held.len()).map(move |n| Ok(held[n].clone().change(&bucket)));
-                stream::iter(changes).boxed()
+            Self::Held { originals, .. } => {
+                let bucket = policy.bucket().clone();
+                let changes = originals.into_iter();
+                stream::iter(changes.map(move |original| Ok(original.change(&bucket)))).boxed()
             }
         }
     }

@@ -18,7 +18,7 @@ pub(super) enum ExperimentFlags {
     Run(RunFlags),
     /// Goes on with one that was killed or interrupted: takes the samples that are left
     ///
-    /// With the command line and the settings of the experiment, from its folder; secrets are taken from the environment anew.
+    /// With the command line and the settings of the experiment, from its folder; all credentials are taken from the environment anew.
     Resume(ResumeFlags),
 }
 
@@ -29,7 +29,7 @@ pub(super) struct RunFlags {
     file: PathBuf,
     /// The function's URL, for the mode fan-out; without a path it means /events
     #[arg(long, value_name = "URL")]
-    function: Option<String>,
+    pub(super) function: Option<String>,
     /// Times that a picture is tried again where that can help
     #[arg(long, value_name = "N", default_value_t = 8)]
     retries: u8,
@@ -49,6 +49,9 @@ pub(super) struct ResumeFlags {
     /// Where experiments are kept
     #[arg(long, value_name = "DIR", default_value = JOURNAL)]
     journal: PathBuf,
+    /// The function's URL, if it has another one now, or one with a query, which is not kept
+    #[arg(long, value_name = "URL")]
+    pub(super) function: Option<String>,
 }
 
 /// What to do of an experiment.

@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use cos_thumbnails::config::{PORT, VARIABLES, Variable};
 
+use super::resume::CREDENTIALS;
 use super::{BACKFILL_SECRET, JOB_VARIABLES};
 
 /// The settings of `variables` that have a flag.
@@ -54,7 +55,8 @@ pub(super) fn command(cli: Command) -> Command {
         text += &format!("  {:<24}{}\n", variable.name, variable.help);
     }
     text += "\nExit codes: 0 every picture was handled (rejected ones included), 1 some failed,\n\
-             2 usage or configuration, 3 stopped by a budget, 130 interrupted";
+             2 usage or configuration, 3 stopped by a budget, 130 interrupted; these if\n\
+             something is left";
     cli.args(settings())
         .args(of_job())
         .after_help(text)
@@ -62,8 +64,10 @@ pub(super) fn command(cli: Command) -> Command {
             "help" => subcommand,
             "experiment" => subcommand.mut_subcommands(|of_it| match of_it.get_name() {
                 "run" => of_it.args(settings()),
+                "resume" => of_it.args(args(&CREDENTIALS, "Credentials")),
                 _ => of_it,
             }),
+            "resume" => subcommand.args(args(&CREDENTIALS, "Credentials")),
             "plan" => subcommand.args(settings()).args(of_job()),
             _ => subcommand.args(settings()),
         })

@@ -37,7 +37,7 @@ pub(super) struct SelectionFlags {
     #[arg(long, value_name = "TIME")]
     older_than: Option<When>,
     /// Those alone of which an audit finds this
-    #[arg(long, value_enum, default_value = "all", hide_possible_values = false)]
+    #[arg(long, value_enum, default_value = "all")]
     only: Only,
     /// So many of these by chance
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -53,7 +53,9 @@ pub(super) struct SelectionFlags {
 
 /// What ends a run early.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Budgets, which end a run cleanly, with exit code 3")]
+#[command(
+    next_help_heading = "Budgets, which end a run cleanly, with exit code 3 if something is left"
+)]
 pub(super) struct BudgetFlags {
     /// End when more pictures have failed
     #[arg(long, value_name = "N")]

@@ -16,8 +16,8 @@ pub(super) const JOURNAL: &str = "backfill-runs";
 
 /// Replays the originals of a bucket as events, so that their thumbnails are made (anew)
 ///
-/// The originals under `SOURCE_PREFIX` are taken in ascending order of their keys. Each goes through
-/// the same flow as an upload. Originals are never changed.
+/// The originals under `SOURCE_PREFIX` are taken in ascending order of their keys, unless --order says
+/// otherwise. Each goes through the same flow as an upload. Originals are never changed.
 #[derive(Debug, Parser)]
 #[command(name = "backfill", version, args_conflicts_with_subcommands = true)]
 pub(super) struct Cli {
@@ -27,14 +27,24 @@ pub(super) struct Cli {
     pub(super) flags: Flags,
 }
 
+impl Cli {
+    /// The URL of the function that is kept with the command line.
+    pub(super) fn function(&self) -> Option<&str> {
+        match &self.action {
+            Some(Subcommands::Experiment(ExperimentFlags::Run(flags))) => flags.function.as_deref(),
+            _ => self.flags.sending.function.as_deref(),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
     /// Shows what a run would do, and writes nothing
     Plan(Box<Flags>),
     /// Goes on with a run that was killed, interrupted or ended by a budget
     ///
-    /// With the command line and the settings of the run, from its folder; secrets are taken from the
-    /// environment anew. What has an outcome is not sent again; what failed is.
+    /// With the command line and the settings of the run, from its folder; all credentials are taken from
+    /// the environment anew. What has an outcome is not sent again; what failed is.
     Resume(ResumeFlags),
     /// Tells of every original whether its thumbnails stand, and mends what does not if asked to
     ///
@@ -77,8 +87,9 @@ pub(super) struct Flags {
     #[command(flatten)]
     pub(super) job: JobFlags,
     /// Keep the run in a new folder of this one: what it was asked to do, and what became of each picture
-    #[arg(long, value_name = "DIR", default_value = JOURNAL, help_heading = "What is kept")]
-    pub(super) journal: PathBuf,
+    /// [default: backfill-runs; with --job none]
+    #[arg(long, value_name = "DIR", help_heading = "What is kept")]
+    pub(super) journal: Option<PathBuf>,
     /// Keep no folder; then the run cannot be gone on with
     #[arg(long, conflicts_with = "journal", help_heading = "What is kept")]
     pub(super) no_journal: bool,
@@ -98,9 +109,14 @@ pub(super) struct ResumeFlags {
     /// Where runs are kept
     #[arg(long, value_name = "DIR", default_value = JOURNAL)]
     pub(super) journal: PathBuf,
+    /// The function's URL, if it has another one now, or one with a query, which is not kept
+    #[arg(long, value_name = "URL")]
+    pub(super) function: Option<String>,
     /// Print JSON: the summary as one line
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) budgets: BudgetFlags,
 }
 
 impl ResumeFlags {

@@ -10,7 +10,6 @@ impl Environment {
     #[must_use]
     pub fn here() -> Self {
         let name = rustix::system::uname();
-        let memory = rustix::system::sysinfo();
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             system: format!(
@@ -21,9 +20,20 @@ impl Environment {
             machine: name.machine().to_string_lossy().into_owned(),
             processor: processor(),
             processors: thread::available_parallelism().map_or(1, usize::from),
-            memory_bytes: memory.totalram.saturating_mul(memory.mem_unit.into()),
+            memory_bytes: memory_bytes(),
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn memory_bytes() -> Option<u64> {
+    let memory = rustix::system::sysinfo();
+    memory.totalram.checked_mul(memory.mem_unit.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_bytes() -> Option<u64> {
+    None
 }
 
 /// The first processor's name, by proc(5).

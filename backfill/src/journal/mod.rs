@@ -18,6 +18,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -35,14 +36,31 @@ pub(crate) const RECORD: &str = "record.ndjson";
 pub struct Manifest {
     /// The run.
     pub run: Run,
-    /// The command line, without the program's name. There is no secret on it.
+    /// The command line, without the program's name and the query of the function's URL, which may be secret.
     pub arguments: Vec<String>,
-    /// The settings that the environment gave, but for the secrets.
+    /// The settings that the environment gave, but for credentials.
     pub variables: BTreeMap<String, String>,
+    /// When these were read: durations such as `--newer-than 7days` go back from there.
+    pub read: DateTime<Utc>,
     /// The seed of sample and order.
     pub seed: u64,
+    /// Which originals are the run's.
+    pub originals: Selection,
     /// Where it ran.
     pub environment: Environment,
+}
+
+/// Which originals are a run's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// Those that are listed, up to this key; none where it is absent.
+    Listed {
+        /// The last one when the run was begun.
+        last_key: Option<Key>,
+    },
+    /// Those of `selection.ndjson`.
+    Held,
 }
 
 /// Why a run's folder cannot be made or gone on with.
@@ -83,18 +101,24 @@ pub enum JournalError {
 pub(crate) struct Journal {
     folder: PathBuf,
     record: File,
+    /// The bytes of its whole lines.
+    whole: u64,
+    /// Whether there may be a part of a line behind them.
+    is_cut: bool,
     syncer: Syncer,
 }
 
-/// What a run's folder says of what was done before.
+/// What a run's folder says of what was done before. The keys are held in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
     /// What came to an outcome. What failed is tried again.
     pub(crate) done: HashSet<Key>,
-    /// The greatest number of a picture.
-    pub(crate) last: u64,
-    /// The originals in their order, where they are not those of the listing.
-    pub(crate) held: Option<Vec<Original>>,
+    /// The number of the next picture: none that was sent has it or a greater one.
+    pub(crate) next: u64,
+    /// How often the run went on.
+    pub(crate) resumed: u64,
+    /// The originals in their order, where they are held.
+    pub(crate) held: Vec<Original>,
 }
 
 impl Manifest {
@@ -110,6 +134,13 @@ impl Manifest {
 }
 
 impl Journal {
+    /// Whether the folder of a run can be made below `runs`, before anything is done for the run.
+    pub(crate) fn check(runs: &Path, run: &str) -> Result<(), JournalError> {
+        let folder = runs.join(run);
+        let made = fs::create_dir_all(&folder).and_then(|()| fs::remove_dir(&folder));
+        made.map_err(file(&folder, "made"))
+    }
+
     /// Begins the folder of a run below `runs`. Held originals are written down: another listing would not
     /// give the same ones.
     pub(crate) fn create(
@@ -128,12 +159,8 @@ impl Journal {
         let begun = journal.write(&Line::Run(manifest.run.clone()));
         begun.map_err(file(&path, "written"))?;
         // The manifest comes last: what has one can be gone on with.
-        let path = folder.join(MANIFEST);
-        put(&path, std::slice::from_ref(manifest))?;
-        for place in [&folder, runs] {
-            let synced = File::open(place).and_then(|place| place.sync_all());
-            synced.map_err(file(place, "written"))?;
-        }
+        put(&folder.join(MANIFEST), std::slice::from_ref(manifest))?;
+        sync(runs)?;
         Ok(journal)
     }
 
@@ -146,34 +173,43 @@ impl Journal {
     ) -> Result<(Self, Before), JournalError> {
         let path = folder.join(RECORD);
         let record = OpenOptions::new().read(true).append(true).open(&path);
-        let journal = Self::locked(folder, record.map_err(file(&path, "read"))?)?;
-        let mut before = Before::default();
-        let selection = folder.join(SELECTION);
-        if selection.exists() {
-            let mut held = Vec::new();
+        let mut journal = Self::locked(folder, record.map_err(file(&path, "read"))?)?;
+        let mut before = Before {
+            next: 1,
+            ..Before::default()
+        };
+        if manifest.originals == Selection::Held {
+            let selection = folder.join(SELECTION);
             let source = File::open(&selection).map_err(file(&selection, "read"))?;
             lines(&selection, &source, |_, original| {
-                held.push(original);
+                before.held.push(original);
                 Ok(())
             })?;
-            before.held = Some(held);
         }
-        let whole = lines(&path, &journal.record, |number, line| {
+        // Besides those that ended, as many may have been sent as were in flight, and one whose line is cut.
+        let in_flight = manifest.run.in_flight as u64 + 1;
+        let mut ended = 0;
+        journal.whole = lines(&path, &journal.record, |number, line| {
             match line {
                 Line::Run(run) if number == 1 && run.run == manifest.run.run => {}
                 Line::Picture(one) if number > 1 => {
-                    before.last = before.last.max(one.n);
+                    ended += 1;
                     if matches!(one.end, End::Outcome(_)) && before.done.insert(one.key.clone()) {
                         picture(&one);
                     }
                 }
-                Line::Summary(_) | Line::Resumed(_) if number > 1 => {}
+                Line::Summary(_) if number > 1 => {}
+                Line::Resumed(_) if number > 1 => {
+                    before.resumed += 1;
+                    before.next += std::mem::take(&mut ended) + in_flight;
+                }
                 _ => return Err(JournalError::AnotherRun(path.clone())),
             }
             Ok(())
         })?;
-        let cut = journal.record.set_len(whole);
-        cut.map_err(file(&path, "written"))?;
+        before.next += ended + in_flight;
+        journal.is_cut = true;
+        journal.cut().map_err(file(&path, "written"))?;
         Ok((journal, before))
     }
 
@@ -187,6 +223,8 @@ impl Journal {
         Ok(Self {
             folder: folder.to_owned(),
             record,
+            whole: 0,
+            is_cut: false,
             syncer,
         })
     }
@@ -200,8 +238,21 @@ impl Journal {
     pub(crate) fn write(&mut self, line: &Line) -> io::Result<()> {
         let mut json = serde_json::to_vec(line)?;
         json.push(b'\n');
+        self.cut()?;
+        self.is_cut = true;
         self.record.write_all(&json)?;
+        self.is_cut = false;
+        self.whole += json.len() as u64;
         self.syncer.soon()
+    }
+
+    /// Removes what a full disk, or the end of a process, left of a line: the next one must not follow it.
+    fn cut(&mut self) -> io::Result<()> {
+        if self.is_cut {
+            self.record.set_len(self.whole)?;
+            self.is_cut = false;
+        }
+        Ok(())
     }
 
     /// Ends it: all is with the disk.
@@ -211,17 +262,26 @@ impl Journal {
     }
 }
 
-/// Writes a file of lines, and has it with the disk.
+/// Writes a file of lines, and has it with the disk: under its name it is whole.
 pub(crate) fn put<T: Serialize>(path: &Path, lines: &[T]) -> Result<(), JournalError> {
+    let part = path.with_added_extension("part");
     let written = || -> io::Result<()> {
-        let mut target = BufWriter::new(File::create_new(path)?);
+        let mut target = BufWriter::new(File::create_new(&part)?);
         for line in lines {
             serde_json::to_writer(&mut target, line)?;
             target.write_all(b"\n")?;
         }
-        target.into_inner()?.sync_all()
+        target.into_inner()?.sync_all()?;
+        fs::rename(&part, path)
     };
-    written().map_err(file(path, "written"))
+    written().map_err(file(path, "written"))?;
+    path.parent().map_or(Ok(()), sync)
+}
+
+/// Has the names in a folder with the disk.
+fn sync(folder: &Path) -> Result<(), JournalError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(file(folder, "written"))
 }
 
 /// Hands each whole line to `each`, with its number from 1, and says how many bytes these are.
@@ -269,3 +329,7 @@ pub(crate) fn line(
         source,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -17,6 +17,7 @@ pub struct Environment {
     pub processor: Option<String>,
     /// Processors that this process may use.
     pub processors: usize,
-    /// Main memory in bytes.
-    pub memory_bytes: u64,
+    /// Main memory in bytes, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }

@@ -5,12 +5,18 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use backfill::cli::{self, Error};
 use backfill::journal::{JournalError, Manifest};
-use backfill::record::{End, Line};
-use cos_thumbnails::object::Key;
-use cos_thumbnails::storage::{Memory, PutOptions, Storage};
+use backfill::record::{End, Line, Summary};
+use bytes::Bytes;
+use cos_thumbnails::object::{ETag, Key};
+use cos_thumbnails::storage::{
+    self, GetOptions, Head, Kind, ListOptions, Memory, Object, Page, PutOptions, Storage,
+};
 
 use crate::modes::{jpeg, run, settings, store, try_settings};
 
@@ -68,7 +74,9 @@ async fn a_run_is_a_folder_with_its_environment_and_no_secret() {
     assert_eq!(manifest.run.pictures, 3);
     assert_eq!(manifest.arguments.join(" "), args);
     assert_eq!(manifest.variables["COS_BUCKET"], "b");
-    assert!(manifest.environment.processors > 0 && manifest.environment.memory_bytes > 0);
+    assert!(!manifest.variables.contains_key("COS_ACCESS_KEY_ID"));
+    assert!(manifest.environment.processors > 0);
+    assert_ne!(manifest.environment.memory_bytes, Some(0));
     let lines = record(&folder);
     assert_eq!(lines.len(), 1 + 3 + 1);
     assert!(matches!(&lines[0], Line::Run(run) if *run == manifest.run));
@@ -83,6 +91,10 @@ async fn a_run_is_a_folder_with_its_environment_and_no_secret() {
     assert_eq!(code, 0);
     assert!(text.contains("3 of 3 pictures: 3 made"), "{text}");
     assert!(outcomes(&folder).values().all(|&times| times == 1));
+    let args = format!("resume {} --json", folder.display());
+    let (_, text) = run(&store, &args).await.unwrap();
+    let summary: Summary = serde_json::from_str(&text).unwrap();
+    assert_eq!(summary.resumed, 2);
 }
 
 /// With a function that is not there.
@@ -110,6 +122,14 @@ async fn more_errors_than_are_allowed_end_a_run() {
     // What failed is tried again.
     let (code, text) = resumed(&store, &folder).await;
     assert_eq!(code, 3, "the budget is the run's: {text}");
+    let args = format!("resume {} --max-errors 20", folder.display());
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 1, "unless it is given another one: {text}");
+    assert!(text.contains("13 of 13 pictures"), "{text}");
+    // The last one of all is one too many, and nothing is left.
+    let (code, text) = run_with_failures(&store, "--max-errors 12 --in-flight 1").await;
+    assert_eq!(code, 1, "{text}");
+    assert!(!text.contains("ended early"), "{text}");
     let (code, text) = run_with_failures(&store, "--max-errors 13").await;
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("13 of 13 pictures"), "{text}");
@@ -163,15 +183,135 @@ async fn held_originals_stay_the_same_when_the_bucket_changes() {
     assert_eq!(code, 0);
     let folder = only_folder(runs.path());
     let before = outcomes(&folder);
-    let path = folder.join("record.ndjson");
-    let first = fs::read_to_string(&path).unwrap();
-    fs::write(&path, first.lines().next().unwrap().to_owned() + "\n").unwrap();
-    let another = Key::new("images/0000.jpg");
-    let put = store.put(&another, jpeg(1).into(), PutOptions::default());
-    put.await.unwrap();
+    begin_again(&folder);
+    put(&store, "images/0000.jpg").await;
     let (code, _) = resumed(&store, &folder).await;
     assert_eq!(code, 0);
     assert_eq!(outcomes(&folder), before);
+}
+
+/// As a kill leaves it before anything is done.
+fn begin_again(folder: &Path) {
+    let path = folder.join("record.ndjson");
+    let record = fs::read_to_string(&path).unwrap();
+    fs::write(&path, record.lines().next().unwrap().to_owned() + "\n").unwrap();
+}
+
+async fn put(store: &Arc<dyn Storage>, key: &str) {
+    let key = Key::new(key);
+    let put = store.put(&key, jpeg(1).into(), PutOptions::default());
+    put.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_listed_run_ends_by_its_last_key_whatever_came_meanwhile() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!("--count 5 --journal {}", runs.path().display());
+    let (code, _) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 0);
+    let folder = only_folder(runs.path());
+    let before = outcomes(&folder);
+    assert_eq!(before.len(), 5);
+    begin_again(&folder);
+    put(&store, "images/0000.jpg").await;
+    put(&store, "images/2024/04.jpg.jpg").await;
+    let (code, text) = resumed(&store, &folder).await;
+    assert_eq!(code, 0, "{text}");
+    let mut after = outcomes(&folder);
+    assert_eq!(after.remove(&Key::new("images/0000.jpg")), Some(1));
+    assert_eq!(after, before, "none is pushed out, and none comes behind");
+    assert!(text.contains("note: originals came or went"), "{text}");
+}
+
+#[tokio::test]
+async fn durations_go_back_from_when_the_command_line_was_read() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!("--newer-than 1h --journal {}", runs.path().display());
+    run(&store, &args).await.unwrap();
+    let folder = only_folder(runs.path());
+    assert_eq!(outcomes(&folder).len(), 13);
+    begin_again(&folder);
+    let mut manifest = Manifest::read(&folder).unwrap();
+    manifest.read += Duration::from_hours(2);
+    let path = folder.join("manifest.json");
+    fs::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let (code, text) = resumed(&store, &folder).await;
+    assert_eq!(code, 0, "{text}");
+    assert!(outcomes(&folder).is_empty(), "{text}");
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_kept_does_nothing_first() {
+    let (store, folder) = (store().await, tempfile::tempdir().unwrap());
+    let (file, record) = (folder.path().join("file"), folder.path().join("record"));
+    fs::write(&file, "").unwrap();
+    let args = format!(
+        "--count 99 --journal {}/runs --record {}",
+        file.display(),
+        record.display()
+    );
+    let error = run(&store, &args).await.unwrap_err();
+    assert!(matches!(error, Error::Journal(_)), "{error:?}");
+    assert!(error.to_string().contains("--no-journal"), "{error}");
+    assert!(!record.exists());
+    let job = "--mode fan-out --job j --code-engine-url https://h --code-engine-project-id p \
+               --iam-profile p";
+    let kept = |args: &str| try_settings(args).unwrap().journal;
+    assert_eq!(kept(job), None, "an instance of a job has no disk");
+    assert_eq!(kept(&format!("{job} --journal d")), Some("d".into()));
+    assert_eq!(kept(""), Some("backfill-runs".into()));
+    assert_eq!(kept("--no-journal"), None);
+}
+
+#[tokio::test]
+async fn the_query_of_the_functions_url_is_not_kept() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let url = "http://127.0.0.1:1/in?key=canary";
+    for function in [format!("--function {url}"), format!("--function={url}")] {
+        let args = format!(
+            "--mode fan-out {function} --retries 0 --count 1 --journal {}",
+            runs.path().display()
+        );
+        let (code, text) = run(&store, &args).await.unwrap();
+        assert_eq!(code, 1);
+        assert!(!text.contains("canary"), "{text}");
+    }
+    for folder in folders(runs.path()) {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            assert!(!text.contains("canary"), "{text}");
+        }
+        let resume = format!("resume {}", folder.display());
+        let error = try_settings(&resume).unwrap_err().to_string();
+        assert!(error.contains("--function is needed again"), "{error}");
+        let (code, _) = run(&store, &format!("{resume} --function {url}"))
+            .await
+            .unwrap();
+        assert_eq!(code, 1);
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_those_of_now() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--count 1 --cos-access-key-id old --journal {}",
+        runs.path().display()
+    );
+    run(&store, &args).await.unwrap();
+    let folder = only_folder(runs.path());
+    let key = |args: &str| {
+        let settings = try_settings(&format!("resume {}{args}", folder.display())).unwrap();
+        settings
+            .config
+            .store
+            .hmac_key()
+            .unwrap()
+            .access_key_id
+            .clone()
+    };
+    assert_eq!(key(""), "id", "as its secret, from the environment");
+    assert_eq!(key(" --cos-access-key-id new"), "new");
 }
 
 #[tokio::test]
@@ -216,6 +356,57 @@ async fn what_cannot_be_gone_on_with_says_so() {
     );
 }
 
+/// A bucket whose listing breaks off when it is listed again.
+#[derive(Debug)]
+struct Breaking {
+    bucket: Arc<dyn Storage>,
+    lists: AtomicUsize,
+}
+
+#[async_trait]
+impl Storage for Breaking {
+    async fn list(&self, options: ListOptions) -> Result<Page, storage::Error> {
+        if options.continuation_token.is_some() {
+            return Err(storage::Error::new(Kind::NotFound, "ListObjectsV2"));
+        }
+        let mut page = self.bucket.list(options).await?;
+        if self.lists.fetch_add(1, Ordering::SeqCst) > 0 {
+            page.objects.truncate(2);
+            page.next = Some("next".to_owned());
+        }
+        Ok(page)
+    }
+
+    async fn head(&self, key: &Key) -> Result<Head, storage::Error> {
+        self.bucket.head(key).await
+    }
+    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, storage::Error> {
+        self.bucket.get(key, options).await
+    }
+    async fn put(
+        &self,
+        key: &Key,
+        body: Bytes,
+        options: PutOptions,
+    ) -> Result<ETag, storage::Error> {
+        self.bucket.put(key, body, options).await
+    }
+    async fn delete(&self, key: &Key) -> Result<(), storage::Error> {
+        self.bucket.delete(key).await
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_is_no_budget() {
+    let store: Arc<dyn Storage> = Arc::new(Breaking {
+        bucket: store().await,
+        lists: AtomicUsize::new(0),
+    });
+    let (code, text) = run_with_failures(&store, "--max-errors 0 --in-flight 4").await;
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("could not be listed"), "{text}");
+}
+
 #[tokio::test]
 async fn a_rate_and_a_time_bound_a_run() {
     let (store, runs) = (store().await, tempfile::tempdir().unwrap());
@@ -224,7 +415,7 @@ async fn a_rate_and_a_time_bound_a_run() {
         runs.path().display()
     );
     let (code, text) = run(&store, &args).await.unwrap();
-    let summary: backfill::record::Summary = serde_json::from_str(&text).unwrap();
+    let summary: Summary = serde_json::from_str(&text).unwrap();
     // At 0 and 0.5 s, however slow the machine is; a third one would be at 1 s.
     assert!((1..=2).contains(&summary.finished), "{}", summary.finished);
     assert_eq!(code, 3);

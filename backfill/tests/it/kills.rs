@@ -1,7 +1,8 @@
 //! Runs that are killed.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use backfill::record::{End, Line, Verdict};
@@ -13,6 +14,7 @@ use crate::journal::{folders, outcomes, record};
 const PICTURES: u16 = 100;
 const IN_FLIGHT: usize = 4;
 const KILLS: usize = 100;
+const SIGKILL: i32 = 9;
 
 fn start(config: &S3Config, args: &str) -> Child {
     let mut command = backfill(config, args);
@@ -56,7 +58,10 @@ async fn case_23_a_run_that_is_killed_loses_nothing_and_repeats_what_was_in_flig
             let mut child = start(&config, &args);
             tokio::time::sleep(Duration::from_micros(random.u64(..250_000))).await;
             child.kill().unwrap();
-            if child.wait().unwrap().success() {
+            let status = child.wait().unwrap();
+            if status.signal() != Some(SIGKILL) {
+                // It came to its end before.
+                assert!(status.success(), "{status}");
                 break begun(runs.path()).unwrap();
             }
             kills_here += 1;
@@ -78,6 +83,39 @@ async fn case_23_a_run_that_is_killed_loses_nothing_and_repeats_what_was_in_flig
         resumes > KILLS / 4,
         "{resumes} of {kills} were gone on with"
     );
+    server.stop().await;
+}
+
+/// A file that cannot grow beyond a size is a disk that is full there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_disk_is_full_says_how_to_go_on() {
+    let (server, config, _folder) = store_alone(20).await;
+    let runs = tempfile::tempdir().unwrap();
+    let args = format!("--mode sequential --journal {}", runs.path().display());
+    let program = backfill(&config, &args);
+    let mut limited = Command::new("bash");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .env_clear()
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || limited.output());
+    let output = output.await.unwrap().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let folder = begun(runs.path()).unwrap();
+    let hint = format!("backfill resume {}", folder.display());
+    assert!(text.contains(&hint), "{text}");
+    assert!(text.contains("the record could not be written"), "{text}");
+    let (code, text) = ended(&config, &hint.replace("backfill ", "")).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("20 of 20 pictures"), "{text}");
     server.stop().await;
 }
 

@@ -209,7 +209,7 @@ async fn more_than_there_are_is_an_error_that_says_how_many_there_are() {
     let error = run(&store, "--count 14").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "--count 14 is more than there are: 13 under \"images/\""
+        "--count 14 is more than there are: 13 originals under \"images/\" are selected"
     );
     assert!(keys(&store, "thumbnails/").await.is_empty());
 }

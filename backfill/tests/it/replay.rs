@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backfill::originals::Error as ListingError;
 use backfill::record::{End, Picture};
-use backfill::replay::{ReplayError, backoff};
+use backfill::replay::{Ended, ReplayError, backoff};
 use backfill::{Replay, Target, TargetError};
 use cos_thumbnails::events::{BACKFILL_RUN, Change, Event, TYPE_WRITE};
 use cos_thumbnails::object::Key;
@@ -93,7 +93,7 @@ async fn run(
     replay: &Replay,
     originals: impl Stream<Item = Result<Change, ListingError>>,
     target: &Arc<Fake>,
-) -> (Vec<Picture>, Result<(), ReplayError>) {
+) -> (Vec<Picture>, Result<Ended, ReplayError>) {
     let mut pictures = Vec::new();
     let result = replay
         .run(
@@ -264,7 +264,7 @@ async fn a_stopped_run_sends_nothing_more_and_awaits_what_is_in_flight() {
     stop.cancel();
     target.gate.add_permits(1);
     let (pictures, result) = running.await.unwrap();
-    result.unwrap();
+    assert_eq!(result.unwrap(), Ended::default(), "others are left");
     assert_eq!(target.sent_keys().len(), 5);
     assert_eq!(pictures.len(), 5);
     assert!(
@@ -272,6 +272,30 @@ async fn a_stopped_run_sends_nothing_more_and_awaits_what_is_in_flight() {
             .iter()
             .all(|picture| matches!(picture.end, End::Outcome(_)))
     );
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_when_all_is_sent_leaves_nothing() {
+    let mut target = Fake::new();
+    target.gate = Semaphore::new(0);
+    let target = Arc::new(target);
+    let replay = replay(5);
+    let stop = replay.stop.clone();
+    let running = tokio::spawn({
+        let target = Arc::clone(&target);
+        async move { run(&replay, numbered(3), &target).await }
+    });
+    while target.under_way.load(Ordering::SeqCst) < 3 {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    target.gate.add_permits(1);
+    let (pictures, result) = running.await.unwrap();
+    let ended = Ended {
+        all_sent: true,
+        interrupted: 0,
+    };
+    assert_eq!((pictures.len(), result.unwrap()), (3, ended));
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,7 +308,8 @@ async fn a_stopped_run_does_not_wait_to_try_again() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         stop.cancel();
     };
-    let ((pictures, _), ()) = tokio::join!(run(&replay, keys(&["busy"]), &target), stopper);
+    let ((pictures, result), ()) = tokio::join!(run(&replay, keys(&["busy"]), &target), stopper);
+    assert_eq!(result.unwrap().interrupted, 1);
     assert_eq!(started.elapsed().as_secs(), 1);
     assert_eq!(target.sent_keys().len(), 1);
     assert_eq!(pictures[0].attempts, 1);

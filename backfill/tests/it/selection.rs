@@ -102,6 +102,24 @@ async fn chance_draws_by_its_seed() {
 }
 
 #[tokio::test]
+async fn a_plan_says_what_memory_it_takes_and_by_which_seed_it_draws() {
+    let store = store().await;
+    let memory = async |args: &str| {
+        let (_, text) = run(&store, &format!("plan {args}")).await.unwrap();
+        let line = text.lines().find(|line| line.starts_with("memory"));
+        (line.map(str::to_owned), text)
+    };
+    let (all, _) = memory("--order size").await;
+    let (one, text) = memory("--sample 1 --seed 7").await;
+    assert!(all.is_some());
+    assert_eq!(one, all, "of five, one is drawn");
+    assert!(text.contains("--seed 7"), "{text}");
+    let (none, text) = memory("").await;
+    assert_eq!(none, None);
+    assert!(!text.contains("--seed"), "{text}");
+}
+
+#[tokio::test]
 async fn what_stands_selects() {
     let store = store().await;
     put(&store, "images/notes.jpg", b"not a picture".to_vec()).await;
