@@ -24,6 +24,7 @@ pub mod args;
 pub mod audit;
 mod budget;
 pub mod cli;
+pub mod cost;
 pub mod engine;
 pub mod experiment;
 mod explain;

@@ -175,6 +175,12 @@ const ARROWS: &[Arrow] = &[
         may_wait: false,
     },
     Arrow {
+        module: "backfill::cost",
+        may_name: &["backfill::record"],
+        must_not_know: &[NETWORK, STORES, COMMAND_LINES, &["std::fs"]],
+        may_wait: false,
+    },
+    Arrow {
         module: "backfill::measure",
         may_name: &["backfill::record"],
         must_not_know: &[NETWORK],
@@ -182,7 +188,7 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         module: "backfill::report",
-        may_name: &["backfill::record", "backfill::measure"],
+        may_name: &["backfill::record", "backfill::measure", "backfill::cost"],
         must_not_know: &[NETWORK],
         may_wait: false,
     },

@@ -1,0 +1,239 @@
+use std::collections::BTreeMap;
+use std::ops::{Add, AddAssign};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Interval, Item, float};
+use crate::record::{End, Picture, Stage, Traffic};
+
+/// The objects of one page of a listing, which is one request.
+const PAGE: u64 = 1000;
+
+/// How much was used of each [`Item`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Usage(BTreeMap<Item, Interval>);
+
+/// The size of an instance, as it is configured and billed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct InstanceSize {
+    /// vCPUs.
+    pub vcpu: f64,
+    /// GB of memory.
+    pub memory_gb: f64,
+}
+
+impl Default for InstanceSize {
+    /// As `deploy/code-engine.sh` has it: 1 vCPU and 4 GB.
+    fn default() -> Self {
+        Self {
+            vcpu: 1.0,
+            memory_gb: 4.0,
+        }
+    }
+}
+
+impl Usage {
+    /// So much of one item.
+    #[must_use]
+    pub fn of(item: Item, quantity: Interval) -> Self {
+        Self(BTreeMap::from([(item, quantity)]))
+    }
+
+    /// How much of one item.
+    #[must_use]
+    pub fn get(&self, item: Item) -> Interval {
+        self.0.get(&item).copied().unwrap_or_default()
+    }
+
+    /// All that is used, in the order of [`Item::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Item, Interval)> {
+        self.0.iter().map(|(&item, &quantity)| (item, quantity))
+    }
+
+    /// One instance of an application or a job, for so long, with its start-up: from the pull of its image
+    /// on it is billed.
+    #[must_use]
+    pub fn of_instance(size: InstanceSize, start_up: Interval, running: Interval) -> Self {
+        let seconds = start_up + running;
+        Self::of(Item::VcpuSecond, seconds * size.vcpu)
+            + Self::of(Item::GbSecond, seconds * size.memory_gb)
+    }
+
+    /// Requests of Object Storage. DELETE is free.
+    #[must_use]
+    pub fn of_requests(traffic: &Traffic) -> Self {
+        let class_b = u64::from(traffic.gets) + u64::from(traffic.heads);
+        Self::of(Item::ClassA, Interval::exactly(traffic.puts.into()))
+            + Self::of(Item::ClassB, Interval::exactly(float(class_b)))
+    }
+
+    /// A listing of so many objects.
+    #[must_use]
+    pub fn of_listing(objects: u64) -> Self {
+        let pages = objects.div_ceil(PAGE).max(1);
+        Self::of(Item::ClassA, Interval::exactly(float(pages)))
+    }
+
+    /// So many bytes that were read by a public endpoint.
+    #[must_use]
+    pub fn of_egress(bytes: u64) -> Self {
+        Self::of(Item::EgressGb, Interval::exactly(float(bytes) / 1e9))
+    }
+
+    /// HTTP calls from outside of the project.
+    #[must_use]
+    pub fn of_calls(calls: u64) -> Self {
+        Self::of(Item::HttpCall, Interval::exactly(float(calls)))
+    }
+
+    /// A virtual machine, for so long.
+    #[must_use]
+    pub fn of_machine(time: Interval) -> Self {
+        Self::of(Item::VmHour, time * 3600_f64.recip())
+    }
+
+    /// As many times that.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let scaled = self
+            .iter()
+            .map(|(item, quantity)| (item, quantity * factor));
+        Self(scaled.collect())
+    }
+}
+
+impl AddAssign<&Usage> for Usage {
+    fn add_assign(&mut self, other: &Usage) {
+        for (item, quantity) in other.iter() {
+            *self.0.entry(item).or_default() += quantity;
+        }
+    }
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += &other;
+        self
+    }
+}
+
+/// Where a run does its work, as far as that is billed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Place {
+    /// In this process, on a virtual machine for as long as the run takes.
+    Machine,
+    /// In instances of Code Engine, each with so many pictures at once at most.
+    Instances {
+        /// Their size.
+        size: InstanceSize,
+        /// Pictures at once in each.
+        concurrency: u16,
+        /// How many there are: at least one where any picture is.
+        number: Interval,
+        /// The start-up of one, in seconds.
+        start_up_seconds: Interval,
+        /// How long one stays when it has nothing more to do, in seconds.
+        idle_seconds: Interval,
+        /// Whether each picture is a call from outside of the project.
+        is_called: bool,
+    },
+}
+
+/// Adds up what a run uses, picture by picture. Its size does not grow with their number.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    place: Place,
+    /// Whether the store is read by a public endpoint, from outside of its region.
+    is_public: bool,
+    usage: Usage,
+    /// Seconds that pictures were in work, those of all added.
+    busy_seconds: f64,
+    pictures: u64,
+}
+
+impl Meter {
+    /// Of a run over a listing of so many objects.
+    #[must_use]
+    pub fn new(place: Place, is_public: bool, listed: u64) -> Self {
+        Self {
+            place,
+            is_public,
+            // Once to count them, and once to send them.
+            usage: Usage::of_listing(listed).scaled(2.0),
+            busy_seconds: 0.0,
+            pictures: 0,
+        }
+    }
+
+    /// Adds a picture that came to its end. What failed attempts used in the store is not known, and left
+    /// out.
+    pub fn add(&mut self, picture: &Picture) {
+        self.pictures += 1;
+        if let Place::Instances {
+            is_called: true, ..
+        } = self.place
+        {
+            self.usage += &Usage::of_calls(picture.attempts.into());
+        }
+        let End::Outcome(outcome) = &picture.end else {
+            return;
+        };
+        self.usage += &Usage::of_requests(&outcome.traffic);
+        if self.is_public {
+            self.usage += &Usage::of_egress(outcome.traffic.bytes_read);
+        }
+        let total = outcome.timings.get(Stage::Total);
+        self.busy_seconds += total.unwrap_or_default().as_secs_f64();
+    }
+
+    /// That of so many pictures as these.
+    #[must_use]
+    pub fn scaled(&self, pictures: u64) -> Self {
+        let factor = float(pictures) / float(self.pictures.max(1));
+        Self {
+            usage: self.usage.scaled(factor),
+            busy_seconds: self.busy_seconds * factor,
+            pictures,
+            ..*self
+        }
+    }
+
+    /// How many pictures were added.
+    #[must_use]
+    pub fn pictures(&self) -> u64 {
+        self.pictures
+    }
+
+    /// What was used by then.
+    ///
+    /// An instance is billed from its start-up to its end. As a record need not tell which of them did what,
+    /// they are taken to have been up for no longer than all of them all the time, and no shorter than if
+    /// each had always had as many pictures as it may.
+    #[must_use]
+    pub fn usage(&self, elapsed: Duration) -> Usage {
+        let of_place = match self.place {
+            Place::Machine => Usage::of_machine(Interval::exactly(elapsed.as_secs_f64())),
+            Place::Instances { .. } if self.pictures == 0 => Usage::default(),
+            Place::Instances {
+                size,
+                concurrency,
+                number,
+                start_up_seconds,
+                idle_seconds,
+                ..
+            } => {
+                let packed = self.busy_seconds / f64::from(concurrency.max(1));
+                let all = number * elapsed.as_secs_f64();
+                let running = Interval {
+                    least: packed,
+                    most: all.most.map(|most| most.max(packed)),
+                };
+                Usage::of_instance(size, (start_up_seconds + idle_seconds) * number, running)
+            }
+        };
+        self.usage.clone() + of_place
+    }
+}
