@@ -100,12 +100,24 @@ pub enum JournalError {
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
-    record: File,
+    record: Locked,
     /// The bytes of its whole lines.
     whole: u64,
     /// Whether there may be a part of a line behind them.
     is_cut: bool,
     syncer: Syncer,
+}
+
+/// A file that no other process has at the same time. It is free when this is dropped, also where a copy of it
+/// is open still: in the thread that synchronises it, in a process that is just being started.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Where this fails it is free when the last copy is closed.
+        let _ = self.0.unlock();
+    }
 }
 
 /// What a run's folder says of what was done before. The keys are held in memory.
@@ -189,7 +201,7 @@ impl Journal {
         // Besides those that ended, as many may have been sent as were in flight, and one whose line is cut.
         let in_flight = manifest.run.in_flight as u64 + 1;
         let mut ended = 0;
-        journal.whole = lines(&path, &journal.record, |number, line| {
+        journal.whole = lines(&path, &journal.record.0, |number, line| {
             match line {
                 Line::Run(run) if number == 1 && run.run == manifest.run.run => {}
                 Line::Picture(one) if number > 1 => {
@@ -222,7 +234,7 @@ impl Journal {
         let syncer = Syncer::of(&record).map_err(file(folder, "written"))?;
         Ok(Self {
             folder: folder.to_owned(),
-            record,
+            record: Locked(record),
             whole: 0,
             is_cut: false,
             syncer,
@@ -240,7 +252,7 @@ impl Journal {
         json.push(b'\n');
         self.cut()?;
         self.is_cut = true;
-        self.record.write_all(&json)?;
+        self.record.0.write_all(&json)?;
         self.is_cut = false;
         self.whole += json.len() as u64;
         self.syncer.soon()
@@ -249,7 +261,7 @@ impl Journal {
     /// Removes what a full disk, or the end of a process, left of a line: the next one must not follow it.
     fn cut(&mut self) -> io::Result<()> {
         if self.is_cut {
-            self.record.set_len(self.whole)?;
+            self.record.0.set_len(self.whole)?;
             self.is_cut = false;
         }
         Ok(())
@@ -258,7 +270,7 @@ impl Journal {
     /// Ends it: all is with the disk.
     pub(crate) fn end(self) -> io::Result<()> {
         self.syncer.end()?;
-        self.record.sync_all()
+        self.record.0.sync_all()
     }
 }
 

@@ -41,7 +41,7 @@ fn a_line_follows_no_part_of_one() {
     let mut journal = Journal::create(runs.path(), &manifest, None).unwrap();
     journal.write(&failed(1)).unwrap();
     // As a disk leaves it that is full for a moment.
-    journal.record.write_all(b"{\"record\":\"pict").unwrap();
+    journal.record.0.write_all(b"{\"record\":\"pict").unwrap();
     journal.is_cut = true;
     journal.write(&failed(2)).unwrap();
     journal.end().unwrap();
@@ -49,7 +49,7 @@ fn a_line_follows_no_part_of_one() {
         .unwrap()
         .0;
     // And as the end of a process leaves it.
-    journal.record.write_all(b"{\"record\"").unwrap();
+    journal.record.0.write_all(b"{\"record\"").unwrap();
     journal.end().unwrap();
     let folder = runs.path().join("run");
     let (mut journal, _) = Journal::open(&folder, &manifest, |_| {}).unwrap();
