@@ -13,6 +13,7 @@ use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, VARIABLES, Variabl
 use self::job::JobFlags;
 use self::written::{Cli, Flags, JOURNAL, Sending, Subcommands};
 use crate::budget::Budgets;
+use crate::cost::Prices;
 use crate::journal::JournalError;
 use crate::record::Mode;
 use crate::selection::Selection;
@@ -58,6 +59,10 @@ pub struct Settings {
     pub selection: Selection,
     /// What ends a run early.
     pub budgets: Budgets,
+    /// What things cost.
+    pub prices: Prices,
+    /// The record, or its folder, of the run by whose rates a plan goes.
+    pub measured: Option<PathBuf>,
     /// Below which folder a run is kept, if it is.
     pub journal: Option<PathBuf>,
     /// The folder of the run to go on with, if it is not a new one.
@@ -176,7 +181,11 @@ pub fn parse(
         Some(Subcommands::Resume(flags)) => return resume::settings(flags, of_action, &env),
         None => Asked::run(Action::Run, cli.flags, (of_action, now), &mut mistakes),
         Some(Subcommands::Plan(flags)) => {
-            Asked::run(Action::Plan, *flags, (of_action, now), &mut mistakes)
+            let (measured, flags) = (flags.measured, flags.run);
+            Asked {
+                measured,
+                ..Asked::run(Action::Plan, flags, (of_action, now), &mut mistakes)
+            }
         }
         Some(Subcommands::Verify(flags)) => Asked {
             record: flags.record.clone(),
@@ -252,6 +261,8 @@ struct Asked {
     job: JobFlags,
     selection: Selection,
     budgets: Budgets,
+    prices: Option<Prices>,
+    measured: Option<PathBuf>,
     journal: Option<PathBuf>,
     record: Option<PathBuf>,
     json: bool,
@@ -266,6 +277,8 @@ impl Asked {
             job: JobFlags::default(),
             selection: Selection::default(),
             budgets: Budgets::default(),
+            prices: None,
+            measured: None,
             journal: None,
             record: None,
             json: false,
@@ -288,6 +301,7 @@ impl Asked {
             job: flags.job,
             selection: flags.selection.selection(count, matches, now, mistakes),
             budgets: flags.budgets.budgets(),
+            prices: flags.budgets.prices(mistakes),
             journal: flags.journal.or(journal).filter(|_| !flags.no_journal),
             record: flags.record,
             json: flags.json,
@@ -390,6 +404,8 @@ fn settings(
             config,
             selection: asked.selection,
             budgets: asked.budgets,
+            prices: asked.prices.unwrap_or_else(Prices::of_this_version),
+            measured: asked.measured,
             journal: asked.journal,
             resume: None,
             given,

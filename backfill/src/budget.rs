@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::cost::{Cost, Free, Meter, Prices};
 use crate::record::{End, Picture};
 
 /// Bounds of a run; by default there are none.
@@ -18,6 +19,8 @@ pub struct Budgets {
     pub max_errors: Option<u64>,
     /// Nothing is sent after this time.
     pub max_duration: Option<Duration>,
+    /// Nothing is sent when what was sent has cost so many USD.
+    pub max_usd: Option<f64>,
     /// The most pictures that are begun in a second, more than 0.
     pub rate: Option<f64>,
 }
@@ -29,16 +32,18 @@ impl Budgets {
         Self {
             max_errors: self.max_errors.or(other.max_errors),
             max_duration: self.max_duration.or(other.max_duration),
+            max_usd: self.max_usd.or(other.max_usd),
             rate: self.rate.or(other.rate),
         }
     }
 }
 
 /// Why a run ended early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Exhausted {
     Errors(u64),
     Duration(Duration),
+    Usd(f64),
 }
 
 impl fmt::Display for Exhausted {
@@ -50,6 +55,10 @@ impl fmt::Display for Exhausted {
                 "{} are over (--max-duration)",
                 humantime::format_duration(*time)
             ),
+            Self::Usd(most) => write!(
+                f,
+                "{most} USD are spent, by the upper end of an estimate (--max-cost)"
+            ),
         }
     }
 }
@@ -59,8 +68,29 @@ impl fmt::Display for Exhausted {
 pub(crate) struct Watch {
     max_errors: Option<u64>,
     failed: u64,
+    spending: Option<Spending>,
     stop: Stop,
     timer: Option<JoinHandle<()>>,
+}
+
+/// What a run may cost, and what it has cost since it began or went on.
+#[derive(Debug)]
+struct Spending {
+    most_usd: f64,
+    meter: Meter,
+    prices: Prices,
+    begun: Instant,
+}
+
+impl Spending {
+    /// Adds a picture; says the bound where it is reached. What is not known exactly counts with its upper
+    /// end, and what has none with its lower.
+    fn add(&mut self, picture: &Picture) -> Option<f64> {
+        self.meter.add(picture);
+        let usage = self.meter.usage(self.begun.elapsed());
+        let usd = Cost::of(&usage, &self.prices, Free::Without).total();
+        (usd.most.unwrap_or(usd.least) >= self.most_usd).then_some(self.most_usd)
+    }
 }
 
 /// Stops a run, and remembers why: the first reason counts.
@@ -80,7 +110,11 @@ impl Stop {
 
 impl Watch {
     /// Begins now. What is exhausted cancels `token`.
-    pub(crate) fn new(budgets: &Budgets, token: CancellationToken) -> Self {
+    pub(crate) fn new(
+        budgets: &Budgets,
+        (meter, prices): (Meter, &Prices),
+        token: CancellationToken,
+    ) -> Self {
         let stop = Stop {
             token,
             reason: Arc::default(),
@@ -95,6 +129,12 @@ impl Watch {
         Self {
             max_errors: budgets.max_errors,
             failed: 0,
+            spending: budgets.max_usd.map(|most_usd| Spending {
+                most_usd,
+                meter,
+                prices: prices.clone(),
+                begun: Instant::now(),
+            }),
             stop,
             timer,
         }
@@ -107,6 +147,9 @@ impl Watch {
             && self.failed > most
         {
             self.stop.stop(Exhausted::Errors(most));
+        }
+        if let Some(usd) = self.spending.as_mut().and_then(|spent| spent.add(picture)) {
+            self.stop.stop(Exhausted::Usd(usd));
         }
     }
 
@@ -146,9 +189,13 @@ pub(crate) fn paced<T: Send>(
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
+    use crate::cost::Place;
+
+    fn watch(budgets: &Budgets, token: CancellationToken) -> Watch {
+        let meter = Meter::new(Place::Machine, false, 0);
+        Watch::new(budgets, (meter, &Prices::of_this_version()), token)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn no_more_than_the_rate_are_begun_in_a_second() {
@@ -169,13 +216,13 @@ mod tests {
             max_duration: Some(hour),
             ..Budgets::default()
         };
-        let watch = Watch::new(&budgets, token.clone());
+        let watch = watch(&budgets, token.clone());
         assert_eq!(watch.exhausted(), None);
         token.cancelled().await;
         assert_eq!(watch.exhausted(), Some(Exhausted::Duration(hour)));
         let interrupted = CancellationToken::new();
         interrupted.cancel();
-        let watch = Watch::new(&budgets, interrupted);
+        let watch = super::tests::watch(&budgets, interrupted);
         tokio::time::sleep(2 * hour).await;
         assert_eq!(watch.exhausted(), None, "it was stopped before");
     }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Account;
 use crate::args::{self, Action, ArgsError, Settings, Way};
 use crate::budget::{Watch, paced};
+use crate::cost::Meter;
 use crate::job::{self, JobError};
 use crate::journal::{self, Environment, Journal, JournalError, Manifest};
 use crate::originals::{self, Extent};
@@ -26,7 +27,7 @@ use crate::selection::{self, Selected};
 use crate::signals::Signals;
 use crate::target::{Http, HttpError, InProcess, Target, TargetError, with_causes};
 use crate::verify::{self, Refused};
-use crate::{audit, experiment, explain, failures, plan, prompt};
+use crate::{audit, estimate, experiment, explain, failures, plan, prompt};
 
 /// Some failed, or the store or the record did.
 pub(crate) const FAILED: u8 = 1;
@@ -371,7 +372,14 @@ pub(crate) async fn replay(
     let signals = Signals::listen().map_err(Error::io(SIGNALS))?;
     let bar = account.progress.bar();
     let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), bar));
-    let mut watch = Watch::new(&settings.budgets, replay.stop.clone());
+    let pictures = account.run.pictures;
+    let (place, is_public) = (
+        estimate::place(settings, pictures),
+        estimate::is_public(settings),
+    );
+    let meter = Meter::new(place, is_public, pictures);
+    let stop = replay.stop.clone();
+    let mut watch = Watch::new(&settings.budgets, (meter, &settings.prices), stop);
     let originals = paced(originals, settings.budgets.rate);
     let replayed = replay.run(originals, target, |picture| {
         watch.add(&picture);

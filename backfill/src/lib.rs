@@ -26,6 +26,7 @@ mod budget;
 pub mod cli;
 pub mod cost;
 pub mod engine;
+pub mod estimate;
 pub mod experiment;
 mod explain;
 mod failures;

@@ -13,6 +13,7 @@ use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use crate::args::{Settings, Way};
+use crate::estimate::{self, MeasuredError};
 use crate::originals;
 use crate::selection::Selected;
 
@@ -25,6 +26,9 @@ pub enum PlanError {
     /// The listing broke off.
     #[error(transparent)]
     Originals(#[from] originals::Error),
+    /// The rates of another run could not be taken.
+    #[error(transparent)]
+    Measured(#[from] MeasuredError),
     /// The output could not be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -106,7 +110,17 @@ pub(crate) async fn write(
     Ok(())
 }
 
-fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> io::Result<()> {
+/// The most thumbnails of one original.
+pub(crate) fn thumbnails_each(policy: &Policy) -> u64 {
+    let rules = policy.recipes().rules().iter();
+    let each = rules.map(|rule| {
+        let recipe = rule.recipe();
+        recipe.sizes().len() * recipe.encodings().len()
+    });
+    each.max().unwrap_or_default() as u64
+}
+
+fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> Result<(), PlanError> {
     let (policy, extent) = (&settings.config.policy, selected.extent());
     writeln!(out, "A plan: nothing is sent, nothing is written.")?;
     writeln!(
@@ -142,13 +156,7 @@ fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> io::R
             "recipe     {name}: {recipe}, fingerprint {fingerprint}"
         )?;
     }
-    let each = rules.iter().map(|rule| {
-        let recipe = rule.recipe();
-        recipe.sizes().len() * recipe.encodings().len()
-    });
-    let thumbnails = extent
-        .pictures
-        .saturating_mul(each.max().unwrap_or_default() as u64);
+    let thumbnails = extent.pictures.saturating_mul(thumbnails_each(policy));
     writeln!(
         out,
         "writes     up to {thumbnails} thumbnails; those that stand are made anew"
@@ -164,5 +172,7 @@ fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> io::R
         Way::Job(job) => format!("by instances of job {}", job.name),
     };
     writeln!(out, "mode       {mode}: {way}")?;
-    writeln!(out)
+    estimate::write(settings, extent, out)?;
+    writeln!(out)?;
+    Ok(())
 }

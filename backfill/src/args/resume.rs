@@ -131,6 +131,9 @@ pub(super) fn settings(
     run.sending.function = kept.function(flags.function, run.sending.function);
     let of_run = (&kept.matches, kept.given.at);
     let asked = Asked::run(Action::Run, run, of_run, &mut kept.mistakes);
+    let prices = flags.budgets.prices(&mut kept.mistakes);
+    let prices = prices.or_else(|| asked.prices.clone());
+    let asked = Asked { prices, ..asked };
     let settings = kept.settings(asked, matches, env)?;
     Ok(Settings {
         resume: Some(folder),

@@ -1,5 +1,7 @@
 //! The flags by which originals are selected, and a run is bounded.
 
+use std::fs;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -9,8 +11,10 @@ use cos_thumbnails::config::Mistake;
 use cos_thumbnails::plan::Pattern;
 
 use crate::budget::Budgets;
+use crate::cost::Prices;
 use crate::filter::{Filter, Glob};
 use crate::selection::{Only, Order, Selection};
+use crate::target::with_causes;
 
 /// Which originals are taken.
 #[derive(Debug, Default, Args)]
@@ -54,7 +58,7 @@ pub(super) struct SelectionFlags {
 /// What ends a run early.
 #[derive(Debug, Default, Args)]
 #[command(
-    next_help_heading = "Budgets, which end a run cleanly, with exit code 3 if something is left"
+    next_help_heading = "Budgets, which end a run cleanly, with exit code 3 if something is left; they count anew when it goes on"
 )]
 pub(super) struct BudgetFlags {
     /// End when more pictures have failed
@@ -63,6 +67,13 @@ pub(super) struct BudgetFlags {
     /// Begin no picture after this time, such as 90s or 2h
     #[arg(long, value_name = "TIME")]
     max_duration: Option<humantime::Duration>,
+    /// Begin no picture when those that ended have cost so many USD, by the upper end of an estimate without
+    /// any free tier
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    max_cost: Option<f64>,
+    /// Price table in place of this version's, a TOML file like backfill/prices.toml
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     /// Begin no more pictures in a second
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
@@ -105,6 +116,12 @@ fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok();
     rate.filter(|rate: &f64| (0.001..=1e6).contains(rate))
         .ok_or_else(|| "not a number from 0.001 to 1000000".to_owned())
+}
+
+fn usd(text: &str) -> Result<f64, String> {
+    let usd = text.parse().ok();
+    usd.filter(|usd: &f64| (1e-6..=1e9).contains(usd))
+        .ok_or_else(|| "not a number of USD, more than 0".to_owned())
 }
 
 impl SelectionFlags {
@@ -181,6 +198,7 @@ impl BudgetFlags {
         let given = [
             ("--max-errors", self.max_errors.is_some()),
             ("--max-duration", self.max_duration.is_some()),
+            ("--max-cost", self.max_cost.is_some()),
             ("--rate", self.rate.is_some()),
         ];
         let given = given.into_iter().filter(|(_, given)| of_job && *given);
@@ -195,7 +213,24 @@ impl BudgetFlags {
         Budgets {
             max_errors: self.max_errors,
             max_duration: self.max_duration.map(Into::into),
+            max_usd: self.max_cost,
             rate: self.rate,
         }
+    }
+
+    /// The price table, if another than this version's is given.
+    pub(super) fn prices(&self, mistakes: &mut Vec<Mistake>) -> Option<Prices> {
+        let path = self.prices.as_deref()?;
+        let text = fs::read_to_string(path).map_err(|error| error.to_string());
+        let prices = text.and_then(|text| {
+            Prices::parse(&text).map_err(|error| with_causes(&error).trim_end().to_owned())
+        });
+        let mistake = |problem| {
+            mistakes.push(Mistake {
+                variable: "--prices",
+                problem: format!("{}: {problem}", path.display()),
+            });
+        };
+        prices.map_err(mistake).ok()
     }
 }

@@ -39,8 +39,8 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
-    /// Shows what a run would do, and writes nothing
-    Plan(Box<Flags>),
+    /// Shows what a run would do, take and cost, and writes nothing
+    Plan(Box<PlanFlags>),
     /// Goes on with a run that was killed, interrupted or ended by a budget
     ///
     /// With the command line and the settings of the run, from its folder; all credentials are taken from
@@ -99,6 +99,17 @@ pub(super) struct Flags {
     /// Print JSON: the summary as one line; with plan, one line per original
     #[arg(long, help_heading = "What is kept")]
     pub(super) json: bool,
+}
+
+/// What was written behind `plan`.
+#[derive(Debug, Args)]
+pub(super) struct PlanFlags {
+    /// Expect it to go as this run did, of the same mode: its folder, or its record [default: stated
+    /// assumptions]
+    #[arg(long, value_name = "RUN")]
+    pub(super) measured: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) run: Flags,
 }
 
 /// What was written behind `resume`.

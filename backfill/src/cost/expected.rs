@@ -69,7 +69,7 @@ impl Expected {
                 start_up_seconds,
                 ..
             } => (
-                in_flight.at_most(number * f64::from(concurrency)),
+                in_flight.at_most(number * concurrency),
                 number * size.vcpu,
                 start_up_seconds,
             ),
@@ -97,7 +97,7 @@ impl Expected {
                 is_called,
             } => {
                 let running = Interval {
-                    least: busy.least / f64::from(concurrency.max(1)),
+                    least: busy.least / concurrency.max(1.0),
                     most: (working * number).most,
                 };
                 let up = (start_up_seconds + idle_seconds) * number * some;
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(usage.get(Item::ClassB), Interval::between(4000.0, 6000.0));
         let instances = work(Place::Instances {
             size: InstanceSize::default(),
-            concurrency: 2,
+            concurrency: 2.0,
             number: Interval::exactly(4.0),
             start_up_seconds: Interval::between(1.0, 10.0),
             idle_seconds: Interval::between(60.0, 120.0),

@@ -163,7 +163,7 @@ fn figure(number: f64) -> String {
 
 /// A count as a number to multiply with.
 #[expect(clippy::cast_precision_loss, reason = "counts are below 2^52")]
-fn float(count: u64) -> f64 {
+pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 

@@ -51,7 +51,7 @@ fn picture(ms: u64, attempts: u32) -> Picture {
 fn instances() -> Place {
     Place::Instances {
         size: InstanceSize::default(),
-        concurrency: 2,
+        concurrency: 2.0,
         number: Interval::between(1.0, 10.0),
         start_up_seconds: Interval::between(1.0, 10.0),
         idle_seconds: Interval::between(59.0, 110.0),

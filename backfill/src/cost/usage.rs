@@ -129,8 +129,8 @@ pub enum Place {
     Instances {
         /// Their size.
         size: InstanceSize,
-        /// Pictures at once in each.
-        concurrency: u16,
+        /// Pictures at once in each, at least 1.
+        concurrency: f64,
         /// How many there are: at least one where any picture is.
         number: Interval,
         /// The start-up of one, in seconds.
@@ -225,7 +225,7 @@ impl Meter {
                 idle_seconds,
                 ..
             } => {
-                let packed = self.busy_seconds / f64::from(concurrency.max(1));
+                let packed = self.busy_seconds / concurrency.max(1.0);
                 let all = number * elapsed.as_secs_f64();
                 let running = Interval {
                     least: packed,

@@ -48,6 +48,8 @@ fn help_explains_flags_variables_and_exit_codes() {
             "--include",
             "--only",
             "--max-errors",
+            "--max-cost",
+            "--prices",
             "exit code 3",
             "--cos-endpoint",
             "COS_ENDPOINT",

@@ -6,6 +6,7 @@ mod another_recipe;
 mod audit;
 mod binary;
 mod cloud;
+mod cost;
 mod experiment;
 mod failures;
 mod fakes;

@@ -1,0 +1,135 @@
+//! What a run is expected to cost, and may.
+
+use std::fs;
+use std::path::Path;
+
+use crate::journal::{folders, outcomes};
+use crate::modes::{run, settings, store, try_settings};
+
+#[tokio::test]
+async fn a_plan_says_what_it_takes_and_costs_and_what_it_assumes() {
+    let store = store().await;
+    let plan = async |args: &str| run(&store, &format!("plan {args}")).await.unwrap().1;
+    let text = plan("").await;
+    for words in [
+        "expected   ",
+        "Class A requests",
+        "VM hours",
+        "rates      assumed, not measured: ",
+        "prices     of 2019-09-17 to 2025-07-08",
+        "not counted: ",
+        "1,000 pictures ",
+        "1,000,000 ",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    // Thirteen originals with six thumbnails each, and two listings.
+    let class_a = text.lines().find(|line| line.contains("Class A requests"));
+    let words: Vec<_> = class_a.unwrap().split_whitespace().collect();
+    assert_eq!(words, ["Class", "A", "requests", "80", "0.000416", "USD"]);
+    assert!(
+        !text.contains("vCPU-seconds") && !text.contains("egress"),
+        "{text}"
+    );
+
+    let text = plan("--mode fan-out").await;
+    for words in [
+        "vCPU-seconds",
+        "GB-seconds",
+        "HTTP calls",
+        "7 of 1 vCPU and 4 GB",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    assert!(!text.contains("VM hours"), "{text}");
+
+    let endpoint = |kind: &str| {
+        format!("--cos-endpoint https://s3.{kind}eu-de.cloud-object-storage.appdomain.cloud")
+    };
+    assert!(plan(&endpoint("")).await.contains("GB of egress"));
+    for kind in ["direct.", "private."] {
+        assert!(!plan(&endpoint(kind)).await.contains("GB of egress"));
+    }
+}
+
+#[tokio::test]
+async fn a_plan_goes_by_a_run_that_was_measured() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!("--mode sequential --journal {}", runs.path().display());
+    run(&store, &args).await.unwrap();
+    let folder = folders(runs.path()).remove(0);
+    let id = folder.file_name().unwrap().to_str().unwrap();
+    let plan = |args: String| {
+        let store = std::sync::Arc::clone(&store);
+        async move { run(&store, &format!("plan {args}")).await }
+    };
+    let measured = format!("--measured {}", folder.display());
+    let (_, text) = plan(format!("--mode sequential {measured}")).await.unwrap();
+    let rates = format!("rates      measured: run {id}, 13 pictures in ");
+    assert!(text.contains(&rates), "{text}");
+    // Twelve were made by six PUTs each; one failure record, and two listings.
+    let class_a = text.lines().find(|line| line.contains("Class A requests"));
+    assert!(class_a.unwrap().contains(" 75 "), "{text}");
+
+    for (args, why) in [
+        (measured.clone(), "it was sequential"),
+        ("--measured no/run".to_owned(), "could not be read"),
+        (
+            format!("--measured {}/manifest.json", folder.display()),
+            "no record of a run: line 1",
+        ),
+    ] {
+        let error = plan(args).await.unwrap_err();
+        let error = backfill::target::with_causes(&error);
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_ends_when_what_it_may_cost_is_spent_and_goes_on_with_more() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--max-cost 0.0001 --mode sequential --journal {}",
+        runs.path().display()
+    );
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("0.0001 USD are spent"), "{text}");
+    let folder = folders(runs.path()).remove(0);
+    // Six Class A requests cost 0.00003 USD: three pictures, or fewer where the machine is slow and costs.
+    let made = outcomes(&folder).len();
+    assert!((1..=3).contains(&made), "{made}");
+    let args = format!("resume {} --max-cost 1000", folder.display());
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(outcomes(&folder).len(), 13);
+}
+
+#[tokio::test]
+async fn prices_are_those_of_the_table_that_is_given() {
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("prices.toml");
+    let table = fs::read_to_string(table).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prices.toml");
+    let args = format!("--prices {}", path.display());
+    fs::write(
+        &path,
+        table.replace("price = 0.0052", "price = \"unknown\""),
+    )
+    .unwrap();
+    let (_, text) = run(&store().await, &format!("plan {args}")).await.unwrap();
+    assert!(text.contains("at least 0 USD"), "{text}");
+    assert_ne!(settings(&args).prices, settings("").prices);
+    fs::write(&path, table.replace("\"USD\"", "\"EUR\"")).unwrap();
+    for args in [args.as_str(), "--prices no/table"] {
+        let error = try_settings(args).unwrap_err().to_string();
+        assert!(error.starts_with("--prices "), "{error}");
+    }
+    for cost in ["0", "-1", "NaN", "all"] {
+        let error = try_settings(&format!("--max-cost={cost}")).unwrap_err();
+        assert!(error.to_string().contains("--max-cost"), "{error}");
+    }
+    let job = "--mode fan-out --job j --max-cost 1";
+    let error = try_settings(job).unwrap_err().to_string();
+    assert!(error.contains("--max-cost is not for --job"), "{error}");
+}
