@@ -1,7 +1,8 @@
 //! TIFF, strip by strip or tile by tile.
 //!
-//! `tiff` reads the directory, and pieces that are JPEGs. All others are unpacked in `pieces`, because it has no subsampled colour differences, no palettes and no L\*a\*b\*, mistakes
-//! some tiles of LZW for cut short, and undoes predictions wrongly where there are channels to spare.
+//! `tiff` reads the directory, and pieces that are JPEGs. All others are unpacked in `pieces`, because it
+//! has no subsampled colour differences, no palettes and no L\*a\*b\*, mistakes some tiles of LZW for cut
+//! short, and undoes predictions wrongly where there are channels to spare.
 
 mod directory;
 mod facsimile;
@@ -9,6 +10,9 @@ mod meaning;
 mod pieces;
 mod samples;
 mod tags;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod ycc;
 
 use std::borrow::Cow;
@@ -183,6 +187,11 @@ impl<'a> Tiff<'a> {
         let columns = left..left.saturating_add(wide).min(width);
         let rows = top..top.saturating_add(high).min(height);
         let (samples, wide) = match &mut self.source {
+            Source::Pieces(pieces) if layout.is_kept_as_it_is(&self.meaning) && wide == width => {
+                let line = width * layout.kept;
+                let part = &mut kept[rows.start * line..rows.end * line];
+                return pieces.unpack(index, layout, part);
+            }
             Source::Pieces(pieces) => (
                 Cow::Borrowed(pieces.unpacked(index, layout, rows.len())?),
                 wide,

@@ -87,6 +87,16 @@ impl Layout {
         }
     }
 
+    /// Whether rows of a piece are what is kept of them.
+    pub(super) fn is_kept_as_it_is(&self, meaning: &Meaning) -> bool {
+        let same = !matches!(
+            meaning,
+            Meaning::Pixels { inverted: true, .. } | Meaning::Lab { signed: true }
+        );
+        let whole = self.subsampling == (1, 1) && !self.planar && self.stored == self.kept;
+        same && whole && self.bits == 8
+    }
+
     pub(super) fn word(&self, bytes: [u8; 2]) -> u16 {
         if self.little_endian {
             u16::from_le_bytes(bytes)

@@ -110,66 +110,93 @@ impl<'a> Pieces<'a> {
         layout: &Layout,
         rows: usize,
     ) -> Result<&[u8], Error> {
+        let lines = layout.lines(u32::try_from(rows).unwrap_or(u32::MAX));
+        let bytes = layout.line_bytes().saturating_mul(lines);
+        if self.packing == Packing::None && !self.reversed {
+            // However long the piece is said to be.
+            let (at, _) = self.place(index)?;
+            let bytes = usize::try_from(bytes).ok();
+            let unpacked = bytes.and_then(|bytes| self.file.get(at..)?.get(..bytes));
+            return unpacked.ok_or_else(|| truncated(Format::Tiff));
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        // All but the last one are as long: nothing is allocated for them.
+        if buffer.len() as u64 != bytes {
+            drop(buffer);
+            buffer = zeroed(Format::Tiff, bytes)?;
+        }
+        self.unpack(index, layout, &mut buffer)?;
+        self.buffer = buffer;
+        Ok(&self.buffer)
+    }
+
+    /// Fills so many bytes with the piece's first rows.
+    pub(super) fn unpack(
+        &mut self,
+        index: usize,
+        layout: &Layout,
+        rows: &mut [u8],
+    ) -> Result<(), Error> {
+        let (at, length) = self.place(index)?;
+        let packed = self.file.get(at..);
+        let packed = packed.ok_or_else(|| truncated(Format::Tiff))?;
+        // What is not packed may be longer than it is said to be.
+        let length = match self.packing {
+            Packing::None => rows.len(),
+            _ => length,
+        };
+        let packed = &packed[..length.min(packed.len())];
+        // Turning them reads all of them, however few are needed then.
+        let turned = if self.reversed {
+            self.count(packed.len() as u64)?;
+            Some(turned(packed))
+        } else {
+            None
+        };
+        let packed = turned.as_deref().unwrap_or(packed);
+        let read = match self.packing {
+            Packing::Lzw => unpack_lzw(&mut self.lzw, packed, rows, self.stop)?,
+            Packing::Deflate => inflate(packed, rows, self.stop)?,
+            Packing::Facsimile => {
+                facsimile::unpack(packed, layout.piece.0, rows, self.stop)?;
+                packed.len() as u64
+            }
+            Packing::None => {
+                let whole = packed.get(..rows.len());
+                rows.copy_from_slice(whole.ok_or_else(|| truncated(Format::Tiff))?);
+                0
+            }
+            _ => unpack_bits(packed, rows).ok_or_else(|| truncated(Format::Tiff))?,
+        };
+        if !self.reversed {
+            self.count(read)?;
+        }
+        if self.predicted {
+            let line = usize::try_from(layout.line_bytes()).unwrap_or(usize::MAX);
+            for line in rows.chunks_exact_mut(line.max(1)) {
+                undo_prediction(line, layout)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a piece begins, and how long it is.
+    fn place(&self, index: usize) -> Result<(usize, usize), Error> {
         let &(at, length) = self
             .places
             .get(index)
             .ok_or_else(|| malformed("fewer pieces than the picture has"))?;
-        let at = usize::try_from(at).ok();
-        let packed = at.and_then(|at| self.file.get(at..));
-        let packed = packed.ok_or_else(|| truncated(Format::Tiff))?;
-        let lines = layout.lines(u32::try_from(rows).unwrap_or(u32::MAX));
-        let bytes = layout.line_bytes().saturating_mul(lines);
-        if self.packing == Packing::None {
-            // However long the piece is said to be.
-            let bytes = usize::try_from(bytes).ok();
-            let unpacked = bytes.and_then(|bytes| packed.get(..bytes));
-            let unpacked = unpacked.ok_or_else(|| truncated(Format::Tiff))?;
-            if !self.reversed {
-                return Ok(unpacked);
-            }
-            self.buffer = turned(unpacked);
-            return Ok(&self.buffer);
-        }
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let packed = &packed[..length.min(packed.len())];
-        // Turning them reads all of them, however few are needed then.
-        let turning = if self.reversed {
-            packed.len() as u64
-        } else {
-            0
-        };
-        self.left = self.left.checked_sub(turning).ok_or_else(shared)?;
-        let turned = self.reversed.then(|| turned(packed));
-        let packed = turned.as_deref().unwrap_or(packed);
-        // All but the last one are as long: nothing is allocated for them.
-        if self.buffer.len() as u64 != bytes {
-            self.buffer = Vec::new();
-            self.buffer = zeroed(Format::Tiff, bytes)?;
-        }
-        let read = match self.packing {
-            Packing::Lzw => unpack_lzw(&mut self.lzw, packed, &mut self.buffer, self.stop)?,
-            Packing::Deflate => inflate(packed, &mut self.buffer, self.stop)?,
-            Packing::Facsimile => {
-                facsimile::unpack(packed, layout.piece.0, &mut self.buffer, self.stop)?;
-                packed.len() as u64
-            }
-            _ => unpack_bits(packed, &mut self.buffer).ok_or_else(|| truncated(Format::Tiff))?,
-        };
-        if !self.reversed {
-            self.left = self.left.checked_sub(read).ok_or_else(shared)?;
-        }
-        if self.predicted {
-            let line = self.buffer.len() / usize::try_from(lines).unwrap_or(1).max(1);
-            for line in self.buffer.chunks_exact_mut(line.max(1)) {
-                undo_prediction(line, layout)?;
-            }
-        }
-        Ok(&self.buffer)
+        let far = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        Ok((far(at), far(length)))
     }
-}
 
-fn shared() -> Error {
-    malformed("pieces that share their bytes, more of them than a file may have")
+    fn count(&mut self, packed: u64) -> Result<(), Error> {
+        let left = self.left.checked_sub(packed);
+        self.left = left.ok_or_else(|| {
+            malformed("pieces that share their bytes, more of them than a file may have")
+        })?;
+        Ok(())
+    }
 }
 
 /// Bytes with their bits the other way round.

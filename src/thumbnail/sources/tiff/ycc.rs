@@ -4,9 +4,8 @@ use tiff::decoder::Decoder;
 use tiff::decoder::ifd::Value;
 use tiff::tags::Tag;
 
-use super::super::super::Error;
-use super::super::Input;
-use super::{malformed, tiff_error};
+use super::super::super::{Error, Format};
+use super::super::{Input, ended_early, truncated};
 
 /// The shares of red, green and blue in brightness, by BT.601.
 const USUAL_SHARES: [f32; 3] = [0.299, 0.587, 0.114];
@@ -23,7 +22,8 @@ pub(super) struct Coding {
 }
 
 impl Coding {
-    /// `None` if it is that of JFIF, as it mostly is.
+    /// `None` if it is that of JFIF, as it mostly is; and if what the tags say can be none: a picture that
+    /// can be read is not refused for them.
     pub(super) fn of(decoder: &mut Decoder<Input<'_>>) -> Result<Option<Self>, Error> {
         const COEFFICIENTS: Tag = Tag::Unknown(529);
         const REFERENCE_BLACK_WHITE: Tag = Tag::Unknown(532);
@@ -34,12 +34,11 @@ impl Coding {
             return Ok(None);
         }
         let [b0, w0, b1, w1, b2, w2] = levels;
-        // So written that what is no number is refused, too.
-        let usable = [w0 - b0, w1 - b1, w2 - b2, shares[1]];
-        if !usable.iter().all(|difference| difference.abs() > 0.001) {
-            return Err(malformed("levels of YCbCr that are no range"));
-        }
-        Ok(Some(Self { shares, levels }))
+        let divisors = [w0 - b0, w1 - b1, w2 - b2, shares[1]];
+        let mut all = shares.iter().chain(&levels);
+        let usable = all.all(|number| number.is_finite())
+            && divisors.iter().all(|divisor| divisor.abs() > 0.001);
+        Ok(usable.then_some(Self { shares, levels }))
     }
 
     /// Red, green and blue of a pixel.
@@ -66,19 +65,21 @@ fn level(value: f32) -> u8 {
     value.round().clamp(0.0, 255.0) as u8
 }
 
-/// The values of a tag that has `N` of them.
+/// The values of a tag, if it has `N` numbers, as it should.
 fn numbers<const N: usize>(
     decoder: &mut Decoder<Input<'_>>,
     tag: Tag,
 ) -> Result<Option<[f32; N]>, Error> {
-    let Some(Value::List(list)) = decoder.find_tag(tag).map_err(tiff_error)? else {
+    let found = match decoder.find_tag(tag) {
+        // Where these are missing, more is.
+        Err(error) if ended_early(&error) => return Err(truncated(Format::Tiff)),
+        found => found.ok().flatten(),
+    };
+    let Some(Value::List(list)) = found else {
         return Ok(None);
     };
     let values: Option<Vec<f32>> = list.iter().map(number).collect();
-    let values = values.and_then(|values| <[f32; N]>::try_from(values).ok());
-    values
-        .map(Some)
-        .ok_or_else(|| malformed("levels of YCbCr that are no numbers"))
+    Ok(values.and_then(|values| values.try_into().ok()))
 }
 
 #[expect(
