@@ -193,9 +193,11 @@ pub(super) struct WebPChunks<'a> {
 /// A picture that is coded without loss, or alpha.
 #[derive(Debug)]
 pub(super) struct Lossless<'a> {
+    /// The data behind the header that a picture has and alpha has not.
     pub(super) bytes: &'a [u8],
-    /// Width and height of the picture that alpha belongs to, which the data does not say itself.
-    pub(super) size_of_alpha: Option<(u32, u32)>,
+    /// Width and height: as the header says, or of the picture that alpha belongs to.
+    pub(super) size: (u32, u32),
+    is_alpha: bool,
     in_frame: bool,
 }
 
@@ -249,27 +251,34 @@ impl<'a> WebPChunks<'a> {
                 }
             }
             // With one byte before the data; its lowest bits say whether it is packed.
-            (b"ALPH", [how, bytes @ ..]) if how & 3 == 1 => {
-                self.note_lossless(bytes, Some(size), frame);
+            (b"ALPH", [how, bytes @ ..]) if how & 3 == 1 && frame <= 1 => {
+                self.note_lossless(Lossless {
+                    bytes,
+                    size,
+                    is_alpha: true,
+                    in_frame: frame > 0,
+                });
             }
-            (b"VP8L", bytes) => self.note_lossless(bytes, None, frame),
+            // A signature, 14 bits each of size, less 1, and four of alpha and version.
+            (b"VP8L", [0x2f, b0, b1, b2, b3, bytes @ ..]) if frame <= 1 => {
+                let sides = u32::from_le_bytes([*b0, *b1, *b2, *b3]);
+                let fourteen = |bits: u32| (bits & 0x3fff) + 1;
+                self.note_lossless(Lossless {
+                    bytes,
+                    size: (fourteen(sides), fourteen(sides >> 14)),
+                    is_alpha: false,
+                    in_frame: frame > 0,
+                });
+            }
             _ => {}
         }
     }
 
     /// The decoder takes the first of each kind.
-    fn note_lossless(&mut self, bytes: &'a [u8], size_of_alpha: Option<(u32, u32)>, frame: u32) {
-        let in_frame = frame > 0;
+    fn note_lossless(&mut self, new: Lossless<'a>) {
         let mut known = self.lossless.iter();
-        let is_known = known.any(|one| {
-            one.in_frame == in_frame && one.size_of_alpha.is_some() == size_of_alpha.is_some()
-        });
-        if !is_known && frame <= 1 {
-            self.lossless.push(Lossless {
-                bytes,
-                size_of_alpha,
-                in_frame,
-            });
+        if !known.any(|one| one.in_frame == new.in_frame && one.is_alpha == new.is_alpha) {
+            self.lossless.push(new);
         }
     }
 }

@@ -104,15 +104,18 @@ fn bombs() -> Vec<Hostile> {
         ("lossless", b"VP8L", &lossless[..]),
         ("lossy", b"VP8 ", &lossy[..]),
     ] {
-        let length = |extra: usize| {
-            u32::try_from(content.len() + extra)
-                .unwrap_or(u32::MAX)
-                .to_le_bytes()
-        };
-        let bytes = [b"RIFF", &length(12)[..], b"WEBP", kind, &length(0), content].concat();
+        let bytes = webp(&[(kind, content)]);
         all.push(too_large(&format!("webp-{name}-16383x16383"), bytes));
     }
-    all.push(too_large("webp-of-65536-prefix-codes", prefix_codes()));
+    // The same within 16 x 16 pixels: nothing of it is to be read.
+    let canvas = [0, 0, 0, 0, 15, 0, 0, 15, 0, 0];
+    let bytes = webp(&[(b"VP8X", &canvas[..]), (b"VP8L", &lossless[..])]);
+    all.push(too_large("webp-with-lossless-16383x16383", bytes));
+    let codes = prefix_codes();
+    all.push(too_large(
+        "webp-of-65536-prefix-codes",
+        webp(&[(b"VP8L", &codes[..])]),
+    ));
     let frame = |width, height| {
         let mut bytes = Vec::new();
         let frame = Frame {
@@ -165,7 +168,7 @@ fn bombs() -> Vec<Hostile> {
     all
 }
 
-/// A lossless WebP (RFC 9649, 3.7.2) of 16 x 16 pixels with as many groups of prefix codes as there can be,
+/// A lossless picture (RFC 9649, 3.7.2) of 16 x 16 pixels with as many groups of prefix codes as there can be,
 /// each with codes so long that a decoder makes large tables for them.
 fn prefix_codes() -> Vec<u8> {
     let mut bits = Vec::new();
@@ -211,9 +214,18 @@ fn prefix_codes() -> Vec<u8> {
     });
     let mut data: Vec<u8> = bytes.collect();
     data.resize(data.len().next_multiple_of(2) + 1024, 0);
-    let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let begin = [b"RIFF", &length(data.len() + 12)[..], b"WEBP", b"VP8L"].concat();
-    [&begin[..], &length(data.len()), &data].concat()
+    data
+}
+
+/// A WebP of these chunks (RFC 9649, 2.3).
+fn webp(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut content = b"WEBP".to_vec();
+    for (kind, chunk) in chunks {
+        content.extend([&kind[..], &length(chunk), chunk].concat());
+        content.resize(content.len().next_multiple_of(2), 0);
+    }
+    [b"RIFF", &length(&content)[..], &content].concat()
 }
 
 /// A JPEG that claims 65,500 x 65,500 pixels in some hundred bytes.

@@ -55,16 +55,15 @@ impl<'a> WebP<'a> {
             .map(|block| block.strip_prefix(b"Exif\0\0").unwrap_or(block))
             .and_then(Orientation::of_exif)
             .unwrap_or_default();
-        // Planes at 4:2:0 in whole blocks, what is known of each block, and the decoder's copy of the
-        // frame.
-        let lossy = area(lossy_width + 16, lossy_height + 16) * 2 + bytes.len() as u64;
+        // Planes at 4:2:0 in whole blocks, what is known of each block, and the decoder's copies of the
+        // frame, of which one may have room for another one and one is shortened in a third.
+        let lossy = area(lossy_width + 16, lossy_height + 16) * 2 + 4 * bytes.len() as u64;
         let mut tables = 0;
         for lossless in &chunks.lossless {
-            if let Some((width, height)) = lossless.size_of_alpha {
-                limits.check_size(width, height)?;
-            }
+            let (width, height) = lossless.size;
+            limits.check_size(width, height)?;
             let most = limits.max_decoded_bytes;
-            let bytes = tables::table_bytes(lossless.bytes, lossless.size_of_alpha, most, stop);
+            let bytes = tables::table_bytes(lossless.bytes, lossless.size, most, stop);
             tables += bytes.ok_or_else(|| {
                 if stop.is_stopped() {
                     return Error::Stopped;
@@ -140,6 +139,8 @@ fn pixels(
     Ok(Pixels { raster, profile })
 }
 
+/// The stop flag is not seen in between: the decoder has read all of a frame before it begins with the
+/// first block. What bounds its work is the number of pixels.
 fn planes(frame: Input<'_>, (width, height): (u32, u32)) -> Result<Vec<Plane>, Error> {
     let frame = Vp8Decoder::decode_frame(frame).map_err(webp_error)?;
     if (u32::from(frame.width), u32::from(frame.height)) != (width, height) {
@@ -186,12 +187,15 @@ fn cut(
     (width, height): (usize, usize),
     levels: &[u8; 256],
 ) -> Vec<u8> {
-    for y in 0..height {
-        for x in 0..width {
-            samples[y * width + x] = levels[usize::from(samples[y * stride + x])];
+    if stride > width {
+        for y in 1..height {
+            samples.copy_within(y * stride..y * stride + width, y * width);
         }
     }
     samples.truncate(width * height);
+    for sample in &mut samples {
+        *sample = levels[usize::from(*sample)];
+    }
     samples
 }
 

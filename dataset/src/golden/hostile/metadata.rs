@@ -8,7 +8,7 @@ use crate::jpeg::{self, Layout};
 
 use super::super::formats::zlib;
 use super::super::tiff::{Compression, Photometric, Tiff};
-use super::{Expected, Hostile, of, png_header, small_frame};
+use super::{Expected, Hostile, of, png_header, small_frame, webp};
 
 /// Profiles, EXIF blocks and texts that are longer than a picture.
 pub(super) fn all() -> Vec<Hostile> {
@@ -80,24 +80,33 @@ pub(super) fn all() -> Vec<Hostile> {
     all
 }
 
-/// An EXIF block whose first directory leads to others, which overlap: each pointer, read as the number of
-/// entries of a directory, is 34,665.
+/// An EXIF block whose first directory leads to others, which overlap: read as a directory, each of its
+/// entries begins with 34,665, the number of those that follow. A reader that follows them all holds
+/// some million entries.
 fn overlapping() -> Vec<u8> {
     const EXIF_POINTER: u16 = 34_665;
     const COPYRIGHT: u16 = 33_432;
     const POINTERS: u16 = 100;
+    const PLACES: u32 = 512 << 10;
     let mut block = b"II*\0\x08\0\0\0".to_vec();
     block.extend((POINTERS + 1).to_le_bytes());
     let mut entry = |tag: u16, kind: u16, count: u32, value: u32| {
         block.extend([tag, kind].iter().flat_map(|n| n.to_le_bytes()));
         block.extend([count, value].iter().flat_map(|n| n.to_le_bytes()));
     };
-    for n in 0..POINTERS {
-        entry(EXIF_POINTER, 4, 1, 10 + 12 * u32::from(n));
+    // The counts are, in the other directories, types that nobody knows, of values without a length; so
+    // they are not what is usual: 16 places for each, of which the first one is the directory's.
+    for n in 0..u32::from(POINTERS) {
+        entry(EXIF_POINTER, 4, 16, PLACES + 4 * n);
     }
-    entry(COPYRIGHT, 2, 4, u32::from_le_bytes(*b"(c)\0"));
+    let notice = b"(c) 2026 Nobody\0";
+    let behind = PLACES + 4 * u32::from(POINTERS + 16);
+    entry(COPYRIGHT, 2, 16, behind);
     // Room for so many entries behind each.
-    block.resize(512 << 10, 0);
+    block.resize(PLACES as usize, 0);
+    block.extend((0..u32::from(POINTERS)).flat_map(|n| (10 + 12 * n).to_le_bytes()));
+    block.resize(behind as usize, 0);
+    block.extend(notice);
     block
 }
 
@@ -109,7 +118,17 @@ fn webp_metadata() -> Vec<Hostile> {
     assert!(set.is_ok(), "{set:?}");
     let written = encoder.encode(&[0; 16 * 16 * 3], 16, 16, ExtendedColorType::Rgb8);
     assert!(written.is_ok(), "{written:?}");
-    vec![of("webp-icc-and-exif-8-mib", bytes, Expected::Read)]
+    // What follows the picture within its chunk is read as a part of it.
+    let lossy = include_bytes!("../../../golden/lossy.webp");
+    let longer = [&lossy[20..], &vec![0; 4 << 20]].concat();
+    vec![
+        of("webp-icc-and-exif-8-mib", bytes, Expected::Read),
+        of(
+            "webp-lossy-4-mib-too-long",
+            webp(&[(b"VP8 ", &longer[..])]),
+            Expected::Read,
+        ),
+    ]
 }
 
 /// Extensions that are longer than a picture, before and behind the control of the first frame, and many

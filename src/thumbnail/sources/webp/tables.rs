@@ -23,24 +23,16 @@ const TREE_NODES: u64 = 2 * 16;
 /// A group beside its tables, in a list that has room to grow.
 const GROUP: u64 = 2 * 5 * 64;
 
-/// How many bytes the tables take; or a number above `most`. `size` is given where the data does not
-/// begin with it. `None` if the data ends too early or breaks its rules, or the work is stopped.
+/// How many bytes the tables of a picture of this width and height take; or a number above `most`. The
+/// data is what follows its header. `None` if it ends too early or breaks its rules, or the work is
+/// stopped.
 pub(super) fn table_bytes(
     bytes: &[u8],
-    size: Option<(u32, u32)>,
+    (mut wide, high): (u32, u32),
     most: u64,
     stop: &Stop,
 ) -> Option<u64> {
-    const SIGNATURE: u32 = 0x2F;
     let mut bits = Bits { bytes, at: 0, stop };
-    let (mut wide, high) = if let Some(size) = size {
-        size
-    } else {
-        let signature = bits.take(8)?;
-        let size = (bits.take(14)? + 1, bits.take(14)? + 1);
-        let _alpha_and_version = bits.take(4)?;
-        (signature == SIGNATURE).then_some(size)?
-    };
     let mut lengths = [0; MAX_SYMBOLS];
     let mut transforms = [false; 4];
     while bits.take(1)? == 1 {
@@ -119,18 +111,29 @@ struct Bits<'a> {
 }
 
 impl Bits<'_> {
+    /// The next 24 bits or more, with zeros behind the end.
+    fn next(&self) -> u32 {
+        let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
+        let word = rest.first_chunk().map_or_else(
+            || {
+                let digits = rest.iter().rev();
+                digits.fold(0, |word, &byte| word << 8 | u32::from(byte))
+            },
+            |bytes| u32::from_le_bytes(*bytes),
+        );
+        word >> (self.at % 8)
+    }
+
+    fn pass(&mut self, count: u32) -> Option<()> {
+        self.at += count as usize;
+        (self.at <= 8 * self.bytes.len()).then_some(())
+    }
+
     /// So many bits, 24 at most.
     fn take(&mut self, count: u32) -> Option<u32> {
-        let (byte, shift) = (self.at / 8, self.at % 8);
-        self.at += count as usize;
-        if self.at > 8 * self.bytes.len() {
-            return None;
-        }
-        let next = self.bytes.get(byte..).unwrap_or_default().iter().take(4);
-        let word = next
-            .rev()
-            .fold(0, |word, &byte| word << 8 | u32::from(byte));
-        Some(word >> shift & ((1 << count) - 1))
+        let next = self.next();
+        self.pass(count)?;
+        Some(next & ((1 << count) - 1))
     }
 
     /// How many colours of the picture are known by indices.
@@ -280,11 +283,14 @@ impl Code {
             return Some(symbol);
         }
         let (mut code, mut first, mut index) = (0, 0, 0);
-        for &count in &self.counts[1..] {
+        let mut next = bits.next();
+        for (length, &count) in (1..).zip(&self.counts[1..]) {
             let count = u32::from(count);
-            code |= bits.take(1)?;
+            code |= next & 1;
+            next >>= 1;
             // Codes of a length are numbers that follow each other.
             if code < first + count {
+                bits.pass(length)?;
                 let at = index + code.checked_sub(first)?;
                 return self.symbols.get(at as usize).copied();
             }
@@ -333,7 +339,7 @@ mod tests {
 
     #[test]
     fn pixels_that_take_no_bits_take_no_time() {
-        let endless = Some((1 << 24, 1 << 24));
+        let endless = (1 << 24, 1 << 24);
         let stop = Stop::default();
         // It ends, and then the data does.
         assert_eq!(table_bytes(&without_bits(), endless, 1 << 30, &stop), None);
