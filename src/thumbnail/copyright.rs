@@ -59,10 +59,11 @@ pub(super) fn notice(format: Format, bytes: &[u8], limits: &Limits) -> Option<Ve
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use image::codecs::png::PngEncoder;
-    use image::{ExtendedColorType, ImageEncoder};
-
     use exif::Reader;
+    use image::codecs::png::PngEncoder;
+    use image::codecs::webp::WebPEncoder;
+    use image::{ExtendedColorType, ImageEncoder};
+    use tiff::encoder::{TiffEncoder, colortype};
 
     use super::super::{Decoder, Effort, Encoding, OutputFormat, Stop};
     use super::*;
@@ -108,6 +109,31 @@ mod tests {
         file
     }
 
+    fn webp(exif: &[u8]) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = WebPEncoder::new_lossless(&mut file);
+        encoder.set_exif_metadata(exif.to_vec()).unwrap();
+        encoder
+            .write_image(&[7; 12], 2, 2, ExtendedColorType::Rgb8)
+            .unwrap();
+        file
+    }
+
+    /// Which has the tags in its own directory.
+    fn tiff(artist: &str, copyright: &str) -> Vec<u8> {
+        let mut file = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut file).unwrap();
+        let mut picture = encoder.new_image::<colortype::RGB8>(2, 2).unwrap();
+        for (tag, text) in [
+            (tiff::tags::Tag::Artist, artist),
+            (tiff::tags::Tag::Copyright, copyright),
+        ] {
+            picture.encoder().write_tag(tag, text).unwrap();
+        }
+        picture.write_data(&[7; 12]).unwrap();
+        file.into_inner()
+    }
+
     fn thumbnail(original: &[u8], format: OutputFormat, keep: bool) -> Vec<u8> {
         let encoding = Encoding::new(format);
         let (limits, stop) = (Limits::default(), Stop::default());
@@ -124,7 +150,8 @@ mod tests {
             (Tag::Orientation, Value::Short(vec![1])),
             (Tag::Model, text("a camera")),
         ]);
-        for original in [png(&all), jpeg(&all)] {
+        let tiff = tiff("A. Painter", "(c) 2026 A. Painter");
+        for original in [png(&all), jpeg(&all), webp(&all), tiff] {
             for &format in OutputFormat::ALL {
                 let kept = thumbnail(&original, format, true);
                 let found = Reader::new()

@@ -193,6 +193,16 @@ pub(super) fn webp() -> Vec<Golden> {
             &chart,
             include_bytes!("../../golden/lossy-animated.webp").to_vec(),
         ),
+        // Sides that are odd, so that its rows are longer in the file.
+        Golden {
+            width: 251,
+            height: 187,
+            ..Golden::new(
+                "webp-lossy-odd",
+                &chart,
+                include_bytes!("../../golden/lossy-odd.webp").to_vec(),
+            )
+        },
     ];
     for space in spaces::rgb() {
         let data = chart.samples(|[r, g, b, _]| (space.of_srgb)([r, g, b]).map(byte));
@@ -364,6 +374,14 @@ pub(super) fn bmp() -> Vec<Golden> {
         &coarse,
         file(16, 3, &masks, upright, &data),
     ));
+    for (w, h) in [(1, 1), (1, 5000), (5000, 1)] {
+        let chart = Chart::single([200, 100, 50, 255], w, h);
+        let bgr = chart.samples(|[r, g, b, _]| [b, g, r]);
+        let data = rows(&bgr, 3 * w as usize);
+        let high = i32::try_from(h).unwrap_or(i32::MAX);
+        let bytes = bitmap(w, high, 24, 0, &[], &data);
+        all.push(Golden::new(format!("bmp-{w}x{h}"), &chart, bytes));
+    }
     all
 }
 

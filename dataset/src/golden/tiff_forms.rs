@@ -52,6 +52,7 @@ fn forms(side: u32) -> Vec<Form> {
     all.extend(depths(side));
     all.extend(colours(side));
     all.extend(turned_ones(side));
+    all.extend(small());
     all
 }
 
@@ -475,4 +476,21 @@ fn turned_ones(side: u32) -> Vec<Form> {
         Form::new(name, &chart, &tiff, &stored.concat())
     };
     (0..=9).map(of).collect()
+}
+
+/// One pixel, a column and a row.
+fn small() -> [Form; 3] {
+    [(1, 1), (1, 5000), (5000, 1)].map(|(width, height)| {
+        let chart = Chart::single([200, 100, 50, 255], width, height);
+        let tiff = Tiff {
+            compression: Compression::Deflate,
+            ..Tiff::new(width, height)
+        };
+        Form::new(
+            format!("tiff-{width}x{height}"),
+            &chart,
+            &tiff,
+            &rgb(&chart),
+        )
+    })
 }
