@@ -70,22 +70,21 @@ impl Manifest {
         ))
     }
 
+    /// What the keys of this run start with.
+    pub(super) fn folder(&self) -> String {
+        format!("{}{}/", self.prefix, self.run)
+    }
+
     pub(super) fn key(&self) -> Key {
-        Key::new(format!("{}{}/manifest.json", self.prefix, self.run))
+        Key::new(self.folder() + "manifest.json")
     }
 
     pub(super) fn shard_key(&self, shard: u32) -> Key {
-        Key::new(format!(
-            "{}{}/shards/{shard:05}.json",
-            self.prefix, self.run
-        ))
+        Key::new(format!("{}shards/{shard:05}.json", self.folder()))
     }
 
     pub(super) fn records_key(&self, shard: u32) -> Key {
-        Key::new(format!(
-            "{}{}/records/{shard:05}.ndjson",
-            self.prefix, self.run
-        ))
+        Key::new(format!("{}records/{shard:05}.ndjson", self.folder()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -65,13 +66,11 @@ pub(crate) async fn run(
         manifest,
         store: &*store,
         stop: &stop,
+        asked_for: AtomicBool::new(false),
     };
     let (details, ended_early) = tokio::select! {
         done = fan_out.run(&mut account, pictures, originals) => done?,
-        () = give_up.cancelled() => {
-            let why = fan_out.left("interrupted twice, so that what was done is not counted");
-            (Some(StatusDetails::default()), Some(why))
-        }
+        () = give_up.cancelled() => fan_out.given_up(),
     };
     listener.abort();
     let summary = details.map(|details| JobSummary {
@@ -115,6 +114,8 @@ struct FanOut<'a> {
     manifest: Manifest,
     store: &'a dyn Storage,
     stop: &'a CancellationToken,
+    /// Whether the engine was asked for the job run, which may go on since.
+    asked_for: AtomicBool,
 }
 
 /// What became of the instances, unless no job run was started, and why the run ended early, if it did.
@@ -128,9 +129,7 @@ impl FanOut<'_> {
         pictures: u64,
         originals: impl Stream<Item = Result<Change, originals::Error>>,
     ) -> Result<Done, Error> {
-        let shards = self.write(pictures, originals).await?;
-        if self.stop.is_cancelled() {
-            self.remove(shards).await?;
+        if !self.place(pictures, originals).await? {
             let why = "interrupted before the job run was started; its shards were removed";
             return Ok((None, Some(why.to_owned())));
         }
@@ -154,13 +153,35 @@ impl FanOut<'_> {
         Ok((Some(details), ended_early))
     }
 
+    /// Writes the shards and the manifest, and says so; or leaves none of them, where it was stopped or could
+    /// not.
+    async fn place(
+        &self,
+        pictures: u64,
+        originals: impl Stream<Item = Result<Change, originals::Error>>,
+    ) -> Result<bool, Error> {
+        let mut shards = 0;
+        if let Err(error) = self.write(pictures, originals, &mut shards).await {
+            // Why they could not be written matters more than that something is left.
+            let _ = self.remove(shards).await;
+            return Err(error);
+        }
+        let stopped = self.stop.is_cancelled();
+        if stopped {
+            self.remove(shards).await?;
+        }
+        Ok(!stopped)
+    }
+
     /// Writes the shards one after another, each as many pictures as the next or one more; then the manifest.
-    /// No more than one shard is in memory. Says how many were written, which is fewer where it was stopped.
+    /// No more than one shard is in memory. Counts those that may be there, also where it ends in an error;
+    /// these are fewer where it was stopped.
     async fn write(
         &self,
         pictures: u64,
         originals: impl Stream<Item = Result<Change, originals::Error>>,
-    ) -> Result<u32, Error> {
+        written: &mut u32,
+    ) -> Result<(), Error> {
         let manifest = &self.manifest;
         let originals = originals.take_until(self.stop.cancelled());
         let mut originals = std::pin::pin!(originals.fuse());
@@ -172,18 +193,20 @@ impl FanOut<'_> {
             let some = originals.as_mut().take(count).map_ok(Original::new);
             let some: Vec<_> = some.try_collect().await?;
             if self.stop.is_cancelled() {
-                return Ok(shard);
+                return Ok(());
             }
             let next = first + some.len() as u64;
             let body = Shard {
                 first,
                 originals: some,
             };
+            // Before it is written: an answer may be lost.
+            *written = shard + 1;
             put_json(self.store, manifest.shard_key(shard), &body).await?;
             first = next;
         }
         put_json(self.store, manifest.key(), manifest).await?;
-        Ok(manifest.shards)
+        Ok(())
     }
 
     /// Removes the first `shards` shards, and the manifest, of a run that nobody does.
@@ -195,6 +218,19 @@ impl FanOut<'_> {
             removed.map_err(|source| JobError::Store { key, verb, source })?;
         }
         Ok(())
+    }
+
+    /// What is said where it was interrupted twice.
+    fn given_up(&self) -> Done {
+        if self.asked_for.load(Ordering::Relaxed) {
+            let why = self.left("interrupted twice, so that what was done is not counted");
+            return (Some(StatusDetails::default()), Some(why));
+        }
+        let why = format!(
+            "interrupted twice before the job run was started; what was written of its shards is left below {}",
+            self.manifest.folder()
+        );
+        (None, Some(why))
     }
 
     /// Nothing is known of the job run, whose instances may go on, and cost.
@@ -211,6 +247,7 @@ impl FanOut<'_> {
                 "shard", self.manifest.key().as_str(), "--retries", self.retries.to_string(),
             ],
         });
+        self.asked_for.store(true, Ordering::Relaxed);
         match self.engine.create_run(&self.name, &body).await {
             Ok(()) => Ok(()),
             // What could help next time may have helped already, and the answer was lost.
@@ -331,17 +368,5 @@ fn later(picture: Picture, us: u64) -> Picture {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_job_runs_name_is_short_enough_and_ends_with_the_run() {
-        let run = "20261124T205900Z-1a2b3c4d";
-        assert_eq!(
-            run_name("backfill", run),
-            "backfill-20261124t205900z-1a2b3c4d"
-        );
-        let long = run_name(&"a-".repeat(40), run);
-        assert!(long.len() <= MAX_NAME && !long.contains("--"), "{long}");
-    }
-}
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -12,7 +12,7 @@
 //! | at most `concurrency` requests in one instance | a hard limit, as Code Engine has it; one whose client hung up counts to its end |
 //! | beyond that requests wait, and start instances | Knative's activator, and its autoscaler in panic mode |
 //! | beyond `buffer` of them 503 at once | Knative's queue-proxy; IBM's documentation says 502 |
-//! | an instance that breaks off: 502; one that takes too long: 504 | a gateway (RFC 9110) |
+//! | an instance that breaks off: 502; one that takes too long: 504 | a gateway (RFC 9110); with the 504 the place is free, though the instance may work on, as Knative's queue-proxy has it |
 //! | fewer instances when the most that was needed of late is less | Knative's `scale-down-delay` and stable window |
 //! | SIGTERM once its requests have ended, and SIGKILL one request time-out later | Knative's queue-proxy holds SIGTERM back until then; Code Engine |
 //!

@@ -60,10 +60,16 @@ fn serves_as_an_instance() {
         let handler = move |_: Event, _: function::runtime::Context| {
             let gate = gate.clone();
             async move {
-                let mut gate = TcpStream::connect(&gate).await.unwrap();
                 let pid = std::process::id();
-                gate.write_all(format!("{pid}\n").as_bytes()).await.unwrap();
-                gate.read_u8().await.unwrap();
+                let held = async {
+                    let mut gate = TcpStream::connect(&gate).await?;
+                    gate.write_all(format!("{pid}\n").as_bytes()).await?;
+                    gate.read_u8().await
+                };
+                if held.await.is_err() {
+                    // The test is over, and this process about to be killed.
+                    return std::future::pending().await;
+                }
                 Ok(Reply::from(json!({ "pid": pid })))
             }
         };

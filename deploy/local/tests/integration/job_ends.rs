@@ -105,6 +105,37 @@ async fn a_run_that_is_interrupted_while_its_shards_are_written_leaves_none_and_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_interrupted_twice_before_its_job_run_says_that_there_is_none_and_what_is_left()
+ {
+    let cloud = Cloud::empty(&[]);
+    for n in 0..400 {
+        put(&cloud.client, &format!("many/{n:03}"), "x").await;
+    }
+    let mut starter = cloud.backfill(API_KEY, "--source-prefix many/ --shards 400");
+    while list(&cloud.client, "backfill-runs/").await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // The store does not answer, so that the shards cannot be removed.
+    let server = Pid::from_child(&cloud.serving.child);
+    kill_process(server, Signal::STOP).unwrap();
+    let stderr = interrupt(&mut starter);
+    kill_process(Pid::from_child(&starter), Signal::INT).unwrap();
+    let (code, summary) = ended(starter, stderr);
+    kill_process(server, Signal::CONT).unwrap();
+    assert_eq!(code, Some(130), "{summary}");
+    assert_eq!(summary["job"], Value::Null);
+    let why = summary["ended_early"].as_str().unwrap();
+    assert!(why.contains(" before the job run was started; "), "{why}");
+    let left = list(&cloud.client, "backfill-runs/").await;
+    let (_, folder) = why.rsplit_once(' ').unwrap();
+    assert!(
+        !left.is_empty() && left.iter().all(|key| key.starts_with(folder)),
+        "{why}: {left:?}"
+    );
+    assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_interrupted_twice_ends_at_once_and_says_how_to_end_its_job_run() {
     let cloud = Cloud::start().await;
     let mut starter = cloud.backfill(API_KEY, "--instances 2");
