@@ -45,6 +45,7 @@ pub mod replay;
 pub mod report;
 pub mod selection;
 mod signals;
+pub mod statistics;
 pub mod target;
 pub mod verify;
 
