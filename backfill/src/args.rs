@@ -23,6 +23,7 @@ mod audit;
 mod experiment;
 mod flags;
 mod job;
+mod offline;
 mod resume;
 mod selection;
 mod written;
@@ -31,6 +32,7 @@ pub use self::audit::{Explain, Repair, Verify};
 pub use self::experiment::ExperimentAction;
 use self::experiment::ExperimentFlags;
 pub use self::job::{JOB_VARIABLES, Job, Shard};
+pub use self::offline::{Compare, Offline, Report, offline};
 
 /// How many requests fan-out has in flight unless told otherwise.
 const FAN_OUT_IN_FLIGHT: usize = 64;
@@ -158,6 +160,9 @@ pub enum ArgsError {
     /// The folder of a run to go on with.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A command without settings: see [`offline()`].
+    #[error("report and compare have no settings")]
+    Offline,
 }
 
 /// Reads a command line (with the program's name first) and, where a flag does not say it, the
@@ -203,6 +208,7 @@ pub fn parse(
             let (action, sending) = flags.asked();
             Asked::new(Action::Experiment(action), sending)
         }
+        Some(Subcommands::Report(_) | Subcommands::Compare(_)) => return Err(ArgsError::Offline),
         Some(Subcommands::Failures(flags)) => Asked {
             record: flags.record,
             json: flags.json,

@@ -27,7 +27,7 @@ use crate::selection::{self, Selected};
 use crate::signals::Signals;
 use crate::target::{Http, HttpError, InProcess, Target, TargetError, with_causes};
 use crate::verify::{self, Refused};
-use crate::{audit, estimate, experiment, explain, failures, plan, prompt};
+use crate::{audit, estimate, experiment, explain, failures, offline, plan, prompt};
 
 /// Some failed, or the store or the record did.
 pub(crate) const FAILED: u8 = 1;
@@ -185,6 +185,16 @@ impl Error {
 /// not all is well; 2 usage or configuration; 3 a budget left some undone; 130 an interruption did. A rejected
 /// picture counts as handled: trying again cannot help.
 pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    if let Some(command) = args::offline(&args) {
+        return match offline::execute(&command, &mut io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("backfill: {}", with_causes(&error));
+                ExitCode::from(FAILED)
+            }
+        };
+    }
     let settings = match args::parse(args, |name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(ArgsError::Usage(error)) => {
@@ -196,7 +206,7 @@ pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             eprintln!("backfill: the configuration is wrong:\n{mistakes}");
             return ExitCode::from(USAGE);
         }
-        Err(error @ ArgsError::Journal(_)) => {
+        Err(error @ (ArgsError::Journal(_) | ArgsError::Offline)) => {
             eprintln!("backfill: {}", with_causes(&error));
             return ExitCode::from(USAGE);
         }

@@ -16,14 +16,16 @@
 //!
 //! What was never delivered is found and mended by [`verify`], over an [`audit`] of the bucket.
 //!
-//! [`record`] holds plain values, the lines of the record file; [`measure`] and [`report`] work on
-//! these alone, so a summary can be made anew from a record file without any store or network.
+//! [`record`] holds plain values, the lines of the record file; [`measure`], [`report`] and [`compare`] work on
+//! these alone, so all figures, tables and charts can be made anew from record files without any store or
+//! network.
 
 mod account;
 pub mod args;
 pub mod audit;
 mod budget;
 pub mod cli;
+pub mod compare;
 pub mod cost;
 pub mod engine;
 pub mod estimate;
@@ -35,6 +37,7 @@ pub mod job;
 pub mod journal;
 pub mod listing;
 pub mod measure;
+pub mod offline;
 pub mod originals;
 mod pace;
 pub mod plan;

@@ -187,8 +187,19 @@ const ARROWS: &[Arrow] = &[
         may_wait: false,
     },
     Arrow {
+        module: "backfill::statistics",
+        may_name: &[],
+        must_not_know: &[NETWORK, CLOCK, COMMAND_LINES],
+        may_wait: false,
+    },
+    Arrow {
         module: "backfill::report",
-        may_name: &["backfill::record", "backfill::measure", "backfill::cost"],
+        may_name: &[
+            "backfill::record",
+            "backfill::measure",
+            "backfill::cost",
+            "backfill::statistics",
+        ],
         must_not_know: &[NETWORK],
         may_wait: false,
     },

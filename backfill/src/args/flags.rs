@@ -61,7 +61,7 @@ pub(super) fn command(cli: Command) -> Command {
         .args(of_job())
         .after_help(text)
         .mut_subcommands(|subcommand| match subcommand.get_name() {
-            "help" => subcommand,
+            "help" | "report" | "compare" => subcommand,
             "experiment" => subcommand.mut_subcommands(|of_it| match of_it.get_name() {
                 "run" => of_it.args(settings()),
                 "resume" => of_it.args(args(&CREDENTIALS, "Credentials")),

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
 use super::experiment::ExperimentFlags;
 use super::job::{JobFlags, ShardFlags};
+use super::offline::{Compare, Report};
 use super::selection::{BudgetFlags, SelectionFlags};
 use crate::record::Mode;
 
@@ -58,6 +59,18 @@ pub(super) enum Subcommands {
     /// Measures modes, counts and repetitions in an order by chance, and keeps all that is known of each call
     #[command(subcommand)]
     Experiment(ExperimentFlags),
+    /// Makes tables and charts of runs and experiments, from their records alone
+    ///
+    /// Writes report.html, one page that needs nothing beside it; the same as report.md with the charts as SVG; and the
+    /// numbers as CSV. The same records give the same bytes.
+    #[command(after_help = OFFLINE_EXIT_CODES)]
+    Report(Report),
+    /// Tells whether two experiments differ and by how much, from their records alone
+    ///
+    /// For each mode and number of pictures that both have: the ratio of the medians with a bootstrap interval, and the
+    /// p-value of Mann and Whitney's test.
+    #[command(after_help = OFFLINE_EXIT_CODES)]
+    Compare(Compare),
     /// Lists the pictures that have a failure record, and replays them if asked to
     Failures(FailuresFlags),
     /// Does the shards of one instance of a job: what the job run of --job starts
@@ -68,6 +81,9 @@ const VERIFY_EXIT_CODES: &str = "Exit codes: 0 all is well (ok or accepted), 1 i
                                  2 usage, configuration or another recipe, 130 interrupted";
 const EXPLAIN_EXIT_CODES: &str = "Exit codes: 0 the thumbnails stand or nothing is to be done, 1 they do not,\n\
                                   2 usage or configuration";
+
+const OFFLINE_EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 a record could not be read or a file not written, 2 usage";
 
 /// What was written on the command line, but for the settings of the store and the recipe.
 #[derive(Debug, Args)]

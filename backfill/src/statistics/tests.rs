@@ -1,4 +1,4 @@
-//! The expected values are those of SciPy 1.17.1, NumPy 2.4.6 and statsmodels 0.15.0: `np.quantile(method="median_unbiased")`,
+//! The expected values are those of `SciPy` 1.17.1, `NumPy` 2.4.6 and statsmodels 0.15.0: `np.quantile(method="median_unbiased")`,
 //! `stats.t.interval`, `stats.variation(ddof=1)`, `stats.mannwhitneyu(method="asymptotic")`,
 //! `stats.bootstrap(method="percentile", n_resamples=200_000)`, `multipletests(method="holm")`.
 

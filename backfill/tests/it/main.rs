@@ -14,6 +14,7 @@ mod http;
 mod journal;
 mod kills;
 mod modes;
+mod offline;
 mod originals;
 mod races;
 mod readme;

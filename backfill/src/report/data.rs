@@ -1,0 +1,166 @@
+//! What a report shows: plain numbers, in seconds since each sample began.
+
+use std::collections::BTreeMap;
+
+use crate::record::{Mode, Stage};
+
+/// All that a report shows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Data {
+    /// Where the samples come from.
+    pub sources: Vec<Source>,
+    /// The samples that count.
+    pub samples: Vec<Sample>,
+}
+
+/// One run or experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// Its id.
+    pub name: String,
+    /// What has to be known of it, by name, in the order in which it is shown.
+    pub facts: Vec<(&'static str, String)>,
+    /// What the samples of several sources must have in common to be one series: machine, recipe, pictures.
+    pub comparable: Vec<(&'static str, String)>,
+    /// How many samples are left out, by reason.
+    pub left_out: BTreeMap<String, usize>,
+}
+
+/// One run of one mode over so many pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// By what it is found in its source: a number, or the id of a run.
+    pub name: String,
+    /// The mode.
+    pub mode: Mode,
+    /// How many pictures.
+    pub pictures: u64,
+    /// The clocks.
+    pub clocks: BTreeMap<Clock, f64>,
+    /// Its calls.
+    pub calls: Vec<Call>,
+    /// Seconds of processors that client and instances used, where it is known.
+    pub cpu: Option<f64>,
+}
+
+/// Which clock; neither is ever shown without its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Clock {
+    /// That of the paper, which leaves out storing and start-up.
+    Paper,
+    /// From the first send to the last thumbnail stored.
+    EndToEnd,
+}
+
+impl Clock {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 2] = [Self::EndToEnd, Self::Paper];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper clock",
+            Self::EndToEnd => "end-to-end clock",
+        }
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Paper => {
+                "as the paper's programs have it: it ends before the thumbnails are stored, and in fan-out \
+                 begins with the first start in the function"
+            }
+            Self::EndToEnd => "from the first send to the last thumbnail stored",
+        }
+    }
+}
+
+/// One picture on its way. Where nobody says when something happened it is left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// When it was to be sent.
+    pub submitted: f64,
+    /// When work on it began.
+    pub started: Option<f64>,
+    /// When its thumbnails were made.
+    pub made: Option<f64>,
+    /// When they were stored.
+    pub stored: Option<f64>,
+    /// When its answer was seen.
+    pub seen: f64,
+    /// How long each stage took.
+    pub stages: BTreeMap<Stage, f64>,
+}
+
+/// A mode with a number of pictures: what is repeated.
+pub type Cell = (Mode, u64);
+
+impl Data {
+    /// The samples of each cell, in the order in which they were taken.
+    #[must_use]
+    pub fn cells(&self) -> BTreeMap<Cell, Vec<&Sample>> {
+        let mut cells: BTreeMap<Cell, Vec<&Sample>> = BTreeMap::new();
+        for sample in &self.samples {
+            let cell = (sample.mode, sample.pictures);
+            cells.entry(cell).or_default().push(sample);
+        }
+        cells
+    }
+
+    /// The samples of each mode with the greatest number of pictures that it has.
+    #[must_use]
+    pub fn largest(&self) -> BTreeMap<Mode, Vec<&Sample>> {
+        let cells = self.cells().into_iter();
+        // Of a mode the last cell is the largest.
+        cells.map(|((mode, _), samples)| (mode, samples)).collect()
+    }
+
+    /// In what the sources differ though they should not, for people.
+    #[must_use]
+    pub fn differences(&self) -> Vec<String> {
+        let mut values: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, value) in self.sources.iter().flat_map(|source| &source.comparable) {
+            let of_name = values.entry(name).or_default();
+            if !of_name.contains(&value.as_str()) {
+                of_name.push(value);
+            }
+        }
+        values
+            .into_iter()
+            .filter(|(_, values)| values.len() > 1)
+            .map(|(name, values)| format!("{name}: {}", values.join(", and ")))
+            .collect()
+    }
+}
+
+impl Sample {
+    /// One of `samples` that is typical: of the median time by the end-to-end clock, or the first where none
+    /// has that clock.
+    #[must_use]
+    pub fn typical<'a>(samples: &[&'a Self]) -> Option<&'a Self> {
+        let time = |sample: &Self| sample.clocks.get(&Clock::EndToEnd).copied();
+        let mut timed: Vec<_> = samples
+            .iter()
+            .filter(|sample| time(sample).is_some())
+            .collect();
+        timed.sort_by(|a, b| {
+            time(a)
+                .unwrap_or_default()
+                .total_cmp(&time(b).unwrap_or_default())
+        });
+        let middle = timed.get(timed.len().saturating_sub(1) / 2).copied();
+        middle.or(samples.first()).copied()
+    }
+}
+
+/// The times of samples by a clock.
+#[must_use]
+pub fn times(samples: &[&Sample], clock: Clock) -> Vec<f64> {
+    let times = samples
+        .iter()
+        .filter_map(|sample| sample.clocks.get(&clock));
+    times.copied().collect()
+}

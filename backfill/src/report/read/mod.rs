@@ -1,0 +1,209 @@
+//! From records to what a report shows.
+
+mod experiment;
+mod run;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::data::{Data, Sample, Source};
+use crate::record::Environment;
+
+/// The record of a folder.
+const RECORD: &str = "record.ndjson";
+
+/// What is known of the machine, beside the record.
+const MANIFEST: &str = "manifest.json";
+
+/// No line of a record is longer, in bytes.
+const MAX_LINE: u64 = 64 << 20;
+
+/// A record could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file.
+    #[error("{path:?} could not be read; give the folder of a run or an experiment, or its record")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A line that is none of ours.
+    #[error("{path:?} is no record of this version: line {line}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// The first line says neither.
+    #[error("{path:?} is no record of a run or an experiment, but of {kind:?}")]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        kind: String,
+    },
+    /// There is not a line.
+    #[error("{0:?} is empty")]
+    Empty(PathBuf),
+}
+
+/// Reads runs and experiments: each a folder, or its record.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read(paths: &[PathBuf]) -> Result<Data, ReadError> {
+    let mut data = Data::default();
+    for path in paths {
+        let record = Record::open(path)?;
+        let kind = record.kind()?;
+        let (source, samples) = match kind.as_str() {
+            "experiment" => experiment::read(record)?,
+            "run" => run::read(record)?,
+            _ => {
+                let path = record.path;
+                return Err(ReadError::Kind { path, kind });
+            }
+        };
+        let alone = paths.len() == 1;
+        data.samples.extend(samples.into_iter().map(|sample| {
+            if alone || sample.name == source.name {
+                return sample;
+            }
+            // Several experiments count their samples from 1.
+            let name = format!("{}-{}", source.name, sample.name);
+            Sample { name, ..sample }
+        }));
+        data.sources.push(source);
+    }
+    Ok(data)
+}
+
+/// A record, line by line. A last line that is cut is of a process that was killed, and is left out.
+struct Record {
+    path: PathBuf,
+    lines: BufReader<File>,
+    first: Option<String>,
+    number: usize,
+}
+
+impl Record {
+    fn open(path: &Path) -> Result<Self, ReadError> {
+        let path = if path.is_dir() {
+            path.join(RECORD)
+        } else {
+            path.to_owned()
+        };
+        let file = File::open(&path).map_err(|source| ReadError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let mut record = Self {
+            path,
+            lines: BufReader::new(file),
+            first: None,
+            number: 0,
+        };
+        record.first = record.line()?;
+        Ok(record)
+    }
+
+    /// Of what the first line says it is.
+    fn kind(&self) -> Result<String, ReadError> {
+        #[derive(Deserialize)]
+        struct Kind {
+            record: String,
+        }
+        let first = self
+            .first
+            .as_ref()
+            .ok_or_else(|| ReadError::Empty(self.path.clone()))?;
+        self.parse::<Kind>(first).map(|kind| kind.record)
+    }
+
+    fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ReadError> {
+        let line = match self.first.take() {
+            Some(line) => Some(line),
+            None => self.line()?,
+        };
+        line.map(|line| self.parse(&line)).transpose()
+    }
+
+    fn parse<T: DeserializeOwned>(&self, line: &str) -> Result<T, ReadError> {
+        serde_json::from_str(line).map_err(|source| ReadError::Line {
+            path: self.path.clone(),
+            line: self.number,
+            source,
+        })
+    }
+
+    fn line(&mut self) -> Result<Option<String>, ReadError> {
+        let mut line = String::new();
+        let read = io::Read::take(&mut self.lines, MAX_LINE).read_line(&mut line);
+        read.map_err(|source| ReadError::File {
+            path: self.path.clone(),
+            source,
+        })?;
+        self.number += 1;
+        Ok(line.ends_with('\n').then_some(line))
+    }
+
+    /// The machine, where a manifest beside the record tells.
+    fn environment(&self) -> Option<Environment> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            environment: Environment,
+        }
+        let manifest = File::open(self.path.with_file_name(MANIFEST)).ok()?;
+        let manifest: Manifest = serde_json::from_reader(BufReader::new(manifest)).ok()?;
+        Some(manifest.environment)
+    }
+}
+
+/// Says of what machine something is.
+fn machine(environment: &Environment) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 bytes")]
+    let gib = |bytes: u64| format!(", {:.1} GiB", bytes as f64 / f64::from(1 << 30));
+    let processor = environment.processor.as_deref();
+    format!(
+        "{} x {}{}, {}",
+        environment.processors,
+        processor.unwrap_or(&environment.machine),
+        environment.memory_bytes.map(gib).unwrap_or_default(),
+        environment.system
+    )
+}
+
+impl Source {
+    fn leave_out(&mut self, reason: &str) {
+        *self.left_out.entry(reason.to_owned()).or_default() += 1;
+    }
+}
+
+/// What a picture's name says of where it comes from, if it was generated.
+fn is_generated(key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    name.starts_with("generated-")
+}
+
+/// What the pictures are.
+fn originals(generated: bool) -> String {
+    let what = if generated {
+        "generated stand-ins for photographs"
+    } else {
+        "as they are in the bucket"
+    };
+    what.to_owned()
+}
+
+fn seconds(us: u64) -> f64 {
+    std::time::Duration::from_micros(us).as_secs_f64()
+}

@@ -1,0 +1,92 @@
+//! From the record of a run: one sample.
+
+use std::collections::BTreeMap;
+
+use super::{ReadError, Record, is_generated, machine, originals, seconds};
+use crate::measure;
+use crate::record::{Clocks, End, Line, Picture, Run, Stage};
+use crate::report::data::{Call, Clock, Sample, Source};
+
+pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadError> {
+    let environment = record.environment();
+    let (mut head, mut clocks, mut pictures) = (None, None, Vec::new());
+    while let Some(line) = record.next()? {
+        match line {
+            Line::Run(run) => head = Some(run),
+            Line::Picture(picture) => pictures.push(*picture),
+            Line::Resumed(_) => {}
+            Line::Summary(summary) => clocks = Some(summary.clocks),
+        }
+    }
+    let Some(run) = head else {
+        return Err(ReadError::Empty(record.path));
+    };
+    let generated = pictures
+        .iter()
+        .any(|picture| is_generated(picture.key.as_str()));
+    let mut source = describe(&run);
+    source.comparable.push(("originals", originals(generated)));
+    if let Some(environment) = environment {
+        source.comparable.push(("machine", machine(&environment)));
+    }
+    if clocks.is_none() {
+        source.leave_out("the run has not ended");
+        return Ok((source, Vec::new()));
+    }
+    let Clocks {
+        end_to_end_us,
+        paper_us,
+    } = clocks.unwrap_or_default();
+    let clocks = [(Clock::EndToEnd, end_to_end_us), (Clock::Paper, paper_us)];
+    let sample = Sample {
+        name: run.run.clone(),
+        mode: run.mode,
+        pictures: run.pictures,
+        clocks: clocks
+            .into_iter()
+            .filter_map(|(clock, us)| Some((clock, seconds(us?))))
+            .collect(),
+        calls: pictures.iter().map(call).collect(),
+        cpu: None,
+    };
+    Ok((source, vec![sample]))
+}
+
+fn describe(run: &Run) -> Source {
+    let mut facts = vec![
+        ("begun", run.started.to_string()),
+        ("version", run.version.clone()),
+        ("in flight at most", run.in_flight.to_string()),
+    ];
+    facts.extend(run.function.clone().map(|function| ("function", function)));
+    facts.extend(run.job.clone().map(|job| ("job", job)));
+    Source {
+        name: run.run.clone(),
+        facts,
+        comparable: vec![("recipe", run.recipe.clone())],
+        left_out: BTreeMap::new(),
+    }
+}
+
+/// When work on it began and ended is worked out from the flow's stages, as for the paper clock.
+fn call(picture: &Picture) -> Call {
+    let outcome = match &picture.end {
+        End::Outcome(outcome) => Some(outcome),
+        End::Error(_) => None,
+    };
+    let seen = seconds(picture.finished_us);
+    let earlier = |by: f64| (seen - by).max(0.0);
+    let stages: BTreeMap<Stage, f64> = outcome
+        .iter()
+        .flat_map(|outcome| outcome.timings.iter())
+        .map(|(stage, time)| (stage, time.as_secs_f64()))
+        .collect();
+    Call {
+        submitted: seconds(picture.submitted_us),
+        started: stages.get(&Stage::Total).map(|total| earlier(*total)),
+        made: outcome.map(|outcome| earlier(seconds(measure::storing_us(outcome)))),
+        stored: outcome.map(|_| seen),
+        seen,
+        stages,
+    }
+}

@@ -1,0 +1,57 @@
+//! What the page and the text both say.
+
+use super::data::{Clock, Data, Source};
+
+/// What has to be known of the clocks.
+pub(super) const CLOCKS: &str = "Two clocks, never without their names: the end-to-end clock counts from the first send to the last \
+     thumbnail stored; the paper clock leaves out start-up and storing, as the paper's programs do. Made from the records alone.";
+
+pub(super) fn title(data: &Data) -> String {
+    let names: Vec<&str> = data
+        .sources
+        .iter()
+        .map(|source| source.name.as_str())
+        .collect();
+    format!("Thumbnails: {}", names.join(", "))
+}
+
+pub(super) fn heading(clock: Clock) -> String {
+    format!("Seconds by the {}", clock.name())
+}
+
+/// What a reader has to know before any figure.
+pub(super) fn notes(data: &Data) -> Vec<String> {
+    let mut notes = Vec::new();
+    let differences = data.differences();
+    if !differences.is_empty() {
+        notes.push(format!(
+            "these records are not of one series. They differ in {}",
+            differences.join("; ")
+        ));
+    }
+    let few = data
+        .cells()
+        .into_values()
+        .map(|samples| samples.len())
+        .min();
+    if few.is_some_and(|few| few < 5) {
+        notes.push(
+            "some rows stand on fewer than five samples: of these the intervals say little"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// The facts of a source, with what was left out.
+pub(super) fn facts(source: &Source) -> Vec<(String, String)> {
+    let named = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
+    let left_out = source.left_out.iter();
+    source
+        .facts
+        .iter()
+        .chain(&source.comparable)
+        .map(named)
+        .chain(left_out.map(|(reason, count)| (format!("left out, {reason}"), count.to_string())))
+        .collect()
+}
