@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# How `ibmcloud` is called, and how its answers are read: JSON where IBM documents its shape, else the text.
+
+export IBMCLOUD_COLOR=false
+DRY=
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# A command as a shell could read it.
+quoted() {
+  local word line=
+  for word in "$@"; do
+    [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word="'${word//"'"/"'\\''"}'"
+    line+=" $word"
+  done
+  printf '%s\n' "${line# }"
+}
+
+# Runs a command, or prints it if nothing is to be changed. What it says is shown if it fails.
+run() {
+  local answer
+  if [[ -n $DRY ]]; then
+    quoted "$@"
+  elif ! answer=$("$@" 2>&1); then
+    printf '%s\n' "$answer" >&2
+    fail "this failed: $(quoted "$@")"
+  fi
+}
+
+# What a command says in JSON, by a filter of jq.
+json() {
+  local filter=$1 answer
+  shift
+  answer=$("$@") || fail "this failed: $(quoted "$@")"
+  jq -r "$filter" <<<"$answer" || fail "not the JSON that IBM documents: $(quoted "$@")"
+}
+
+# say KIND NAME WHAT
+say() { [[ -n $DRY ]] || printf '%-14s %-28s %s\n' "$1" "$2" "$3"; }
+
+# Secrets go through files that only this user can read, and that are gone at the end: a command line all can read.
+private_folder() {
+  [[ -z $DRY ]] || return 0
+  private=$(umask 077 && mktemp -d)
+  trap 'rm -rf "$private"' EXIT
+}
+
+# An empty file in that folder.
+private_file() {
+  (umask 077 && : >"$private/$1")
+  printf '%s\n' "$private/$1"
+}
+
+# field NAME: what stands after `NAME:` in a text that `ibmcloud` prints, the first time.
+field() {
+  awk -v name="$1:" '{ line = $0; sub(/^ +/, "", line) }
+    index(line, name) == 1 { sub(/^[^:]*: */, "", line); sub(/ +$/, "", line); print line; exit }'
+}
+
+# condition NAME: whether it holds, in the table of conditions that `app get` prints.
+condition() { awk -v name="$1" '$1 == name && ($2 == "true" || $2 == "false") { print $2; exit }'; }
+
+# exists KIND NAME: whether it is there.
+exists() {
+  [[ -z $DRY ]] || return 1
+  case $1 in
+    project) ibmcloud ce project get --name "$2" ;;
+    instance) ibmcloud resource service-instance "$2" --output JSON ;;
+    bucket) ibmcloud cos bucket-location-get --bucket "$2" ;;
+    namespace) [[ -n $(ibmcloud cr namespace-list | awk -v name="$2" '$1 == name') ]] ;;
+    image) ibmcloud cr image-inspect "$2" ;;
+    service-id) ibmcloud iam service-id "$2" --output JSON ;;
+    profile) ibmcloud iam trusted-profile "$2" --output JSON ;;
+    key) ibmcloud resource service-key "$2" --output JSON ;;
+    subscription) ibmcloud ce sub cos get --name "$2" ;;
+    schedule) ibmcloud ce sub cron get --name "$2" ;;
+    registry | secret | app | job) ibmcloud ce "$1" get --name "$2" ;;
+  esac >/dev/null 2>&1
+}
+
+# What everything else needs, so that a mistake is told before anything is made.
+logged_in() {
+  local tool
+  for tool in ibmcloud jq; do
+    command -v "$tool" >/dev/null || fail "$tool is not installed: https://cloud.ibm.com/docs/cli, https://jqlang.org"
+  done
+  for tool in code-engine cloud-object-storage container-registry; do
+    ibmcloud plugin show "$tool" >/dev/null 2>&1 || fail "ibmcloud has no plug-in $tool: ibmcloud plugin install $tool"
+  done
+  ibmcloud target >/dev/null 2>&1 || fail 'not logged in: ibmcloud login'
+}
+
+# Commands go to this region and, if one is named, to this group.
+target() {
+  run ibmcloud target -r "$COS_REGION" ${RESOURCE_GROUP:+-g "$RESOURCE_GROUP"}
+}

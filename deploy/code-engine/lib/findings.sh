@@ -1,0 +1,210 @@
+# shellcheck shell=bash
+# What `doctor` looks at, and the command that mends each mistake. The documented causes of a subscription that never
+# becomes ready are https://cloud.ibm.com/docs/codeengine?topic=codeengine-ts-subscription-cos-neverready.
+
+findings=0
+
+# finding TEXT COMMAND...
+finding() {
+  findings=$((findings + 1))
+  printf '%d. %s\n     ' "$findings" "$1"
+  shift
+  quoted "$@"
+}
+
+# finding_line TEXT LINE: where the mend is more than one word of a shell.
+finding_line() {
+  findings=$((findings + 1))
+  printf '%d. %s\n     %s\n' "$findings" "$1" "$2"
+}
+
+up_again="deploy/code-engine/up"
+
+examine_bucket() {
+  local found elsewhere
+  if ! exists bucket "$COS_BUCKET"; then
+    finding "there is no bucket $COS_BUCKET" \
+      ibmcloud cos bucket-create --bucket "$COS_BUCKET" --ibm-service-instance-id "$cos_crn" --class standard --region "$COS_REGION"
+    return
+  fi
+  found=$(bucket_region)
+  elsewhere=$APP-$found
+  if [[ -z $found || -z $(region 1 "$found" 1) ]]; then
+    finding "bucket $COS_BUCKET is not regional (${found:-no region}): it raises no events; its objects have to be copied into one that is" \
+      ibmcloud cos bucket-create --bucket "$COS_BUCKET-$COS_REGION" --ibm-service-instance-id "$cos_crn" --class standard --region "$COS_REGION"
+  elif [[ $found != "$COS_REGION" ]]; then
+    finding_line "bucket $COS_BUCKET is in $found, the project in $COS_REGION: no event gets there" \
+      "$(quoted env "APP=$elsewhere" "PROJECT=$elsewhere" "COS_INSTANCE=$COS_INSTANCE" "COS_REGION=$found" deploy/code-engine/up)"
+  fi
+}
+
+examine_authorization() {
+  [[ -n $(authorizations) ]] ||
+    finding "project $PROJECT is not authorized to hear of writes in $COS_INSTANCE" \
+      ibmcloud iam authorization-policy-create codeengine cloud-object-storage 'Notifications Manager' \
+      --source-service-instance-name "$PROJECT" --target-service-instance-name "$COS_INSTANCE"
+}
+
+# Sets app_text, to what `app get` says; empty if there is none.
+examine_app() {
+  local cpu memory least timeout most
+  app_text=$(ibmcloud ce app get --name "$APP" 2>/dev/null) || {
+    app_text=
+    finding "there is no application $APP: the subscription has no destination" "$up_again"
+    return
+  }
+  [[ $(field Image <<<"$app_text") == "$IMAGE"* ]] ||
+    finding "application $APP runs another image: $(field Image <<<"$app_text")" ibmcloud ce app update --name "$APP" --image "$IMAGE"
+  cpu=$(field CPU <<<"$app_text") memory=$(field Memory <<<"$app_text")
+  is_pair "$cpu" "$memory" ||
+    finding "application $APP has $cpu vCPU and $memory, which is no pair of Code Engine's: its instances do not start" \
+      ibmcloud ce app update --name "$APP" --cpu "$CPU" --memory "$MEMORY"
+  least=$(concurrency_for "$cpu")
+  [[ $(field Concurrency <<<"$app_text") -le $((2 * least)) ]] ||
+    finding "application $APP takes $(field Concurrency <<<"$app_text") events at once on $cpu vCPU: they wait for the CPU, and no further instance starts" \
+      ibmcloud ce app update --name "$APP" --concurrency "$least"
+  most=$(field 'Maximum Scale' <<<"$app_text")
+  [[ $most -ge 1 && $most -le 250 ]] ||
+    finding "application $APP may have $most instances; a project has 250" ibmcloud ce app update --name "$APP" --max-scale "$MAX_SCALE"
+  timeout=$(field Timeout <<<"$app_text")
+  [[ $(variable DEADLINE_SECONDS) -lt $timeout ]] ||
+    finding "application $APP is cut off after $timeout s, before its own deadline ($(variable DEADLINE_SECONDS) s): its sender is not told to come again" \
+      ibmcloud ce app update --name "$APP" --env "DEADLINE_SECONDS=$((timeout * 8 / 10))"
+  [[ $(condition Ready <<<"$app_text") != false ]] ||
+    finding "application $APP is not ready: $(field 'Status Summary' <<<"$app_text")" ibmcloud ce app events --application "$APP"
+}
+
+# The value of a literal variable of the application.
+variable() { awk -v name="$1" '$1 == "Literal" && $2 == name { print $3 }' <<<"$app_text"; }
+
+examine_settings() {
+  local name value
+  [[ -n $app_text ]] || return 0
+  # The others of the table are the settings' own; these decide where it works.
+  for name in COS_ENDPOINT COS_REGION COS_BUCKET SOURCE_PREFIX OUTPUT_PREFIX; do
+    case $name in
+      COS_ENDPOINT) value=$ENDPOINT ;;
+      *) value=${!name} ;;
+    esac
+    [[ $(variable "$name") == "$value" ]] ||
+      finding "application $APP has $name $(variable "$name") where $value is right$(why "$name")" \
+        ibmcloud ce app update --name "$APP" --env "$name=$value"
+  done
+}
+
+why() {
+  case $1 in
+    COS_ENDPOINT) echo ': inside Code Engine s3.direct, whose traffic is free; outside the public one' ;;
+    COS_REGION) echo ', for signatures' ;;
+  esac
+}
+
+examine_subscription() {
+  local text event prefix update=(ibmcloud ce sub cos update --name "$APP-writes")
+  text=$(ibmcloud ce sub cos get --name "$APP-writes" 2>/dev/null) || {
+    finding "there is no subscription $APP-writes: uploads call nobody" \
+      ibmcloud ce sub cos create --name "$APP-writes" --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
+      --event-type "$EVENTS" --prefix "$SOURCE_PREFIX" --path /events
+    return
+  }
+  [[ $(field Destination <<<"$text") == "App:$APP" ]] ||
+    finding "the subscription's destination is $(field Destination <<<"$text")" "${update[@]}" --destination-type app --destination "$APP"
+  [[ $(field Bucket <<<"$text") == "$COS_BUCKET" ]] ||
+    finding_line "the subscription is of bucket $(field Bucket <<<"$text"), not of $COS_BUCKET" \
+      "$(quoted ibmcloud ce sub cos delete --name "$APP-writes" --force) && $up_again"
+  event=$(field EventType <<<"$text")
+  [[ $event == write || $event == all ]] ||
+    finding "the subscription is for $event events: uploads call nobody" "${update[@]}" --event-type "$EVENTS"
+  prefix=$(field Prefix <<<"$text")
+  if [[ $OUTPUT_PREFIX == "$prefix"* || failures/ == "$prefix"* ]]; then
+    finding "the subscription's prefix '$prefix' covers what the function writes: each upload raises seven events more, all skipped and all paid for" \
+      "${update[@]}" --prefix "$SOURCE_PREFIX"
+  elif [[ $SOURCE_PREFIX != "$prefix"* ]]; then
+    finding "the subscription's prefix '$prefix' leaves out originals below $SOURCE_PREFIX" "${update[@]}" --prefix "$SOURCE_PREFIX"
+  fi
+}
+
+# Said only if nothing else was found: it is what most mistakes look like.
+examine_readiness() {
+  local text
+  text=$(ibmcloud ce sub cos get --name "$APP-writes" 2>/dev/null) || return 0
+  if ! ((findings)) && [[ $(field Ready <<<"$text") != true ]]; then
+    finding "the subscription is not ready: $(awk '$2 == "false" && NF > 3 { $1 = $2 = $3 = ""; sub(/^ +/, ""); print; exit }' <<<"$text")" \
+        ibmcloud ce sub cos get --name "$APP-writes"
+  fi
+}
+
+examine_credentials() {
+  local links
+  case $CREDENTIALS in
+    trusted-profile)
+      if ! exists profile "$APP-cos"; then
+        finding "there is no trusted profile $APP-cos: the store refuses every call" "$up_again"
+        return
+      fi
+      [[ -z $app_text || $(variable COS_TRUSTED_PROFILE) == "$APP-cos" ]] ||
+        finding "application $APP is not told of its trusted profile" \
+          ibmcloud ce app update --name "$APP" --trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos"
+      links=$(json '.[] | select(.cr_type == "CE") | "\(.link.component_type) \(.link.component_name)"' \
+        ibmcloud iam trusted-profile-links "$APP-cos" --output JSON)
+      grep -qxF "application $APP" <<<"$links" ||
+        finding "application $APP may not be the trusted profile $APP-cos" \
+          ibmcloud iam trusted-profile-link-create "$APP-cos" --name "$APP" --cr-type CE --link-crn "$(project_crn)" \
+          --link-component-type application --link-component-name "$APP"
+      ;;
+    *)
+      if ! exists secret "$APP-cos"; then
+        finding "there is no secret $APP-cos: application and jobs have no credentials" "$up_again"
+      elif [[ -n $app_text ]] && ! grep -q "Secret full reference  *$APP-cos" <<<"$app_text"; then
+        finding "application $APP does not get the secret $APP-cos" ibmcloud ce app update --name "$APP" --env-from-secret "$APP-cos"
+      fi
+      ;;
+  esac
+}
+
+# Whether a role of the profile's policies is one of ROLES and covers PREFIX, be it the whole bucket.
+may() {
+  jq -e --arg roles "$1" --arg prefix "$2" --arg bucket "$COS_BUCKET" '
+    def attribute($key): [.resource.attributes[]? | select(.key == $key) | .value][0];
+    def paths: [.. | objects | select(.key? == "{{resource.attributes.path}}") | .value] | flatten;
+    any(.[];
+      ([.control.grant.roles[]?.role_id | split(":")[-1]] | any(. as $role | $roles | split(" ") | index([$role]))) and
+      (attribute("resource") | . == null or . == $bucket) and
+      (.rule == null or (paths | any(rtrimstr("*") as $path | $prefix | startswith($path)))))' <<<"$policies" >/dev/null
+}
+
+examine_rights() {
+  local prefix role
+  case $CREDENTIALS in
+    trusted-profile)
+      exists profile "$APP-cos" || return 0
+      policies=$(ibmcloud iam trusted-profile-policies "$APP-cos" --api-version v2 --output JSON)
+      may 'ContentReader Reader Writer Manager' "$SOURCE_PREFIX" ||
+        finding_line "$APP-cos may not list and read $SOURCE_PREFIX in $COS_BUCKET" "$(policy_command ContentReader)"
+      for prefix in "$OUTPUT_PREFIX" failures/ backfill-runs/; do
+        may 'Writer Manager' "$prefix" || {
+          finding_line "$APP-cos may not list, write and delete $prefix in $COS_BUCKET" "$(policy_command Writer)"
+          break
+        }
+      done
+      ;;
+    hmac)
+      exists key "$APP-cos" || return 0
+      role=$(json '.[0].credentials.iam_role_crn | split(":")[-1]' ibmcloud resource service-key "$APP-cos" --output JSON)
+      [[ $role == Writer || $role == Manager ]] ||
+        finding_line "the key of secret $APP-cos has the role $role, which writes nothing" \
+          "$(quoted ibmcloud resource service-key-delete "$APP-cos" --force) && $up_again"
+      ;;
+  esac
+}
+
+policy_command() {
+  quoted ibmcloud iam trusted-profile-policy-create "$APP-cos" --roles "${1/ContentReader/Content Reader}" \
+    --service-name cloud-object-storage --service-instance "$cos_guid" --resource-type bucket --resource "$COS_BUCKET"
+}
+
+examine_audit() {
+  exists schedule "$APP-verify" ||
+    finding "nothing looks for events that were lost" \
+      ibmcloud ce sub cron create --name "$APP-verify" --destination-type job --destination "$APP-verify" --schedule "$VERIFY_SCHEDULE"
+}

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# What is this deployment's own in the project: secret, application, jobs, subscriptions. Each is made, brought
+# up to date, or left alone if it is already as it should be.
+
+hash_of() { printf '%s\0' "$@" | sha256sum | cut -d ' ' -f 1; }
+
+words() {
+  case $1 in
+    subscription) echo sub cos ;;
+    schedule) echo sub cron ;;
+    *) echo "$1" ;;
+  esac
+}
+
+# thing KIND NAME CONTENT ARGUMENTS...: so that it is as the arguments say. CONTENT is what they do not show, such
+# as what is in a file.
+thing() {
+  local kind=$1 name=$2 content=$3 verb=create done=made want words
+  shift 3
+  want=$(hash_of "$content" "$([[ -n $content ]] || quoted "$@")")
+  read -ra words <<<"$(words "$kind")"
+  if exists "$kind" "$name"; then
+    made "$kind" "$name" || fail "there is already $kind $name, which was not made here; choose another APP"
+    if [[ $(mark "$kind" "$name") == "$want" ]]; then
+      say "$kind" "$name" unchanged
+      return
+    fi
+    verb=update done=updated
+  fi
+  # A subscription's bucket cannot be changed, and does not: see same_deployment.
+  if [[ $kind == subscription && $verb == update ]]; then
+    shift 2
+  fi
+  remember "$kind" "$name" begun
+  run ibmcloud ce "${words[@]}" "$verb" --name "$name" "$@"
+  remember "$kind" "$name" "$want"
+  say "$kind" "$name" "$done"
+}
+
+# What application and jobs have in common: image, store, recipe, credentials.
+common() {
+  local name
+  shared=(--image "$IMAGE" --cpu "$CPU" --memory "$MEMORY"
+    --env "COS_ENDPOINT=$ENDPOINT" --env "COS_REGION=$COS_REGION" --env "COS_BUCKET=$COS_BUCKET"
+    --env "SOURCE_PREFIX=$SOURCE_PREFIX" --env "OUTPUT_PREFIX=$OUTPUT_PREFIX")
+  [[ -z ${REGISTRY_SECRET:-} ]] || shared+=(--registry-secret "$REGISTRY_SECRET")
+  for name in "${HANDED_ON[@]}"; do
+    [[ -z ${!name:-} ]] || shared+=(--env "$name=${!name}")
+  done
+  if [[ $CREDENTIALS == trusted-profile ]]; then
+    shared+=(--trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos")
+  fi
+  if [[ $CREDENTIALS != trusted-profile || -n ${BACKFILL_SECRET:-} ]]; then
+    shared+=(--env-from-secret "$APP-cos")
+  fi
+}
+
+app() {
+  # The function gives an event up before Code Engine does, so that its sender learns to come again.
+  # It asks the store before it says that it is ready; a busy instance may be slow to say that it lives.
+  thing app "$APP" '' "${shared[@]}" --port 8080 \
+    --concurrency "$CONCURRENCY" --request-timeout "$REQUEST_TIMEOUT" --min-scale "$MIN_SCALE" --max-scale "$MAX_SCALE" \
+    --visibility "$VISIBILITY" --env "DEADLINE_SECONDS=$((REQUEST_TIMEOUT * 8 / 10))" \
+    --probe-ready type=http --probe-ready path=/readyz --probe-ready port=8080 \
+    --probe-ready timeout=5 --probe-ready failure-threshold=3 \
+    --probe-live type=http --probe-live path=/healthz --probe-live port=8080 \
+    --probe-live interval=30 --probe-live timeout=10 --probe-live failure-threshold=3
+}
+
+# Thumbnails lie under another prefix, so they raise no event here.
+subscription() {
+  thing subscription "$APP-writes" '' --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
+    --event-type "$EVENTS" --prefix "$SOURCE_PREFIX" --path /events
+}
+
+# Started by hand, or by `backfill --mode fan-out --job`.
+backfill() {
+  thing job "$APP-backfill" '' "${shared[@]}" --command /backfill --argument=--mode=parallel --argument=--no-journal \
+    --retrylimit 3 --maxexecutiontime 7200
+}
+
+# Looks for what was never delivered, and mends it.
+verify() {
+  thing job "$APP-verify" '' "${shared[@]}" --command /backfill --argument=verify --argument=--repair --argument=--quiet \
+    --argument=--accept=pending,failed --retrylimit 0 --maxexecutiontime 3000
+  thing schedule "$APP-verify" '' --destination-type job --destination "$APP-verify" --schedule "$VERIFY_SCHEDULE"
+}

@@ -1,0 +1,144 @@
+"""Code Engine: projects and what is in them."""
+
+import re
+
+from command import Options, refuse
+from names import guid
+from files import CLOUD, read_private, write
+
+PAIRS = {
+    "0.125": "0.25 0.5 1", "0.25": "0.5 1 2", "0.5": "1 2 4", "1": "2 4 8", "2": "4 8 16", "4": "8 16 32",
+    "6": "12 24 48", "8": "16 32", "10": "20 40", "12": "24 48",
+}
+
+
+class Projects:
+    """The part of the cloud that `ibmcloud ce` asks."""
+
+    def ce_project_create(self, options):
+        name = options.one("--name")
+        if name in self.state["projects"]:
+            refuse(f"Project '{name}' already exists.")
+        self.state["projects"][name] = {
+            "region": self.state["region"], "registry": {}, "secret": {}, "app": {}, "job": {}, "cos": {}, "cron": {},
+        }  # fmt: skip
+        self.state["selected"] = name
+
+    def named_project(self, options):
+        name = options.one("--name")
+        project = self.state["projects"].get(name)
+        if not project or project["region"] != self.state["region"]:
+            refuse(f"Project '{name}' was not found in region {self.state['region']}.")
+        return name, project
+
+    def ce_project_get(self, options):
+        name, project = self.named_project(options)
+        print(f"Getting project '{name}'...\nOK\n")
+        print(f"Name:                       {name}\nID:                         {guid('codeengine', name)}")
+        print(f"Status:                     active\nRegion:                     {project['region']}")
+        print("\nQuotas:\n    Category                                  Used      Limit")
+        for title, kind in [("App revisions", "app"), ("Apps", "app"), ("Job runs", None), ("Jobs", "job")]:
+            print(f"    {title:<42}{len(project.get(kind, {})):<10}100")
+
+    def ce_project_select(self, options):
+        self.state["selected"], _ = self.named_project(options)
+
+    def ce_project_delete(self, options):
+        name, _ = self.named_project(options)
+        del self.state["projects"][name]
+
+    def in_project(self, words, options):
+        verb, kind = words[-1], words[-2]
+        things = self.project()[kind]
+        name = options.one("--name") or options.one("--application")
+        if verb == "create":
+            if name in things:
+                refuse(f"{kind} '{name}' already exists")
+            self.check(kind, {}, options)
+            things[name] = dict(options)
+        elif name not in things:
+            if verb != "delete" or "--ignore-not-found" not in options:
+                refuse(f"{kind} '{name}' was not found")
+        elif verb == "update":
+            self.check(kind, things[name], options)
+            for option, values in options.items():
+                kept = [one for one in things[name].get(option, []) if one.partition("=")[0] not in {v.partition("=")[0] for v in values}]
+                things[name][option] = (kept if option == "--env" else []) + values
+        elif verb == "delete":
+            del things[name]
+        elif verb == "get":
+            self.show(kind, name, Options(things[name]))
+        elif verb == "logs":
+            print('{"level":"INFO","fields":{"message":"listening"}}')
+        if kind == "cos" and verb == "create":
+            self.save()
+            reason = self.not_ready(Options(things[name]))
+            if reason:
+                refuse(f"COS source '{name}' did not become ready: {reason}")
+
+    def check(self, kind, before, options):
+        project = self.project()
+        merged = {**before, **options}
+        one = Options(merged).one
+        if kind in ("app", "job"):
+            if not re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", one("--name")):
+                refuse("not a name")
+            if one("--memory").removesuffix("G") not in PAIRS.get(one("--cpu"), "").split():
+                refuse(f"no such pair of CPU and memory: {one('--cpu')} and {one('--memory')}")
+            for secret in options.all("--env-from-secret"):
+                if secret not in project["secret"]:
+                    refuse(f"Secret '{secret}' was not found")
+            if "--registry-secret" in options and one("--registry-secret") not in project["registry"]:
+                refuse(f"Registry secret '{one('--registry-secret')}' was not found")
+            if one("--image") not in self.pushed() and ".icr.io/" in one("--image"):
+                refuse("the image cannot be pulled")
+        if kind == "secret":
+            write(f"{CLOUD}/credentials", read_private(one("--from-env-file")))
+        if kind == "registry" and read_private(one("--password-from-file")) != "canary-pull-key":
+            refuse("not the key")
+        if kind in ("cos", "cron") and one("--destination") not in project[one("--destination-type", "app")]:
+            refuse("NotFound : Sink not found")
+        if kind == "cron" and len(one("--schedule").split()) != 5:
+            refuse("not a schedule")
+
+    def not_ready(self, one):
+        """Why a COS subscription is not ready, in the words of IBM's troubleshooting pages."""
+        project, name = self.project(), self.state["selected"]
+        bucket = self.state["buckets"].get(one.one("--bucket"))
+        if not any(policy["by"] == guid("codeengine", name) for policy in self.state["authorizations"].values()):
+            return "Verify you have assigned the Notifications Manager role to your project"
+        if not bucket or bucket["region"] != project["region"]:
+            return f"Error accessing bucket in region {project['region']}"
+        if one.one("--destination") not in project[one.one("--destination-type", "app")]:
+            return "NotFound : Sink not found"
+        return None
+
+    def show(self, kind, name, of):
+        print(f"Getting {kind} '{name}'...\nOK\n\nName:               {name}")
+        if kind == "app":
+            print("Status Summary:     Application deployed successfully\n")
+        if kind in ("app", "job"):
+            print("Environment Variables:\n    Type                   Name                 Value")
+            for secret in of.all("--env-from-secret"):
+                print(f"    Secret full reference  {secret}")
+            for variable in of.all("--env"):
+                print(f"    Literal                {variable.replace('=', '  ', 1)}")
+            print(f"Image:                  {of.one('--image')}\nResource Allocation:")
+            print(f"    CPU:                {of.one('--cpu')}\n    Ephemeral Storage:  400M\n    Memory:             {of.one('--memory')}")
+        if kind == "app":
+            print(f"\nRevisions:\n    {name}-00001:\n        Age:                3d6h\n    Running Instances:  0\n\nRuntime:")
+            print(f"    Concurrency:    {of.one('--concurrency', '100')}\n    Maximum Scale:  {of.one('--max-scale', '10')}")
+            print(f"    Minimum Scale:  {of.one('--min-scale', '0')}\n    Timeout:        {of.one('--request-timeout', '300')}")
+            print("\nConditions:\n    Type                 OK    Age   Reason\n    Ready                true  3d6h")
+        if kind == "job":
+            print(f"\nRuntime:\n    Array Indices:       0\n    Max Execution Time:  {of.one('--maxexecutiontime')}")
+        if kind == "cos":
+            reason = self.not_ready(of)
+            print(f"\nDestination:  {of.one('--destination-type', 'app').capitalize()}:{of.one('--destination')}\nBucket:       {of.one('--bucket')}")
+            print(f"EventType:    {of.one('--event-type', 'all')}")
+            if of.one("--prefix"):
+                print(f"Prefix:       {of.one('--prefix')}")
+            print(f"Ready:        {'false' if reason else 'true'}\n\nConditions:\n    Type            OK     Age  Reason")
+            print(f"    CosConfigured   {f'false  10s  {reason}' if reason else 'true   10s'}")
+        if kind == "cron":
+            print(f"\nDestination:  Job:{of.one('--destination')}\nSchedule:     {of.one('--schedule')}\nReady:        true")

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# A cloud for one test: an empty account, settings, and the stand-ins for `ibmcloud` and `docker` before all others.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+work=$(mktemp -d)
+trap 'kill "$cloud"; rm -rf "$work"' EXIT
+export CLOUD=$work/cloud STATE=$work/state TMPDIR=$work/tmp PATH=$PWD/deploy/tests/bin:$PATH
+mkdir "$CLOUD" "$TMPDIR"
+exec {port}< <(exec deploy/tests/cloud/server.py "$CLOUD")
+cloud=$!
+read -r CLOUD_PORT <&"$port"
+export CLOUD_PORT
+export COS_BUCKET=photos COS_REGION=eu-de IMAGE=de.icr.io/space/cos-thumbnails:1
+unset PROJECT COS_INSTANCE APP CREDENTIALS COS_ACCESS_KEY_ID COS_SECRET_ACCESS_KEY COS_API_KEY BACKFILL_SECRET
+readonly CODE_ENGINE=deploy/code-engine
+
+die() {
+  printf '%s: %s\n' "$0" "$*" >&2
+  exit 1
+}
+
+# What is in the account, as one line.
+account() {
+  jq -rS '[(.projects | to_entries[] | .key as $project | "project " + $project,
+      (.value | to_entries[] | select(.value | type == "object") | .key as $kind | .value | keys[] | $kind + " " + .)),
+    (.instances | keys[] | "instance " + .), (.buckets | keys[] | "bucket " + .), (.profiles | keys[] | "profile " + .),
+    (.service_ids | keys[] | "service-id " + .), (.keys | keys[] | "key " + .), (.namespaces[] | "namespace " + .),
+    (.authorizations | keys[] | "authorization")] | sort | join(", ")' "$CLOUD/state.json"
+}
+
+# As often as the log has lines that change something.
+changes() { grep -cE '( |-)(create|update|delete|add|rm)( |$)|^docker (build|push)' "$CLOUD/log" || true; }
+new_log() { : >"$CLOUD/log"; }
