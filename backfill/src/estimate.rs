@@ -15,12 +15,12 @@ use crate::originals::Extent;
 use crate::plan::{PlanError, thumbnails_each};
 use crate::record::Line;
 
-/// Pictures at once in an instance, for each vCPU, as `deploy/code-engine.sh` has it for the application;
+/// Pictures at once in an instance, for each vCPU, as `deploy/code-engine/up` has it for the application;
 /// those of a job have [`PER_CORE_OF_JOB`].
 const PER_VCPU: f64 = 2.0;
 /// Pictures at once in an instance of a job, for each vCPU.
 const PER_CORE_OF_JOB: f64 = 4.0;
-/// The most instances of the application, as `deploy/code-engine.sh` has it.
+/// The most instances of the application, as `deploy/code-engine/up` has it.
 const MAX_SCALE: f64 = 10.0;
 /// From the pull of its image until an instance works. Assumed: up to the 13 s after which the first worker of
 /// the paper's timelines starts.

@@ -24,7 +24,7 @@ pub struct InstanceSize {
 }
 
 impl Default for InstanceSize {
-    /// As `deploy/code-engine.sh` has it: 1 vCPU and 4 GB.
+    /// As `deploy/code-engine/up` has it: 1 vCPU and 4 GB.
     fn default() -> Self {
         Self {
             vcpu: 1.0,

@@ -63,9 +63,17 @@ field() {
 # condition NAME: whether it holds, in the table of conditions that `app get` prints.
 condition() { awk -v name="$1" '$1 == name && ($2 == "true" || $2 == "false") { print $2; exit }'; }
 
-# exists KIND NAME: whether it is there.
+# exists KIND NAME: whether it is there. An account that does not answer at all has not said no: then nothing is made and
+# nothing forgotten.
 exists() {
   [[ -z $DRY ]] || return 1
+  if shown "$1" "$2"; then return; fi
+  run ibmcloud iam authorization-policies
+  return 1
+}
+
+# Whether it can be shown.
+shown() {
   case $1 in
     project) ibmcloud ce project get --name "$2" ;;
     instance) ibmcloud resource service-instance "$2" --output JSON ;;

@@ -7,7 +7,7 @@ costs() {
 # https://cloud.ibm.com/objectstorage/create#pricing, https://cloud.ibm.com/docs/Registry?topic=Registry-registry_overview
 #   application   $CPU vCPU and $MEMORY for as long as an instance runs, at most $MAX_SCALE of them; $(idle)
 #   audit         the same for as long as it takes, at $VERIFY_SCHEDULE (UTC)
-#   an upload     about 7 writes (class A) and 3 reads (class B) in the bucket
+#   an upload     a write (class A) for each thumbnail and a few reads (class B) in the bucket
 #   bucket        what is stored; traffic between it and Code Engine is free
 #   registry      what is stored and pulled of the image
 # The project, subscriptions, authorization, profile and secrets cost nothing.

@@ -78,7 +78,9 @@ project_crn() {
 hmac() {
   local key=$APP-cos
   if [[ -z ${COS_ACCESS_KEY_ID:-}${COS_SECRET_ACCESS_KEY:-} ]]; then
-    if ! exists key "$key"; then
+    if exists key "$key"; then
+      made key "$key" || fail "there is already a service key $key, which was not made here; choose another APP"
+    else
       remember key "$key" made
       run ibmcloud resource service-key-create "$key" Writer --instance-name "$COS_INSTANCE" --parameters '{"HMAC":true}'
       say key "$key" 'made'

@@ -47,18 +47,20 @@ examine_authorization() {
 
 # Sets app_text, to what `app get` says; empty if there is none.
 examine_app() {
-  local cpu memory least timeout most
+  local runs cpu memory least timeout most
   app_text=$(ibmcloud ce app get --name "$APP" 2>/dev/null) || {
     app_text=
     finding "there is no application $APP: the subscription has no destination" "$up_again"
     return
   }
-  [[ $(field Image <<<"$app_text") == "$IMAGE"* ]] ||
-    finding "application $APP runs another image: $(field Image <<<"$app_text")" ibmcloud ce app update --name "$APP" --image "$IMAGE"
+  # The pair first: with an impossible one every other update is refused.
   cpu=$(field CPU <<<"$app_text") memory=$(field Memory <<<"$app_text")
   is_pair "$cpu" "$memory" ||
     finding "application $APP has $cpu vCPU and $memory, which is no pair of Code Engine's: its instances do not start" \
       ibmcloud ce app update --name "$APP" --cpu "$CPU" --memory "$MEMORY"
+  runs=$(field Image <<<"$app_text")
+  [[ $runs == "$IMAGE" || $runs == "$IMAGE@"* ]] ||
+    finding "application $APP runs another image: $runs" ibmcloud ce app update --name "$APP" --image "$IMAGE"
   least=$(concurrency_for "$cpu")
   [[ $(field Concurrency <<<"$app_text") -le $((2 * least)) ]] ||
     finding "application $APP takes $(field Concurrency <<<"$app_text") events at once on $cpu vCPU: they wait for the CPU, and no further instance starts" \
@@ -117,7 +119,7 @@ examine_subscription() {
     finding "the subscription is for $event events: uploads call nobody" "${update[@]}" --event-type "$EVENTS"
   prefix=$(field Prefix <<<"$text")
   if [[ $OUTPUT_PREFIX == "$prefix"* || failures/ == "$prefix"* ]]; then
-    finding "the subscription's prefix '$prefix' covers what the function writes: each upload raises seven events more, all skipped and all paid for" \
+    finding "the subscription's prefix '$prefix' covers what the function writes: each thumbnail raises an event more, all skipped and all paid for" \
       "${update[@]}" --prefix "$SOURCE_PREFIX"
   elif [[ $SOURCE_PREFIX != "$prefix"* ]]; then
     finding "the subscription's prefix '$prefix' leaves out originals below $SOURCE_PREFIX" "${update[@]}" --prefix "$SOURCE_PREFIX"
@@ -130,7 +132,7 @@ examine_readiness() {
   text=$(ibmcloud ce sub cos get --name "$APP-writes" 2>/dev/null) || return 0
   if ! ((findings)) && [[ $(field Ready <<<"$text") != true ]]; then
     finding "the subscription is not ready: $(awk '$2 == "false" && NF > 3 { $1 = $2 = $3 = ""; sub(/^ +/, ""); print; exit }' <<<"$text")" \
-        ibmcloud ce sub cos get --name "$APP-writes"
+      ibmcloud ce sub cos get --name "$APP-writes"
   fi
 }
 
@@ -174,16 +176,18 @@ may() {
 }
 
 examine_rights() {
-  local prefix role
+  local prefix role anew
   case $CREDENTIALS in
     trusted-profile)
       exists profile "$APP-cos" || return 0
       policies=$(ibmcloud iam trusted-profile-policies "$APP-cos" --api-version v2 --output JSON)
+      # The profile made anew has the rights that are needed, and no others.
+      anew="$(quoted ibmcloud iam trusted-profile-delete "$APP-cos" --force) && $up_again"
       may 'ContentReader Reader Writer Manager' "$SOURCE_PREFIX" ||
-        finding_line "$APP-cos may not list and read $SOURCE_PREFIX in $COS_BUCKET" "$(policy_command ContentReader)"
+        finding_line "$APP-cos may not list and read $SOURCE_PREFIX in $COS_BUCKET" "$anew"
       for prefix in "$OUTPUT_PREFIX" failures/ backfill-runs/; do
         may 'Writer Manager' "$prefix" || {
-          finding_line "$APP-cos may not list, write and delete $prefix in $COS_BUCKET" "$(policy_command Writer)"
+          finding_line "$APP-cos may not list, write and delete $prefix in $COS_BUCKET" "$anew"
           break
         }
       done
@@ -198,13 +202,7 @@ examine_rights() {
   esac
 }
 
-policy_command() {
-  quoted ibmcloud iam trusted-profile-policy-create "$APP-cos" --roles "${1/ContentReader/Content Reader}" \
-    --service-name cloud-object-storage --service-instance "$cos_guid" --resource-type bucket --resource "$COS_BUCKET"
-}
-
 examine_audit() {
   exists schedule "$APP-verify" ||
-    finding "nothing looks for events that were lost" \
-      ibmcloud ce sub cron create --name "$APP-verify" --destination-type job --destination "$APP-verify" --schedule "$VERIFY_SCHEDULE"
+    finding 'nothing looks for events that were lost' "$up_again"
 }

@@ -2,13 +2,17 @@
 # How each thing is removed. A place goes only if it is empty: no object, no bucket, no image and no program of
 # anybody is ever removed with it.
 
-# Whether nothing is in a place.
+# Whether nothing is in a place. What does not say so in the documented way is not empty.
 is_empty() {
+  local answer
   case $1 in
     bucket) [[ $(json '.Contents // [] | length' ibmcloud cos objects --bucket "$2" --region "$COS_REGION" --max-items 1 --output json) == 0 ]] ;;
     instance) [[ $(json '.Buckets // [] | length' ibmcloud cos buckets --ibm-service-instance-id "$cos_crn" --output json) == 0 ]] ;;
-    namespace) [[ -z $(ibmcloud cr image-digests --restrict "$2" --quiet) ]] ;;
-    project) [[ $(ibmcloud ce project get --name "$2" | awk '$1 ~ /^(Apps|Builds|Functions|Jobs)$/ { n += $2 } END { print n + 0 }') == 0 ]] ;;
+    namespace) answer=$(ibmcloud cr image-digests --restrict "$2" --quiet) && [[ -z $answer ]] ;;
+    project)
+      answer=$(ibmcloud ce project get --name "$2") &&
+        awk '$1 ~ /^(Apps|Builds|Functions|Jobs)$/ { n += $2; seen = seen $1 } END { exit !(seen ~ /Apps/ && seen ~ /Jobs/ && n == 0) }' <<<"$answer"
+      ;;
   esac
 }
 
@@ -23,7 +27,7 @@ remove() {
   case $kind in
     bucket | instance | namespace | project)
       is_empty "$kind" "$name" || {
-        say "$kind" "$name" 'kept: it is not empty'
+        say "$kind" "$name" 'kept: it is not known to be empty'
         return
       }
       ;;

@@ -35,6 +35,9 @@ TEXT
   printf '  %s\n' "${HANDED_ON[*]}"
 }
 
+# Of which changes the function hears; --deletes makes it all.
+EVENTS="write"
+
 # Those that decide what is made of a picture: application and jobs must agree on them.
 readonly HANDED_ON=(OUTPUT_KEY RECIPE SIZES QUALITY EFFORT CACHE_CONTROL ON_DELETE MAX_ATTEMPTS MAX_BYTES MAX_PIXELS MAX_SIDE)
 
@@ -95,7 +98,6 @@ configure() {
   VISIBILITY=${VISIBILITY:-project}
   one_of VISIBILITY "$VISIBILITY" project private public
   VERIFY_SCHEDULE=${VERIFY_SCHEDULE:-17 * * * *}
-  EVENTS=${EVENTS:-write}
   STATE=${STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/cos-thumbnails/$APP}
   # Code Engine reaches COS by the direct endpoints, whose traffic is free.
   ENDPOINT=https://s3.direct.$COS_REGION.cloud-object-storage.appdomain.cloud

@@ -166,18 +166,9 @@ class Cloud(Projects):
         print(json.dumps(list(self.profile(options)["policies"].values())))
 
     def iam_trusted_profile_policy_create(self, options):
-        if file := options.one("--file"):
-            policy = json.loads(read(file))
-            if "rule" in policy and options.one("--api-version") != "v2":
-                refuse("rules need version 2")
-        else:
-            attribute = lambda key, value: {"key": key, "operator": "stringEquals", "value": value}  # noqa: E731
-            policy = {"type": "access", "resource": {"attributes": [
-                attribute("serviceName", options.one("--service-name")), attribute("serviceInstance", options.one("--service-instance")),
-                attribute("resourceType", options.one("--resource-type")), attribute("resource", options.one("--resource")),
-            ]}, "control": {"grant": {"roles": [
-                {"role_id": "crn:v1:bluemix:public:iam::::serviceRole:" + role.replace(" ", "")} for role in options.one("--roles").split(",")
-            ]}}}  # fmt: skip
+        policy = json.loads(read(options.one("--file")))
+        if "rule" in policy and options.one("--api-version") != "v2":
+            refuse("rules need version 2")
         policies = self.profile(options)["policies"]
         number = guid("policy", f"{options.words[0]} {len(policies)} {json.dumps(policy)}")
         policies[number] = {**policy, "id": number}
@@ -251,6 +242,8 @@ class Cloud(Projects):
             refuse("The image was not found.")
 
     def cr_image_digests(self, options):
+        if path.exists(f"{CLOUD}/registry-down"):
+            refuse("The registry is not there.")
         for image in self.pushed():
             if f"/{options.one('--restrict')}/" in image:
                 print(image)

@@ -12,6 +12,7 @@ import contextlib
 import io
 import re
 import socket
+from os import path
 
 from account import Cloud
 from command import Refused, parse, read, refuse
@@ -29,6 +30,8 @@ def breaks(break_at):
 def call(break_at, words):
     write(f"{CLOUD}/log", " ".join(words) + "\n", "a")
     command, options = parse(words)
+    if path.exists(f"{CLOUD}/expired") and words[0] not in ("plugin", "target"):
+        refuse("Not logged in any more.")
     cloud = Cloud()
     cloud.run(command, options)
     cloud.save()
