@@ -88,6 +88,7 @@ pub(super) async fn prepare(
         let given = design.in_flight.get(&mode).copied().map(usize::from);
         (mode, given.unwrap_or_else(|| default_in_flight(mode)))
     };
+    let (oldest, newest) = settings.prices.dates();
     let experiment = Experiment {
         experiment: format!("{}-{}", design.name, run_id()),
         arguments: settings.given.arguments.clone(),
@@ -98,7 +99,7 @@ pub(super) async fn prepare(
         recipe_text: recipe_text.collect::<Vec<_>>().join("; "),
         function,
         data_set: data_set(policy.source_prefix(), &originals),
-        prices: None,
+        prices: Some(format!("{oldest} to {newest}")),
         in_flight: design
             .modes
             .iter()

@@ -63,7 +63,7 @@ pub struct Experiment {
     pub function: Option<Function>,
     /// The originals.
     pub data_set: DataSet,
-    /// The date of the price table that costs are told by, such as `2026-11-24`.
+    /// The dates of the oldest and the newest row of the price table, such as `2024-09-03 to 2025-07-08`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<String>,
     /// Events under way at most, by mode.

@@ -271,6 +271,8 @@ fn check_manifest(folder: &Path, first: &Line) {
         (Mode::FanOut, 64),
     ]);
     assert_eq!(manifest.in_flight, expected);
+    let (oldest, newest) = backfill::cost::Prices::of_this_version().dates();
+    assert_eq!(manifest.prices, Some(format!("{oldest} to {newest}")));
     assert!(manifest.function.is_some() && manifest.environment.processors > 0);
 }
 
