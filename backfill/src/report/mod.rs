@@ -31,9 +31,9 @@ pub use self::summary::text;
 /// A report could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// There is nothing to report.
-    #[error("there is no sample that counts in these records")]
-    NoSample,
+    /// There is nothing to report, for these reasons.
+    #[error("there is no sample that counts in these records{0}")]
+    NoSample(String),
     /// A chart.
     #[error(transparent)]
     Chart(#[from] ChartError),
@@ -70,7 +70,7 @@ pub fn write(data: &Data, folder: &Path, each: bool) -> Result<Vec<String>, Writ
 /// The files of a report: names and content.
 fn files(data: &Data, each: bool) -> Result<Vec<(String, String)>, WriteError> {
     if data.samples.is_empty() {
-        return Err(WriteError::NoSample);
+        return Err(WriteError::NoSample(left_out(data)));
     }
     let charts = charts(data)?;
     let mut files = vec![
@@ -92,6 +92,17 @@ fn files(data: &Data, each: bool) -> Result<Vec<(String, String)>, WriteError> {
         }
     }
     Ok(files)
+}
+
+/// Why samples do not count, to be put behind a sentence.
+fn left_out(data: &Data) -> String {
+    let mut text = String::new();
+    for source in &data.sources {
+        for reason in source.left_out.keys() {
+            text += &format!("; {:?}: {reason}", source.name);
+        }
+    }
+    text
 }
 
 /// A sample's name as a part of a file's: records come from anywhere.

@@ -213,7 +213,7 @@ fn a_run_is_one_sample() {
     let path = write_record(folder.path(), &[run.clone(), picture.clone()]);
     let data = read(&[path]).unwrap();
     assert!(data.samples.is_empty() && data.sources[0].left_out["the run has not ended"] == 1);
-    assert!(matches!(files(&data, false), Err(WriteError::NoSample)));
+    assert!(matches!(files(&data, false), Err(WriteError::NoSample(_))));
 
     let mut measure = Measure::new(&serde_json::from_value(run.clone()).unwrap());
     measure.add(&serde_json::from_value(picture.clone()).unwrap());

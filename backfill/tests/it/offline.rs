@@ -14,9 +14,9 @@ fn backfill(folder: &Path, args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The record of a run that ended: sequential, of no picture, by both clocks.
+/// The record of a run that ended, by both clocks; of its picture nothing but the sum.
 const RECORD: &str = r#"{"record":"run","run":"r1","version":"1","mode":"sequential","pictures":1,"bytes":9,"in_flight":1,"recipe":"f00d","started":"2026-11-26T10:00:00Z"}
-{"record":"summary","run":"r1","mode":"sequential","pictures":1,"finished":0,"verdicts":{},"reasons":{},"failed":0,"failures":[],"retries":0,"clocks":{"end_to_end_us":2000000,"paper_us":1000000},"made_per_second":0.0,"stages":{},"answer":{"pictures":0,"p50_us":0,"p95_us":0,"p99_us":0,"max_us":0},"traffic":{"gets":0,"heads":0,"puts":0,"deletes":0,"bytes_read":0,"bytes_written":0},"recipes":[]}
+{"record":"summary","run":"r1","mode":"sequential","pictures":1,"finished":1,"verdicts":{},"reasons":{},"failed":0,"failures":[],"retries":0,"clocks":{"end_to_end_us":2000000,"paper_us":1000000},"made_per_second":0.0,"stages":{},"answer":{"pictures":0,"p50_us":0,"p95_us":0,"p99_us":0,"max_us":0},"traffic":{"gets":0,"heads":0,"puts":0,"deletes":0,"bytes_read":0,"bytes_written":0},"recipes":[]}
 "#;
 
 #[test]
@@ -35,6 +35,30 @@ fn a_report_needs_a_record_and_nothing_else() {
         table.lines().nth(1),
         Some("end-to-end clock,sequential,1,1,2,2,,,,2,2,0,,")
     );
+}
+
+#[test]
+fn a_run_that_did_not_do_all_is_no_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let resumed = r#"{"record":"resumed","at":"2026-11-26T11:00:00Z","done":0}"#;
+    let early = "the run ended early, or pictures of it failed";
+    for (record, why) in [
+        (RECORD.replace(r#""finished":1"#, r#""finished":0"#), early),
+        (RECORD.replace(r#""failed":0"#, r#""failed":1"#), early),
+        (
+            RECORD.replace(r#""failures""#, r#""ended_early":"interrupted","failures""#),
+            early,
+        ),
+        (format!("{RECORD}{resumed}\n"), "the run has not ended"),
+    ] {
+        assert_ne!(record, RECORD);
+        fs::write(folder.path().join("r1.ndjson"), record).unwrap();
+        let output = backfill(folder.path(), &["report", "r1.ndjson"]);
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stderr).unwrap();
+        let told = format!("no sample that counts in these records; \"r1\": {why}\n");
+        assert!(text.ends_with(&told), "{text}");
+    }
 }
 
 #[test]

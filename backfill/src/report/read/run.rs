@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use super::{ReadError, Record, is_generated, machine, originals, seconds};
 use crate::measure;
-use crate::record::{Clocks, End, Line, Picture, Run, Stage};
+use crate::record::{Clocks, End, Line, Picture, Run, Stage, Summary};
 use crate::report::data::{Call, Clock, Sample, Source};
 
 pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadError> {
     let environment = record.environment();
-    let (mut head, mut clocks, mut pictures) = (None, None, Vec::new());
+    let (mut head, mut ended, mut pictures) = (None, None, Vec::new());
     while let Some(line) = record.next()? {
         match line {
             Line::Run(run) => head = Some(run),
             Line::Picture(picture) => pictures.push(*picture),
-            Line::Resumed(_) => {}
-            Line::Summary(summary) => clocks = Some(summary.clocks),
+            // What was summed up before was a part.
+            Line::Resumed(_) => ended = None,
+            Line::Summary(summary) => ended = Some(summary),
         }
     }
     let Some(run) = head else {
@@ -29,14 +30,23 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
     if let Some(environment) = environment {
         source.comparable.push(("machine", machine(&environment)));
     }
-    if clocks.is_none() {
-        source.leave_out("the run has not ended");
-        return Ok((source, Vec::new()));
-    }
+    let clocks = match ended {
+        None => Err("the run has not ended"),
+        Some(summary) if !is_whole(&summary) => {
+            Err("the run ended early, or pictures of it failed")
+        }
+        Some(summary) => Ok(summary.clocks),
+    };
     let Clocks {
         end_to_end_us,
         paper_us,
-    } = clocks.unwrap_or_default();
+    } = match clocks {
+        Ok(clocks) => clocks,
+        Err(why) => {
+            source.leave_out(why);
+            return Ok((source, Vec::new()));
+        }
+    };
     let clocks = [(Clock::EndToEnd, end_to_end_us), (Clock::Paper, paper_us)];
     let sample = Sample {
         name: run.run.clone(),
@@ -50,6 +60,11 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
         cpu: None,
     };
     Ok((source, vec![sample]))
+}
+
+/// Whether its clocks are those of all that was selected.
+fn is_whole(summary: &Summary) -> bool {
+    summary.ended_early.is_none() && summary.failed == 0 && summary.finished == summary.pictures
 }
 
 fn describe(run: &Run) -> Source {
