@@ -8,7 +8,7 @@ use cos_thumbnails::plan::Recipe;
 
 use super::Error;
 use crate::record::Mode;
-use crate::record::experiment::{Design, Sample};
+use crate::record::experiment::{Design, Sample, Temperature};
 
 /// The most samples that count: more are a mistake, and would take weeks.
 const MAX_SAMPLES: u64 = 100_000;
@@ -109,6 +109,16 @@ fn check(design: &Design) -> Result<(), DesignError> {
     if design.in_flight.get(&Mode::Sequential).unwrap_or(&1) != &1 {
         return wrong("in_flight", "sequential has 1: one after another");
     }
+    let measured = |mode: &Mode| design.modes.contains(mode);
+    if !design.in_flight.keys().all(measured) {
+        return wrong("in_flight", "of a mode that is not measured");
+    }
+    if design.temperature != Temperature::Any && !measured(&Mode::FanOut) {
+        return wrong("temperature", "is fan-out's, which is not measured");
+    }
+    if !design.output_prefix.ends_with('/') {
+        return wrong("output_prefix", "must end in /, as a folder of its own");
+    }
     match &design.recipe {
         Some(name) if Recipe::named(name).is_none() => wrong("recipe", "neither default nor paper"),
         _ => Ok(()),
@@ -141,7 +151,6 @@ pub(super) fn cells(design: &Design) -> Vec<Cell> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::record::experiment::Temperature;
 
     const SMALL: &str = "name = 'small'\nmodes = ['sequential', 'fan-out']\ncounts = [2, 4]\n\
                          repetitions = 3\noutput_prefix = 'experiments/small/'\n";
@@ -189,6 +198,17 @@ mod tests {
                 "in_flight: seq",
             ),
             ("= 3", "= 3\nin_flight = { fan-out = 0 }", "in_flight: at"),
+            (
+                "= 3",
+                "= 3\nin_flight = { parallel = 2 }",
+                "in_flight: of a",
+            ),
+            (
+                ", 'fan-out']",
+                "]\ntemperature = 'cold'",
+                "temperature: is fan-out's",
+            ),
+            ("small/'", "small'", "output_prefix: must end"),
         ] {
             let text = SMALL.replace(from, to);
             assert_ne!(text, SMALL);

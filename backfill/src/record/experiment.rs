@@ -108,7 +108,7 @@ pub struct Design {
     /// The recipe by its name, `default` or `paper`. Default that of the settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
-    /// Below which prefix the thumbnails are written: nothing of production's, and nothing that overlaps with it.
+    /// Below which prefix, which ends in `/`, the thumbnails are written: nothing of production's, and nothing that overlaps with it.
     pub output_prefix: String,
 }
 
