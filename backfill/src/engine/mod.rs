@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -145,9 +146,26 @@ impl EngineError {
         }
     }
 
+    /// Whether what was asked for may have been done all the same: the answer was lost, or is a gateway's.
+    fn is_unsure(&self) -> bool {
+        match self {
+            Self::Transport(_) | Self::TimedOut(_) => true,
+            Self::Status { status, .. } => status.is_server_error(),
+            Self::Token(_) | Self::Client(_) | Self::Answer(_) => false,
+        }
+    }
+
     fn is(&self, wanted: StatusCode) -> bool {
         matches!(self, Self::Status { status, .. } if *status == wanted)
     }
+}
+
+/// Why a job run was not started, as far as is known.
+#[derive(Debug)]
+pub(crate) struct NotStarted {
+    pub(crate) source: EngineError,
+    /// Whether it may have been started all the same, by this attempt or an earlier one.
+    pub(crate) is_unsure: bool,
 }
 
 /// A job run, as far as it matters here.
@@ -208,36 +226,60 @@ impl Engine {
 
     /// Starts a job run, whose name nobody else gives: that there is one already is the answer to a
     /// request that was repeated.
-    pub(crate) async fn create_run(&self, name: &str, body: &Value) -> Result<(), EngineError> {
-        match self.call(Method::POST, "", Some(body)).await {
-            Err(error) if error.is(StatusCode::CONFLICT) => self.run(name).await.map(drop),
-            answer => answer.map(drop),
-        }
+    pub(crate) async fn create_run(&self, name: &str, body: &Value) -> Result<(), NotStarted> {
+        let lost = AtomicBool::new(false);
+        let note = |error: &EngineError| {
+            lost.fetch_or(error.is_unsure(), Ordering::Relaxed);
+        };
+        let (source, is_unsure) = match self.call(Method::POST, "", Some(body), note).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is(StatusCode::CONFLICT) => match self.run(name).await {
+                Ok(_) => return Ok(()),
+                Err(error) => {
+                    let is_there = !error.is(StatusCode::NOT_FOUND);
+                    (error, is_there)
+                }
+            },
+            Err(error) => {
+                let is_unsure = error.is_unsure();
+                (error, is_unsure)
+            }
+        };
+        Err(NotStarted {
+            source,
+            is_unsure: is_unsure || lost.into_inner(),
+        })
     }
 
     pub(crate) async fn run(&self, name: &str) -> Result<JobRun, EngineError> {
-        let answer = self.call(Method::GET, &format!("/{name}"), None).await?;
+        let answer = self
+            .call(Method::GET, &format!("/{name}"), None, |_| ())
+            .await?;
         serde_json::from_slice(&answer).map_err(EngineError::Answer)
     }
 
     /// Ends a job run and forgets it.
     pub(crate) async fn delete_run(&self, name: &str) -> Result<(), EngineError> {
-        match self.call(Method::DELETE, &format!("/{name}"), None).await {
+        let path = format!("/{name}");
+        match self.call(Method::DELETE, &path, None, |_| ()).await {
             Err(error) if error.is(StatusCode::NOT_FOUND) => Ok(()),
             answer => answer.map(drop),
         }
     }
 
+    /// Again and again where that can help; `failed` is told of each failure but the last.
     async fn call(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
+        failed: impl Fn(&EngineError),
     ) -> Result<Bytes, EngineError> {
         let attempt = || self.attempt(method.clone(), path, body);
         attempt
             .retry(self.retry)
             .when(EngineError::is_retryable)
+            .notify(|error, _| failed(error))
             .adjust(|error, delay| {
                 let asked = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
                 delay.map(|delay| delay + asked)

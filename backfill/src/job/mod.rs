@@ -44,6 +44,14 @@ pub enum JobError {
         /// Where.
         source: serde_json::Error,
     },
+    /// It failed before its job run, and could not remove what it had written.
+    #[error("what was written of the run's shards is left below {folder}")]
+    Left {
+        /// What their keys start with.
+        folder: String,
+        /// Why it failed.
+        source: Box<crate::cli::Error>,
+    },
     /// The engine did not take the job run. Its shards were removed.
     #[error("the job run could not be started")]
     Start(#[source] EngineError),

@@ -17,7 +17,7 @@ use super::{JobError, look_at};
 use crate::account::Account;
 use crate::args::{Job, Settings};
 use crate::cli::{Error, INTERRUPTED, RECORD};
-use crate::engine::{Engine, JobRun, StatusDetails};
+use crate::engine::{Engine, JobRun, NotStarted, StatusDetails};
 use crate::originals::{self, Original};
 use crate::record::{JobSummary, Picture};
 use crate::replay::backoff;
@@ -162,9 +162,7 @@ impl FanOut<'_> {
     ) -> Result<bool, Error> {
         let mut shards = 0;
         if let Err(error) = self.write(pictures, originals, &mut shards).await {
-            // Why they could not be written matters more than that something is left.
-            let _ = self.remove(shards).await;
-            return Err(error);
+            return Err(self.removed(shards, error).await);
         }
         let stopped = self.stop.is_cancelled();
         if stopped {
@@ -209,15 +207,26 @@ impl FanOut<'_> {
         Ok(())
     }
 
-    /// Removes the first `shards` shards, and the manifest, of a run that nobody does.
+    /// Removes the first `shards` shards, and the manifest, of a run that nobody does: as many as can be.
     async fn remove(&self, shards: u32) -> Result<(), JobError> {
         let shards = (0..shards).map(|shard| self.manifest.shard_key(shard));
+        let mut all = Ok(());
         for key in shards.chain([self.manifest.key()]) {
             let removed = self.store.delete(&key).await;
             let verb = "removed";
-            removed.map_err(|source| JobError::Store { key, verb, source })?;
+            all = all.and(removed.map_err(|source| JobError::Store { key, verb, source }));
         }
-        Ok(())
+        all
+    }
+
+    /// Removes them because of an error, which is told, and also where they are if they cannot be removed.
+    async fn removed(&self, shards: u32, error: Error) -> Error {
+        if self.remove(shards).await.is_ok() {
+            return error;
+        }
+        let folder = self.manifest.folder();
+        let source = Box::new(error);
+        JobError::Left { folder, source }.into()
     }
 
     /// What is said where it was interrupted twice.
@@ -238,7 +247,7 @@ impl FanOut<'_> {
         format!("{why}; {}", look_at(&self.name))
     }
 
-    async fn start(&self) -> Result<(), JobError> {
+    async fn start(&self) -> Result<(), Error> {
         let body = json!({
             "job_name": self.job,
             "name": self.name,
@@ -248,19 +257,16 @@ impl FanOut<'_> {
             ],
         });
         self.asked_for.store(true, Ordering::Relaxed);
-        match self.engine.create_run(&self.name, &body).await {
-            Ok(()) => Ok(()),
-            // What could help next time may have helped already, and the answer was lost.
-            Err(source) if source.is_retryable() => Err(JobError::Unsure {
-                job_run: self.name.clone(),
-                source,
-            }),
-            Err(source) => {
-                // Why it was not taken matters more than that something is left.
-                let _ = self.remove(self.manifest.shards).await;
-                Err(JobError::Start(source))
-            }
+        let Err(not_started) = self.engine.create_run(&self.name, &body).await else {
+            return Ok(());
+        };
+        let NotStarted { source, is_unsure } = not_started;
+        if is_unsure {
+            let job_run = self.name.clone();
+            return Err(JobError::Unsure { job_run, source }.into());
         }
+        let error = JobError::Start(source).into();
+        Err(self.removed(self.manifest.shards, error).await)
     }
 
     /// Until the job run has ended. When it is stopped, the job run is deleted, and with it its instances.

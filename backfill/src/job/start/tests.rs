@@ -1,6 +1,9 @@
-use cos_thumbnails::object::{Bucket, Key};
+use bytes::Bytes;
+use cos_thumbnails::object::{Bucket, ETag, Key};
 use cos_thumbnails::storage::iam::Credential;
-use cos_thumbnails::storage::{ListOptions, Memory};
+use cos_thumbnails::storage::{
+    self, GetOptions, Head, Kind, ListOptions, Memory, Object, Page, PutOptions,
+};
 use futures_util::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -19,20 +22,24 @@ fn a_job_runs_name_is_short_enough_and_ends_with_the_run() {
     assert!(long.len() <= MAX_NAME && !long.contains("--"), "{long}");
 }
 
-/// A run of two shards, whose engine is at that address.
-fn fan_out<'a>(engine: &str, store: &'a dyn Storage, stop: &'a CancellationToken) -> FanOut<'a> {
+fn engine_at(url: &str, retries: usize) -> Engine {
     let settings = EngineSettings {
-        url: engine.parse().unwrap(),
+        url: url.parse().unwrap(),
         project: "p".to_owned(),
-        iam: engine.parse().unwrap(),
+        iam: url.parse().unwrap(),
         credential: Credential::token("t").unwrap(),
     };
+    Engine::new(&settings, backoff(retries)).unwrap()
+}
+
+/// A run of two shards, whose engine is at that address.
+fn fan_out<'a>(engine: &str, store: &'a dyn Storage, stop: &'a CancellationToken) -> FanOut<'a> {
     FanOut {
         name: "backfill-r".to_owned(),
         job: "backfill",
         instances: 2,
         retries: 0,
-        engine: Engine::new(&settings, backoff(0)).unwrap(),
+        engine: engine_at(engine, 0),
         manifest: Manifest {
             run: "r".to_owned(),
             version: "0".to_owned(),
@@ -60,17 +67,18 @@ async fn keys(store: &Memory) -> Vec<String> {
     keys.map(|listed| listed.key.as_str().to_owned()).collect()
 }
 
-/// An engine that answers every request with `answer`, and hangs up.
-async fn engine(answer: &'static str) -> String {
+/// An engine that gives these answers one after another, the last one to all further requests, and hangs up.
+async fn engine(answers: &'static [&'static str]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        loop {
+        for n in 0.. {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
-            while !request.ends_with(b"}") {
+            while !request.ends_with(b"}") && !request.ends_with(b"\r\n\r\n") {
                 assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
             }
+            let answer = answers.get(n).or(answers.last()).unwrap();
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
@@ -97,29 +105,88 @@ async fn shards_that_cannot_all_be_written_are_removed() {
     assert!(keys(&store).await.is_empty());
 }
 
+const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const CONFLICT: &str = "HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 #[tokio::test]
 async fn a_job_run_whose_answer_is_lost_keeps_its_shards_and_one_that_is_refused_does_not() {
-    for (answer, is_unsure) in [
-        ("", true),
-        (
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
-            true,
-        ),
-        ("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", false),
+    for (retries, answers, is_unsure) in [
+        (0, &[""][..], true),
+        (0, &[UNAVAILABLE], true),
+        (0, &[FORBIDDEN], false),
+        // Taken at first perhaps, and then refused.
+        (1, &[UNAVAILABLE, FORBIDDEN], true),
+        // There already; but it cannot be looked at.
+        (0, &[CONFLICT, FORBIDDEN], true),
+        (0, &[CONFLICT, NOT_FOUND], false),
     ] {
         let (store, stop) = (Memory::new(), CancellationToken::new());
-        let url = engine(answer).await;
-        let fan_out = fan_out(&url, &store, &stop);
+        let url = engine(answers).await;
+        let mut fan_out = fan_out(&url, &store, &stop);
+        fan_out.engine = engine_at(&url, retries);
         let both = originals(&["images/1.jpg", "images/2.jpg"]);
         assert!(fan_out.place(2, stream::iter(both)).await.unwrap());
         let error = fan_out.start().await.unwrap_err();
-        assert_eq!(keys(&store).await.len(), if is_unsure { 3 } else { 0 });
-        assert_eq!(
-            matches!(error, JobError::Unsure { .. }),
-            is_unsure,
-            "{error}"
-        );
+        let left = keys(&store).await.len();
+        assert_eq!(left, if is_unsure { 3 } else { 0 }, "{answers:?}");
+        let said = matches!(error, Error::Job(JobError::Unsure { .. }));
+        assert_eq!(said, is_unsure, "{answers:?}: {error}");
         let how_to_end = "`ibmcloud ce jobrun delete --name backfill-r` ends it";
         assert_eq!(error.to_string().contains(how_to_end), is_unsure, "{error}");
     }
+}
+
+/// Does not remove one key, nor write another.
+#[derive(Debug)]
+struct Stubborn(Memory);
+
+#[async_trait::async_trait]
+impl Storage for Stubborn {
+    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, storage::Error> {
+        self.0.get(key, options).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<Head, storage::Error> {
+        self.0.head(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &Key,
+        body: Bytes,
+        options: PutOptions,
+    ) -> Result<ETag, storage::Error> {
+        if key.as_str() == "runs/r/manifest.json" {
+            return Err(storage::Error::new(Kind::AccessDenied, "PutObject"));
+        }
+        self.0.put(key, body, options).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), storage::Error> {
+        if key.as_str() == "runs/r/shards/00000.json" {
+            return Err(storage::Error::new(Kind::AccessDenied, "DeleteObject"));
+        }
+        self.0.delete(key).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Page, storage::Error> {
+        self.0.list(options).await
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_told_and_the_rest_is_removed() {
+    let (store, stop) = (Stubborn(Memory::new()), CancellationToken::new());
+    let fan_out = fan_out("http://127.0.0.1:1", &store, &stop);
+    let both = originals(&["images/1.jpg", "images/2.jpg"]);
+    let error = fan_out.place(2, stream::iter(both)).await.unwrap_err();
+    assert_eq!(keys(&store.0).await, ["runs/r/shards/00000.json"]);
+    let told = with_causes(&error);
+    assert!(told.contains(" is left below runs/r/: "), "{told}");
+    assert!(
+        told.contains("runs/r/manifest.json could not be written"),
+        "{told}"
+    );
 }
