@@ -30,11 +30,18 @@ run() {
   fi
 }
 
+# What a command says. One that fails has said nothing, and is never taken for one that found nothing.
+told() {
+  local answer
+  answer=$("$@") || fail "this failed: $(quoted "$@")"
+  printf '%s\n' "$answer"
+}
+
 # What a command says in JSON, by a filter of jq.
 json() {
   local filter=$1 answer
   shift
-  answer=$("$@") || fail "this failed: $(quoted "$@")"
+  answer=$(told "$@") || exit
   jq -r "$filter" <<<"$answer" || fail "not the JSON that IBM documents: $(quoted "$@")"
 }
 
@@ -63,13 +70,32 @@ field() {
 # condition NAME: whether it holds, in the table of conditions that `app get` prints.
 condition() { awk -v name="$1" '$1 == name && ($2 == "true" || $2 == "false") { print $2; exit }'; }
 
-# exists KIND NAME: whether it is there. An account that does not answer at all has not said no: then nothing is made and
-# nothing forgotten.
+# literal NAME: the value of a variable of the environment, in what `app get` and `job get` print.
+literal() { awk -v name="$1" '$1 == "Literal" && $2 == name { print $3; exit }'; }
+
+# exists KIND NAME: whether it is there. What cannot be shown is not there only if its service answers to the list of its
+# kind, and still does not show it: a service that does not answer has not said no, and then nothing is made or forgotten.
 exists() {
   [[ -z $DRY ]] || return 1
+  local list
   if shown "$1" "$2"; then return; fi
-  run ibmcloud iam authorization-policies
-  return 1
+  read -ra list <<<"$(list_of "$1")"
+  run ibmcloud "${list[@]}"
+  shown "$1" "$2"
+}
+
+list_of() {
+  case $1 in
+    project) echo ce project list ;;
+    instance) echo resource service-instances ;;
+    key) echo resource service-keys ;;
+    # Without its instance there is no bucket, and nobody to ask for a list of them.
+    bucket) [[ -n ${cos_crn:-} ]] && echo cos buckets || echo resource service-instances ;;
+    namespace | image) echo cr namespace-list ;;
+    service-id) echo iam service-ids ;;
+    profile) echo iam trusted-profiles ;;
+    *) echo ce "$(words "$1")" list ;;
+  esac
 }
 
 # Whether it can be shown.

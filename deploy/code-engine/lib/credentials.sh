@@ -23,11 +23,13 @@ rights() {
 read_rights() { rights ContentReader "$SOURCE_PREFIX"; }
 write_rights() { rights Writer "$OUTPUT_PREFIX" failures/ backfill-runs/; }
 
+# Sets has_secret, if application and jobs have one, and secret_text, to what is in it.
 credentials() {
+  has_secret='' secret_text=''
   case $CREDENTIALS in
     trusted-profile)
       profile
-      [[ -z ${BACKFILL_SECRET:-} ]] || secret ''
+      [[ -z $(other_secrets) ]] || secret ''
       ;;
     hmac) hmac ;;
     api-key)
@@ -104,13 +106,22 @@ lines() {
   done
 }
 
-# The secret with those lines, and with what a backfill over HTTP shows, if that is set.
+# The lines of the secrets that are set besides the store's key.
+other_secrets() {
+  local name
+  for name in "${SECRETS[@]}"; do
+    [[ -z ${!name:-} ]] || lines "$name"
+  done
+}
+
+# The secret with those lines, and with the other secrets that are set.
 secret() {
-  local file=ENV_FILE text=$1
-  [[ -z ${BACKFILL_SECRET:-} ]] || text+=${text:+$'\n'}$(lines BACKFILL_SECRET)
+  local file=ENV_FILE others
+  others=$(other_secrets)
+  has_secret=yes secret_text=$1${1:+${others:+$'\n'}}$others
   if [[ -z $DRY ]]; then
     file=$(private_file secret)
-    printf '%s\n' "$text" >"$file"
+    printf '%s\n' "$secret_text" >"$file"
   fi
-  thing secret "$APP-cos" "$text" --from-env-file "$file"
+  thing secret "$APP-cos" "$secret_text" --from-env-file "$file"
 }

@@ -39,7 +39,9 @@ examine_bucket() {
 }
 
 examine_authorization() {
-  [[ -n $(authorizations) ]] ||
+  local found
+  found=$(authorizations)
+  [[ -n $found ]] ||
     finding "project $PROJECT is not authorized to hear of writes in $COS_INSTANCE" \
       ibmcloud iam authorization-policy-create codeengine cloud-object-storage 'Notifications Manager' \
       --source-service-instance-name "$PROJECT" --target-service-instance-name "$COS_INSTANCE"
@@ -48,11 +50,12 @@ examine_authorization() {
 # Sets app_text, to what `app get` says; empty if there is none.
 examine_app() {
   local runs cpu memory least timeout most
-  app_text=$(ibmcloud ce app get --name "$APP" 2>/dev/null) || {
-    app_text=
+  app_text=
+  if ! exists app "$APP"; then
     finding "there is no application $APP: the subscription has no destination" "$up_again"
     return
-  }
+  fi
+  app_text=$(told ibmcloud ce app get --name "$APP")
   # The pair first: with an impossible one every other update is refused.
   cpu=$(field CPU <<<"$app_text") memory=$(field Memory <<<"$app_text")
   is_pair "$cpu" "$memory" ||
@@ -77,7 +80,7 @@ examine_app() {
 }
 
 # The value of a literal variable of the application.
-variable() { awk -v name="$1" '$1 == "Literal" && $2 == name { print $3 }' <<<"$app_text"; }
+variable() { literal "$1" <<<"$app_text"; }
 
 examine_settings() {
   local name value
@@ -103,12 +106,13 @@ why() {
 
 examine_subscription() {
   local text event prefix update=(ibmcloud ce sub cos update --name "$APP-writes")
-  text=$(ibmcloud ce sub cos get --name "$APP-writes" 2>/dev/null) || {
+  if ! exists subscription "$APP-writes"; then
     finding "there is no subscription $APP-writes: uploads call nobody" \
       ibmcloud ce sub cos create --name "$APP-writes" --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
       --event-type "$EVENTS" --prefix "$SOURCE_PREFIX" --path /events
     return
-  }
+  fi
+  text=$(told ibmcloud ce sub cos get --name "$APP-writes")
   [[ $(field Destination <<<"$text") == "App:$APP" ]] ||
     finding "the subscription's destination is $(field Destination <<<"$text")" "${update[@]}" --destination-type app --destination "$APP"
   [[ $(field Bucket <<<"$text") == "$COS_BUCKET" ]] ||
@@ -129,8 +133,9 @@ examine_subscription() {
 # Said only if nothing else was found: it is what most mistakes look like.
 examine_readiness() {
   local text
-  text=$(ibmcloud ce sub cos get --name "$APP-writes" 2>/dev/null) || return 0
-  if ! ((findings)) && [[ $(field Ready <<<"$text") != true ]]; then
+  ((!findings)) || return 0
+  text=$(told ibmcloud ce sub cos get --name "$APP-writes")
+  if [[ $(field Ready <<<"$text") != true ]]; then
     finding "the subscription is not ready: $(awk '$2 == "false" && NF > 3 { $1 = $2 = $3 = ""; sub(/^ +/, ""); print; exit }' <<<"$text")" \
       ibmcloud ce sub cos get --name "$APP-writes"
   fi
@@ -157,7 +162,7 @@ examine_credentials() {
     *)
       if ! exists secret "$APP-cos"; then
         finding "there is no secret $APP-cos: application and jobs have no credentials" "$up_again"
-      elif [[ -n $app_text ]] && ! grep -q "Secret full reference  *$APP-cos" <<<"$app_text"; then
+      elif [[ -n $app_text ]] && ! names_secret <<<"$app_text"; then
         finding "application $APP does not get the secret $APP-cos" ibmcloud ce app update --name "$APP" --env-from-secret "$APP-cos"
       fi
       ;;
@@ -180,7 +185,7 @@ examine_rights() {
   case $CREDENTIALS in
     trusted-profile)
       exists profile "$APP-cos" || return 0
-      policies=$(ibmcloud iam trusted-profile-policies "$APP-cos" --api-version v2 --output JSON)
+      policies=$(told ibmcloud iam trusted-profile-policies "$APP-cos" --api-version v2 --output JSON)
       # The profile made anew has the rights that are needed, and no others.
       anew="$(quoted ibmcloud iam trusted-profile-delete "$APP-cos" --force) && $up_again"
       may 'ContentReader Reader Writer Manager' "$SOURCE_PREFIX" ||

@@ -35,7 +35,11 @@ find_instance() {
   run ibmcloud cos config crn --crn "$cos_crn" --force
 }
 
-bucket_region() { ibmcloud cos bucket-location-get --bucket "$COS_BUCKET" | field Region; }
+bucket_region() {
+  local text
+  text=$(told ibmcloud cos bucket-location-get --bucket "$COS_BUCKET") || exit
+  field Region <<<"$text"
+}
 
 # Only a regional bucket in the project's region raises events.
 bucket() {
@@ -50,9 +54,10 @@ bucket() {
 
 # The authorizations of this account that let the project hear of the instance's writes, by their ids.
 authorizations() {
-  local project_guid
-  project_guid=$(ibmcloud ce project get --name "$PROJECT" | field ID)
-  ibmcloud iam authorization-policies | awk -v project="$project_guid" -v instance="$cos_guid" '
+  local project policies
+  project=$(told ibmcloud ce project get --name "$PROJECT") || exit
+  policies=$(told ibmcloud iam authorization-policies) || exit
+  awk -v project="$(field ID <<<"$project")" -v instance="$cos_guid" '
     function judge() {
       if (source == "codeengine" && target == "cloud-object-storage" && roles ~ /Notifications Manager/ &&
           (by == project || by == "All instances") && (on == instance || on == "All instances")) print id
@@ -65,7 +70,7 @@ authorizations() {
     /^Target service name:/ { target = value }
     /^Target service instance:/ { on = value }
     /^Roles:/ { roles = value }
-    END { judge() }'
+    END { judge() }' <<<"$policies"
 }
 
 # Lets the project hear of writes. Only an administrator of the account can.

@@ -41,4 +41,5 @@ make_all() {
   subscription
   backfill
   verify
+  old_secret
 }

@@ -13,11 +13,11 @@ words() {
 }
 
 # thing KIND NAME CONTENT ARGUMENTS...: so that it is as the arguments say. CONTENT is what they do not show, such
-# as what is in a file.
+# as what is in a file. A secret's arguments are the file's name, which is another one each time.
 thing() {
-  local kind=$1 name=$2 content=$3 verb=create done=made want words
+  local kind=$1 name=$2 content=$3 verb=create done=made want words text left=()
   shift 3
-  want=$(hash_of "$content" "$([[ -n $content ]] || quoted "$@")")
+  want=$(hash_of "$content" "$([[ $kind == secret ]] || quoted "$@")")
   read -ra words <<<"$(words "$kind")"
   if exists "$kind" "$name"; then
     made "$kind" "$name" || fail "there is already $kind $name, which was not made here; choose another APP"
@@ -26,16 +26,42 @@ thing() {
       return
     fi
     verb=update done=updated
+    case $kind in
+      app | job | secret)
+        text=$(told ibmcloud ce "$kind" get --name "$name")
+        mapfile -t left < <(left_over "$kind" <<<"$text")
+        ;;
+    esac
   fi
   # A subscription's bucket cannot be changed, and does not: see same_deployment.
   if [[ $kind == subscription && $verb == update ]]; then
     shift 2
   fi
   remember "$kind" "$name" begun
-  run ibmcloud ce "${words[@]}" "$verb" --name "$name" "$@"
+  run ibmcloud ce "${words[@]}" "$verb" --name "$name" "$@" "${left[@]}"
   remember "$kind" "$name" "$want"
   say "$kind" "$name" "$done"
 }
+
+# left_over KIND: the options that take away what a setting gave that is no longer set, for an update leaves it. Reads what
+# `get` prints. What was set by other hands under other names stays.
+left_over() {
+  local text name
+  text=$(cat)
+  if [[ $1 == secret ]]; then
+    for name in "${SECRETS[@]}"; do
+      [[ -n ${!name:-} || -z $(field "$name" <<<"$text") ]] || printf '%s\n' --rm "$name"
+    done
+    return
+  fi
+  for name in "${HANDED_ON[@]}"; do
+    [[ -n ${!name:-} || -z $(literal "$name" <<<"$text") ]] || printf '%s\n' --env-rm "$name"
+  done
+  if [[ -z $has_secret ]] && names_secret <<<"$text"; then printf '%s\n' --env-from-secret-rm "$APP-cos"; fi
+}
+
+# Whether the secret is in an environment, in what `get` prints.
+names_secret() { awk -v name="$APP-cos" '/^ *Secret full reference / && $NF == name { found = 1 } END { exit !found }'; }
 
 # What application and jobs have in common: image, store, recipe, credentials.
 common() {
@@ -50,15 +76,14 @@ common() {
   if [[ $CREDENTIALS == trusted-profile ]]; then
     shared+=(--trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos")
   fi
-  if [[ $CREDENTIALS != trusted-profile || -n ${BACKFILL_SECRET:-} ]]; then
-    shared+=(--env-from-secret "$APP-cos")
-  fi
+  [[ -z $has_secret ]] || shared+=(--env-from-secret "$APP-cos")
 }
 
 app() {
   # The function gives an event up before Code Engine does, so that its sender learns to come again.
   # It asks the store before it says that it is ready; a busy instance may be slow to say that it lives.
-  thing app "$APP" '' "${shared[@]}" --port 8080 \
+  # Instances read the secret when they start: with another one in it the application is deployed anew, as it is.
+  thing app "$APP" "$secret_text" "${shared[@]}" --port 8080 \
     --concurrency "$CONCURRENCY" --request-timeout "$REQUEST_TIMEOUT" --min-scale "$MIN_SCALE" --max-scale "$MAX_SCALE" \
     --visibility "$VISIBILITY" --env "DEADLINE_SECONDS=$((REQUEST_TIMEOUT * 8 / 10))" \
     --probe-ready type=http --probe-ready path=/readyz --probe-ready port=8080 \
@@ -84,4 +109,9 @@ verify() {
   thing job "$APP-verify" '' "${shared[@]}" --command /backfill --argument=verify --argument=--repair --argument=--quiet \
     --argument=--accept=pending,failed --retrylimit 0 --maxexecutiontime 3000
   thing schedule "$APP-verify" '' --destination-type job --destination "$APP-verify" --schedule "$VERIFY_SCHEDULE"
+}
+
+# The secret of settings that are no longer set, as soon as nothing reads it any more.
+old_secret() {
+  if [[ -z $DRY && -z $has_secret ]] && made secret "$APP-cos"; then remove secret "$APP-cos" ''; fi
 }

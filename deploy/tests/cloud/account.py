@@ -42,6 +42,9 @@ class Cloud(Projects):
     def target(self, options):
         self.state["region"] = options.one("-r", self.state["region"])
 
+    def resource_service_instances(self, options):
+        print("\n".join(self.state["instances"]))
+
     def resource_service_instance(self, options):
         name, found = options.words[0], []
         if name in self.state["instances"]:
@@ -61,6 +64,9 @@ class Cloud(Projects):
 
     def resource_service_instance_delete(self, options):
         del self.state["instances"][options.words[0]]
+
+    def resource_service_keys(self, options):
+        print("\n".join(self.state["keys"]))
 
     def resource_service_key(self, options):
         if options.words[0] not in self.state["keys"]:
@@ -107,6 +113,9 @@ class Cloud(Projects):
         if not self.state["authorizations"].pop(options.words[0], None):
             refuse("no such policy")
 
+    def iam_service_ids(self, options):
+        print("\n".join(self.state["service_ids"]))
+
     def iam_service_id(self, options):
         if options.words[0] not in self.state["service_ids"]:
             refuse("Service ID was not found.")
@@ -131,6 +140,9 @@ class Cloud(Projects):
         if profile is None:
             refuse("Trusted profile was not found.")
         return profile
+
+    def iam_trusted_profiles(self, options):
+        print("\n".join(self.state["profiles"]))
 
     def iam_trusted_profile(self, options):
         self.profile(options)
@@ -207,7 +219,7 @@ class Cloud(Projects):
         del self.state["buckets"][options.one("--bucket")]
 
     def cos_buckets(self, options):
-        owner = options.one("--ibm-service-instance-id")
+        owner = options.one("--ibm-service-instance-id", self.state["crn"])
         print(json.dumps({"Buckets": [{"Name": name} for name, one in self.state["buckets"].items() if one["instance"] == owner]}))
 
     def cos_objects(self, options):
@@ -242,8 +254,6 @@ class Cloud(Projects):
             refuse("The image was not found.")
 
     def cr_image_digests(self, options):
-        if path.exists(f"{CLOUD}/registry-down"):
-            refuse("The registry is not there.")
         for image in self.pushed():
             if f"/{options.one('--restrict')}/" in image:
                 print(image)

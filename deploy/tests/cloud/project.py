@@ -31,6 +31,9 @@ class Projects:
             refuse(f"Project '{name}' was not found in region {self.state['region']}.")
         return name, project
 
+    def ce_project_list(self, options):
+        print("\n".join(name for name, one in self.state["projects"].items() if one["region"] == self.state["region"]))
+
     def ce_project_get(self, options):
         name, project = self.named_project(options)
         print(f"Getting project '{name}'...\nOK\n")
@@ -51,19 +54,25 @@ class Projects:
         verb, kind = words[-1], words[-2]
         things = self.project()[kind]
         name = options.one("--name") or options.one("--application")
-        if verb == "create":
+        if verb == "list":
+            print("\n".join(things))
+        elif verb == "create":
             if name in things:
                 refuse(f"{kind} '{name}' already exists")
             self.check(kind, {}, options)
             things[name] = dict(options)
+            self.keep(kind, things[name])
         elif name not in things:
             if verb != "delete" or "--ignore-not-found" not in options:
                 refuse(f"{kind} '{name}' was not found")
         elif verb == "update":
             self.check(kind, things[name], options)
+            for option, removed in (("--env", "--env-rm"), ("--env-from-secret", "--env-from-secret-rm"), ("data", "--rm")):
+                self.take_away(things[name], option, options.pop(removed, []))
             for option, values in options.items():
                 kept = [one for one in things[name].get(option, []) if one.partition("=")[0] not in {v.partition("=")[0] for v in values}]
-                things[name][option] = (kept if option == "--env" else []) + values
+                things[name][option] = (kept if option in ("--env", "--env-from-secret") else []) + values
+            self.keep(kind, things[name])
         elif verb == "delete":
             del things[name]
         elif verb == "get":
@@ -75,6 +84,20 @@ class Projects:
             reason = self.not_ready(Options(things[name]))
             if reason:
                 refuse(f"COS source '{name}' did not become ready: {reason}")
+
+    def take_away(self, thing, option, names):
+        for name in names:
+            if name not in [one.partition("=")[0] for one in thing.get(option, [])]:
+                refuse(f"'{name}' was not found")
+            thing[option] = [one for one in thing[option] if one.partition("=")[0] != name]
+
+    def keep(self, kind, thing):
+        """What a secret's file holds is merged into what it held; a test looks at all of it."""
+        if kind == "secret":
+            new = read_private(thing.pop("--from-env-file")[0]).splitlines()
+            kept = [one for one in thing.get("data", []) if one.partition("=")[0] not in {line.partition("=")[0] for line in new}]
+            thing["data"] = kept + new
+            write(f"{CLOUD}/credentials", "".join(f"{line}\n" for line in thing["data"]))
 
     def check(self, kind, before, options):
         project = self.project()
@@ -92,8 +115,6 @@ class Projects:
                 refuse(f"Registry secret '{one('--registry-secret')}' was not found")
             if one("--image") not in self.pushed() and ".icr.io/" in one("--image"):
                 refuse("the image cannot be pulled")
-        if kind == "secret":
-            write(f"{CLOUD}/credentials", read_private(one("--from-env-file")))
         if kind == "registry" and read_private(one("--password-from-file")) != "canary-pull-key":
             refuse("not the key")
         if kind in ("cos", "cron") and one("--destination") not in project[one("--destination-type", "app")]:
@@ -115,6 +136,8 @@ class Projects:
 
     def show(self, kind, name, of):
         print(f"Getting {kind} '{name}'...\nOK\n\nName:               {name}")
+        if kind == "secret":
+            print("\nData:\n---\n" + "".join(f"{line.partition('=')[0]}: REDACTED\n" for line in of.all("data")))
         if kind == "app":
             print("Status Summary:     Application deployed successfully\n")
         if kind in ("app", "job"):

@@ -30,8 +30,9 @@ def breaks(break_at):
 def call(break_at, words):
     write(f"{CLOUD}/log", " ".join(words) + "\n", "a")
     command, options = parse(words)
-    if path.exists(f"{CLOUD}/expired") and words[0] not in ("plugin", "target"):
-        refuse("Not logged in any more.")
+    # A test writes there which commands get no answer, by how they begin.
+    if path.exists(f"{CLOUD}/silent") and any(" ".join(words).startswith(begin) for begin in read(f"{CLOUD}/silent").split("\n")[:-1]):
+        refuse("The service did not answer.")
     cloud = Cloud()
     cloud.run(command, options)
     cloud.save()
