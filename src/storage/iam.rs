@@ -20,8 +20,7 @@ use tokio::time::Instant;
 
 pub use self::ask::Error;
 use self::ask::{Granted, ask, connector};
-pub(crate) use self::credential::is_this_machine;
-pub use self::credential::{Credential, Url};
+pub use self::credential::{Credential, Url, is_this_machine};
 
 /// How often IAM is asked again for one token, where that can help.
 const RETRIES: usize = 2;
@@ -101,6 +100,8 @@ impl Tokens {
             // Whoever comes first sees to the next one. Nobody waits for it.
             if is_due
                 && let Ok(asking) = Arc::clone(&self.0.asking).try_lock_owned()
+                // It may have been seen to by who held this until now.
+                && self.is_due()
                 && asking.failed_within(PAUSE_WHILE_GOOD).is_none()
             {
                 tokio::spawn(self.clone().renew(asking));
@@ -131,7 +132,8 @@ impl Tokens {
             return true;
         }
         let soon = |refused: Instant| refused.elapsed() < BETWEEN_REFUSALS;
-        if asking.refused.is_some_and(soon) {
+        // Where IAM is not asked because it has just failed, it is asked the next time.
+        if asking.refused.is_some_and(soon) || asking.failed_within(PAUSE).is_some() {
             return false;
         }
         asking.refused = Some(Instant::now());
@@ -144,6 +146,10 @@ impl Tokens {
         let token = self.0.token();
         let token = token.as_ref().filter(|token| now < token.good_until)?;
         Some((token.bearer.clone(), token.due <= now))
+    }
+
+    fn is_due(&self) -> bool {
+        self.good().is_none_or(|(_, is_due)| is_due)
     }
 
     fn renewed_since(&self, begun: Instant) -> bool {

@@ -3,7 +3,6 @@
 //! The only vendor SDKs are for Go, Node.js, Python and Java; of their hundred calls three are needed.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -73,22 +72,13 @@ impl FromStr for BaseUrl {
         {
             return Err("must not hold a user or a password");
         }
-        if url.scheme_str() == Some("http") && !url.host().is_some_and(is_loopback) {
+        if url.scheme_str() == Some("http") && !url.host().is_some_and(iam::is_this_machine) {
             return Err("is no https:// URL: API keys and tokens would be sent for all to read");
         }
         let text = text.trim_end_matches('/');
         let text = text.strip_suffix("/v2").unwrap_or(text);
         Ok(Self(text.to_owned()))
     }
-}
-
-/// Whether nobody but this machine sees what is sent to `host`.
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 impl fmt::Display for BaseUrl {

@@ -1,4 +1,5 @@
-//! The whole function, ended at every call to its store: by SIGTERM, by SIGKILL, and by SIGKILL under load.
+//! The whole function, ended at every call to its store, by SIGTERM and by SIGKILL; under load at every fifth, by
+//! SIGKILL.
 
 use tokio::task::{JoinHandle, JoinSet};
 

@@ -1,3 +1,5 @@
+// Addresses alone, without the network.
+use core::net::IpAddr;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -147,10 +149,15 @@ impl fmt::Display for Url {
     }
 }
 
-/// Whether a URL's host is loopback, by what it is called.
-pub(crate) fn is_this_machine(host: &str) -> bool {
-    let numbers = |host: &str| host.chars().all(|c| c.is_ascii_digit() || c == '.');
-    matches!(host, "localhost" | "[::1]") || (host.starts_with("127.") && numbers(host))
+/// Whether nobody but this machine sees what is sent to a URL's host, by what it is called: `localhost`, or
+/// an address of loopback, that of IPv6 in brackets.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address = bare.unwrap_or(host).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -325,6 +325,27 @@ async fn case_19_a_revoked_token_is_replaced_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn case_19_a_token_that_is_refused_while_iam_is_down_is_replaced_once_iam_is_back() {
+    let cloud = Cloud::default();
+    let store = cloud.by_key();
+    head(&store).await.unwrap();
+    later(50).await;
+    cloud.state().iam = Iam::Down;
+    head(&store).await.unwrap();
+    // The renewal fails after three attempts, and IAM is not asked again at once.
+    while cloud.asked() < 4 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    sleep(Duration::from_millis(1100)).await;
+    cloud.state().good.clear();
+    head(&store).await.unwrap_err();
+    assert_eq!(cloud.asked(), 4);
+    cloud.state().iam = Iam::Gives;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(head(&store).await.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
 async fn case_19_a_key_that_iam_refuses_is_told_and_not_shown() {
     let cloud = Cloud::default();
     cloud.state().iam = Iam::Refuses;
