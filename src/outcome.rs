@@ -38,6 +38,9 @@ pub struct Outcome {
     /// How much of the original is right, where the thumbnails show a damaged one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<Degraded>,
+    /// What of the original's metadata the thumbnails do without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<Ignored>,
     /// The sender asked for a backfill's run without the right to: the event was handled as an
     /// ordinary one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -89,6 +92,7 @@ impl Outcome {
             original: None,
             thumbnails: Vec::new(),
             degraded: None,
+            ignored: Vec::new(),
             run_refused: false,
             traffic: Traffic::default(),
             timings: Timings::default(),
@@ -177,6 +181,16 @@ pub struct Degraded {
     pub intact_rows: u32,
     /// All rows of pixels as stored.
     pub rows: u32,
+}
+
+/// Metadata that was not looked at. It spoils no picture, so that it is no [`Reason`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ignored {
+    /// The ICC profile is longer than allowed: the colours count as sRGB.
+    IccTooLong,
+    /// The EXIF block is longer than allowed: the picture counts as upright.
+    ExifTooLong,
 }
 
 /// What was made.
@@ -304,7 +318,7 @@ macro_rules! shown_as_in_json {
         }
     )*};
 }
-shown_as_in_json!(Verdict, Reason, Stage);
+shown_as_in_json!(Verdict, Reason, Ignored, Stage);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

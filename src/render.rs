@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::outcome::{Degraded, Original, Stage, Timings};
+use crate::outcome::{Degraded, Ignored, Original, Stage, Timings};
 use crate::plan::Recipe;
 use crate::thumbnail::{self, Decoder, Limits, OutputFormat, Picture, Progress, Stop};
 
@@ -18,6 +18,8 @@ pub struct Rendered {
     pub thumbnails: Vec<Encoded>,
     /// How much of it is right, if not all.
     pub degraded: Option<Degraded>,
+    /// What of its metadata they do without.
+    pub ignored: Vec<Ignored>,
     /// The time of decoding, resizing and encoding.
     pub timings: Timings,
 }
@@ -198,6 +200,13 @@ fn thumbnails(
             intact_rows: damage.intact_rows,
             rows: damage.rows,
         }),
+        ignored: [
+            (picture.ignored().icc, Ignored::IccTooLong),
+            (picture.ignored().exif, Ignored::ExifTooLong),
+        ]
+        .into_iter()
+        .filter_map(|(is_ignored, what)| is_ignored.then_some(what))
+        .collect(),
         timings: watch.0,
     })
 }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use cos_thumbnails::outcome::{Degraded, Original, Timings};
+use cos_thumbnails::outcome::{Degraded, Ignored, Original, Timings};
 use cos_thumbnails::plan::{Recipe, Recipes, Rule};
 use cos_thumbnails::render::render;
 use cos_thumbnails::thumbnail::{self, Limits, Stop};
@@ -47,6 +47,8 @@ enum Made {
         thumbnails: Vec<Thumbnail>,
         #[serde(skip_serializing_if = "Option::is_none")]
         degraded: Option<Degraded>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        ignored: Vec<Ignored>,
         #[serde(rename = "timings_us")]
         timings: Timings,
     },
@@ -264,6 +266,7 @@ fn render_one(
         original: rendered.original,
         thumbnails,
         degraded: rendered.degraded,
+        ignored: rendered.ignored,
         timings: rendered.timings,
     })
 }
@@ -324,6 +327,7 @@ impl Line {
                 original,
                 thumbnails,
                 degraded,
+                ignored,
                 timings,
             } => {
                 let Original {
@@ -346,6 +350,9 @@ impl Line {
                 );
                 if let Some(Degraded { intact_rows, rows }) = degraded {
                     let _ = write!(text, ", damaged: {intact_rows} of {rows} rows are right");
+                }
+                for what in ignored {
+                    let _ = write!(text, ", {what}");
                 }
                 for (stage, time) in timings.iter() {
                     let _ = write!(text, ", {stage} {:.1} ms", time.as_secs_f64() * 1e3);

@@ -7,7 +7,7 @@ use exif::experimental::Writer;
 use exif::{Field, In, Tag, Value, get_exif_attr_from_jpeg};
 
 use super::directory::Directory;
-use super::{Format, Limits, whole};
+use super::{Format, Ignored, Limits, whole};
 
 /// Longer notices are left out: a thumbnail is small, and a notice one line.
 const MAX_NOTICE_BYTES: usize = 4096;
@@ -24,8 +24,8 @@ pub(super) fn notice(format: Format, bytes: &[u8], limits: &Limits) -> Option<Ve
         Format::Gif | Format::Bmp => return None,
     };
     // Of a TIFF it is the file.
-    if format != Format::Tiff {
-        limits.exif(&block)?;
+    if format != Format::Tiff && !Ignored::default().takes_exif(block.len(), limits) {
+        return None;
     }
     let directory = Directory::first(&block)?;
     let fields = [Tag::Artist, Tag::Copyright].map(|tag| {

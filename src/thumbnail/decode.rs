@@ -223,7 +223,8 @@ fn of_planes(
             })
         }
     };
-    Ok(Picture::new(Format::Jpeg, form, original, largest).damaged(damage))
+    let picture = Picture::new(Format::Jpeg, form, original, largest);
+    Ok(picture.damaged(damage).ignoring(read.ignored))
 }
 
 pub(super) fn format_within(bytes: &[u8], limits: &Limits) -> Result<Format, Error> {
@@ -276,7 +277,8 @@ fn of_pixels(
         Shown::Planes(planes) => {
             let coarse = Coarse::upright(planes, header.orientation);
             let form = Form::Planar(coarse.into());
-            return Ok(Picture::new(format, form, original, largest));
+            let picture = Picture::new(format, form, original, largest);
+            return Ok(picture.ignoring(header.ignored));
         }
     };
     go_on(stop)?;
@@ -289,12 +291,8 @@ fn of_pixels(
     go_on(stop)?;
     let raster = header.orientation.apply(raster);
     let raster = colour::to_srgb(raster, profile.as_ref())?;
-    Ok(Picture::new(
-        format,
-        Form::Raster(raster),
-        original,
-        largest,
-    ))
+    let picture = Picture::new(format, Form::Raster(raster), original, largest);
+    Ok(picture.ignoring(header.ignored))
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use super::Error;
 
 /// What a picture may demand at most. Looked at before any pixel is decoded.
 ///
-/// Of animations and files with several pages one picture is read, which no setting changes.
+/// Beyond most of them a picture is refused. Beyond those for metadata the metadata is [`Ignored`]: who
+/// uploads a photograph with too long a profile is better served by thumbnails as if of sRGB than by none,
+/// and who wants to do harm gains nothing, for what is ignored is neither held nor read. Of animations and
+/// files with several pages one picture is read, which no setting changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Length of the file in bytes. Default 100 MiB.
@@ -26,7 +29,33 @@ pub struct Limits {
     pub min_intact_percent: u8,
 }
 
-/// What there is a limit for: of [`Limits`] all but those for metadata, which is ignored beyond them;
+/// What of a picture's metadata is longer than allowed: it was not looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ignored {
+    /// The ICC profile, beyond [`Limits::max_icc_bytes`]: the colours count as sRGB.
+    pub icc: bool,
+    /// The EXIF block, beyond [`Limits::max_exif_bytes`]: the picture counts as upright, and no copyright
+    /// is kept.
+    pub exif: bool,
+}
+
+impl Ignored {
+    /// Whether an ICC profile of so many bytes is looked at; noted if not.
+    pub(super) fn takes_icc(&mut self, bytes: usize, limits: &Limits) -> bool {
+        let takes = bytes <= limits.max_icc_bytes as usize;
+        self.icc |= !takes;
+        takes
+    }
+
+    /// Whether an EXIF block of so many bytes is looked at; noted if not.
+    pub(super) fn takes_exif(&mut self, bytes: usize, limits: &Limits) -> bool {
+        let takes = bytes <= limits.max_exif_bytes as usize;
+        self.exif |= !takes;
+        takes
+    }
+}
+
+/// What there is a limit for: of [`Limits`] all but those for metadata, which is [`Ignored`] beyond them;
 /// and two that are not settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limited {
@@ -92,16 +121,6 @@ impl Limits {
 
     pub(super) fn check_peak(&self, peak_bytes: u64) -> Result<(), Error> {
         at_most(Limited::DecodedBytes, peak_bytes, self.max_decoded_bytes)
-    }
-
-    /// An ICC profile, if it is not too long.
-    pub(super) fn icc<'a>(&self, profile: &'a [u8]) -> Option<&'a [u8]> {
-        (profile.len() <= self.max_icc_bytes as usize).then_some(profile)
-    }
-
-    /// An EXIF block, if it is not too long.
-    pub(super) fn exif<'a>(&self, block: &'a [u8]) -> Option<&'a [u8]> {
-        (block.len() <= self.max_exif_bytes as usize).then_some(block)
     }
 }
 

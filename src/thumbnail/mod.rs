@@ -56,7 +56,7 @@ pub use inspect::{Info, inspect};
 pub use jpeg::Progress;
 #[cfg(fuzzing)]
 pub(crate) use jpeg::invariants::hold;
-pub use limits::{Limited, Limits};
+pub use limits::{Ignored, Limited, Limits};
 pub use orient::Orientation;
 pub use picture::{Damage, Picture};
 pub use planes::{Effort, NoEffort};

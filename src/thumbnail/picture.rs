@@ -4,7 +4,7 @@ use super::geometry::WHOLE;
 use super::planar::{Planar, View};
 use super::raster::Raster;
 use super::resize::resize;
-use super::{ChromaSubsampling, Encoding, Error, Fit, Format, OutputFormat};
+use super::{ChromaSubsampling, Encoding, Error, Fit, Format, Ignored, OutputFormat};
 
 /// A decoded picture: upright, sRGB.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,7 @@ pub struct Picture {
     /// An EXIF block to be written into each thumbnail.
     notice: Option<Arc<[u8]>>,
     damage: Option<Damage>,
+    ignored: Ignored,
 }
 
 /// How a picture's samples are held.
@@ -54,6 +55,7 @@ impl Picture {
             fitted: false,
             notice: None,
             damage: None,
+            ignored: Ignored::default(),
         }
     }
 
@@ -79,10 +81,20 @@ impl Picture {
         Self { damage, ..self }
     }
 
+    pub(super) fn ignoring(self, ignored: Ignored) -> Self {
+        Self { ignored, ..self }
+    }
+
     /// The format that it was decoded from.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// What of its metadata was too long to be looked at.
+    #[must_use]
+    pub fn ignored(&self) -> Ignored {
+        self.ignored
     }
 
     /// How much of the picture is right, if not all of it.

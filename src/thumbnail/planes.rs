@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Orientation;
+use super::{Ignored, Orientation};
 
 /// How much of a picture is read, where reading less would not be seen in most pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -96,6 +96,8 @@ pub(crate) struct Planes {
     pub(crate) planes: Vec<Plane>,
     /// How the stored picture is to be turned.
     pub(crate) orientation: Orientation,
+    /// What of the metadata was too long.
+    pub(crate) ignored: Ignored,
     /// The ICC profile, put together from its APP2 segments.
     pub(crate) icc: Option<Vec<u8>>,
     /// Rows of the original, in pixels from the top, that are known to be right: `height` if the

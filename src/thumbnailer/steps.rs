@@ -82,6 +82,7 @@ impl<'a> Flow<'a> {
         self.outcome.traffic.deletes += 1;
         self.end(Verdict::Made, None);
         self.outcome.degraded = rendered.degraded;
+        self.outcome.ignored = rendered.ignored;
         for (output, made) in self.plan.outputs.iter().zip(rendered.thumbnails) {
             self.outcome.traffic.puts += 1;
             self.outcome.traffic.bytes_written += made.length();
@@ -159,6 +160,7 @@ impl<'a> Flow<'a> {
         self.outcome.reason = reason;
         self.outcome.thumbnails.clear();
         self.outcome.degraded = None;
+        self.outcome.ignored.clear();
     }
 }
 

@@ -23,6 +23,7 @@ fn picture(ms: u64, attempts: u32) -> Picture {
         original: None,
         thumbnails: Vec::new(),
         degraded: None,
+        ignored: Vec::new(),
         execution: None,
         run_refused: false,
         traffic: Traffic {

@@ -303,6 +303,7 @@ mod tests {
             original: None,
             thumbnails: Vec::new(),
             degraded: None,
+            ignored: Vec::new(),
             run_refused: false,
             traffic: Traffic {
                 gets: 1,

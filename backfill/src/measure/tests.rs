@@ -51,6 +51,7 @@ fn outcome(verdict: Verdict, stages: &[(Stage, u64)]) -> Outcome {
         original: None,
         thumbnails: Vec::new(),
         degraded: None,
+        ignored: Vec::new(),
         run_refused: false,
         traffic: Traffic {
             gets: 1,

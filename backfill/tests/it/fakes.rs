@@ -37,6 +37,7 @@ pub(crate) fn made(event: &Event) -> Outcome {
         original: None,
         thumbnails: Vec::new(),
         degraded: None,
+        ignored: Vec::new(),
         run_refused: false,
         traffic: Traffic::default(),
         timings,

@@ -1,14 +1,14 @@
 //! What the application segments say: orientation, ICC profile, the meaning of the components.
 
-use super::super::Limits;
-use super::super::Orientation;
 use super::super::planes::Colour;
+use super::super::{Ignored, Limits, Orientation};
 use super::frame::Component;
 
 /// What was found so far.
 #[derive(Debug)]
 pub(super) struct Metadata {
     limits: Limits,
+    ignored: Ignored,
     orientation: Option<Orientation>,
     jfif: bool,
     /// The transform that an Adobe APP14 segment names.
@@ -29,6 +29,7 @@ impl Metadata {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
+            ignored: Ignored::default(),
             orientation: None,
             jfif: false,
             adobe: None,
@@ -43,13 +44,17 @@ impl Metadata {
             0xe1 if self.orientation.is_none() => {
                 self.orientation = segment
                     .strip_prefix(b"Exif\0\0")
-                    .and_then(|block| self.limits.exif(block))
+                    .filter(|block| self.ignored.takes_exif(block.len(), &self.limits))
                     .and_then(Orientation::of_exif);
             }
             0xe2 => {
                 if let Some([number, count, piece @ ..]) = segment.strip_prefix(b"ICC_PROFILE\0") {
-                    let most = self.limits.max_icc_bytes as usize;
-                    self.profile.add(*number, *count, piece, most);
+                    let bytes = self.profile.bytes + piece.len();
+                    if self.profile.lacks(*number, *count)
+                        && self.ignored.takes_icc(bytes, &self.limits)
+                    {
+                        self.profile.add(*number, *count, piece);
+                    }
                 }
             }
             0xee => {
@@ -68,6 +73,10 @@ impl Metadata {
     /// The length of the profile's pieces.
     pub(super) fn profile_bytes(&self) -> u64 {
         self.profile.bytes as u64
+    }
+
+    pub(super) fn ignored(&self) -> Ignored {
+        self.ignored
     }
 
     pub(super) fn into_profile(self) -> Option<Vec<u8>> {
@@ -91,12 +100,12 @@ impl Metadata {
 }
 
 impl Profile {
-    fn add(&mut self, number: u8, count: u8, piece: &[u8], most: usize) {
+    fn lacks(&self, number: u8, count: u8) -> bool {
         let known = self.pieces.iter().any(|(n, _)| *n == number);
-        let too_long = self.bytes + piece.len() > most;
-        if number == 0 || number > count || known || too_long {
-            return;
-        }
+        number > 0 && number <= count && !known
+    }
+
+    fn add(&mut self, number: u8, count: u8, piece: &[u8]) {
         self.count = count;
         self.bytes += piece.len();
         self.pieces.push((number, piece.to_vec()));

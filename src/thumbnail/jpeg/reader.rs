@@ -211,6 +211,7 @@ impl Reader {
             colour: self.metadata.colour(&frame.components),
             planes,
             orientation: self.metadata.orientation(),
+            ignored: self.metadata.ignored(),
             icc: self.metadata.into_profile(),
             intact_rows,
         })

@@ -5,7 +5,7 @@ use image::{ColorType, ImageDecoder, ImageError};
 
 use super::super::raster::{Channels, Raster};
 use super::super::resize::premultiply;
-use super::super::{Error, Format, Limits, Orientation, Stop};
+use super::super::{Error, Format, Ignored, Limits, Orientation, Stop};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, ended_early, truncated, zeroed};
 
 /// A bitmap before its pixels.
@@ -38,6 +38,7 @@ impl<'a> Bmp<'a> {
             width,
             height,
             orientation: Orientation::default(),
+            ignored: Ignored::default(),
             samples_bytes,
             reading_bytes: samples_bytes.saturating_add(SMALL_BUFFERS),
             missing: None,

@@ -6,7 +6,7 @@ use ::gif::{DecodeOptions, DecodingError};
 
 use super::super::raster::{Channels, Raster};
 use super::super::whole::{self, GifFrame};
-use super::super::{Error, Format, Limits, Orientation, Stop};
+use super::super::{Error, Format, Ignored, Limits, Orientation, Stop};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, area, truncated, zeroed};
 
 /// A GIF before its pixels.
@@ -51,6 +51,7 @@ impl<'a> Gif<'a> {
             width,
             height,
             orientation: Orientation::default(),
+            ignored: Ignored::default(),
             samples_bytes,
             // The indices of the frame's colours beside them.
             reading_bytes: samples_bytes + area(wide, high) + SMALL_BUFFERS,

@@ -21,7 +21,7 @@ use moxcms::ColorProfile;
 
 use super::planes::Plane;
 use super::raster::Raster;
-use super::{Error, Format, Limits, Orientation, Stop};
+use super::{Error, Format, Ignored, Limits, Orientation, Stop};
 use input::Input;
 
 /// Tables, windows and palettes of any decoder, generously.
@@ -33,6 +33,8 @@ pub(super) struct Header {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) orientation: Orientation,
+    /// What of the metadata was too long.
+    pub(super) ignored: Ignored,
     /// The samples of the whole picture, 8 bits each.
     samples_bytes: u64,
     /// The most bytes that are held at one time until these samples are there, themselves included.

@@ -14,7 +14,7 @@ use png::{
 
 use super::super::raster::{Channels, Raster, narrow, narrow_to_8_bits};
 use super::super::resize::premultiply;
-use super::super::{Error, Format, Limits, Orientation, Stop, colour, whole};
+use super::super::{Error, Format, Ignored, Limits, Orientation, Stop, colour, whole};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
 
 /// A PNG before its pixels.
@@ -38,7 +38,10 @@ impl<'a> Png<'a> {
         })?;
         limits.check_size(width, height)?;
         let rows = 64 * u64::from(width) + SMALL_BUFFERS;
-        let icc = chunks.icc.and_then(|chunk| unpacked(chunk, limits));
+        let mut ignored = Ignored::default();
+        let icc = chunks
+            .icc
+            .and_then(|chunk| unpacked(chunk, limits, &mut ignored));
         let icc_bytes = icc.as_ref().map_or(0, Vec::len) as u64;
         let beside = rows + icc_bytes + colour::predicted_bytes(icc_bytes);
         limits.check_peak(beside)?;
@@ -66,11 +69,14 @@ impl<'a> Png<'a> {
         // An interlaced picture is put together at its own depth.
         let wide = reader.output_color_type().1 == BitDepth::Sixteen;
         let put_together = u64::from(wide && reader.info().interlaced) * samples_bytes;
-        let exif = chunks.exif.and_then(|block| limits.exif(block));
+        let exif = chunks
+            .exif
+            .filter(|block| ignored.takes_exif(block.len(), limits));
         let header = Header {
             width,
             height,
             orientation: exif.and_then(Orientation::of_exif).unwrap_or_default(),
+            ignored,
             samples_bytes,
             reading_bytes: samples_bytes + put_together + beside,
             missing: chunks.missing,
@@ -126,19 +132,19 @@ impl<'a> Png<'a> {
 /// The ICC profile of an iCCP chunk, unless it is longer than allowed: a name, the number of the
 /// packing, which is 0, and a zlib stream (PNG third edition, 11.3.2.3). Of that so much is unpacked as
 /// the profile itself says that it is long (ICC.1:2022, 7.2.2).
-fn unpacked(chunk: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+fn unpacked(chunk: &[u8], limits: &Limits, ignored: &mut Ignored) -> Option<Vec<u8>> {
     let name = chunk.iter().take(80).position(|&byte| byte == 0)?;
     let packed = chunk.get(name + 1..)?.strip_prefix(&[0])?;
     let mut stream = ZlibDecoder::new(packed);
     let mut length = [0; 4];
     stream.read_exact(&mut length).ok()?;
-    let bytes = u32::from_be_bytes(length);
-    if bytes > limits.max_icc_bytes {
+    let bytes = u32::from_be_bytes(length) as usize;
+    if !ignored.takes_icc(bytes, limits) {
         return None;
     }
-    let mut profile = Vec::with_capacity(bytes as usize);
+    let mut profile = Vec::with_capacity(bytes);
     profile.extend(length);
-    let rest = u64::from(bytes).saturating_sub(length.len() as u64);
+    let rest = bytes.saturating_sub(length.len()) as u64;
     stream.take(rest).read_to_end(&mut profile).ok()?;
     Some(profile)
 }

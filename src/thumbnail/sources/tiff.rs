@@ -24,7 +24,7 @@ use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits as TiffLimits};
 use super::super::planar::rgb_of_levels;
 use super::super::raster::{Channels, Raster};
 use super::super::resize::premultiply;
-use super::super::{Error, Format, Limits, Stop, colour};
+use super::super::{Error, Format, Ignored, Limits, Stop, colour};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
 use meaning::{Layout, Meaning, layout, meaning};
 use pieces::{Packing, Pieces, is_reversed};
@@ -79,7 +79,8 @@ impl<'a> Tiff<'a> {
             check_jpegs(&mut decoder, bytes, &places, &layout, limits, stop)?;
         }
 
-        let icc = icc(&mut decoder, limits);
+        let mut ignored = Ignored::default();
+        let icc = icc(&mut decoder, limits, &mut ignored);
         let icc_bytes = icc.as_ref().map_or(0, Vec::len) as u64;
         let pixels = area(width, height);
         let (kept, shown) = match &meaning {
@@ -112,6 +113,7 @@ impl<'a> Tiff<'a> {
             width,
             height,
             orientation: orientation(&mut decoder),
+            ignored,
             samples_bytes,
             reading_bytes: (pixels * (kept + shown) as u64
                 + icc_bytes

@@ -8,7 +8,7 @@ use moxcms::{ColorProfile, DataColorSpace};
 use super::super::planes::Plane;
 use super::super::raster::{Channels, Raster};
 use super::super::resize::premultiply;
-use super::super::{Error, Format, Limits, Orientation, Stop, colour, whole};
+use super::super::{Error, Format, Ignored, Limits, Orientation, Stop, colour, whole};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, Shown, area, ended_early, truncated, zeroed};
 
 mod tables;
@@ -46,9 +46,14 @@ impl<'a> WebP<'a> {
         let (width, height) = decoder.dimensions();
         limits.check_size(width, height)?;
 
-        let icc = chunks.icc.and_then(|icc| limits.icc(icc));
+        let mut ignored = Ignored::default();
+        let icc = chunks
+            .icc
+            .filter(|icc| ignored.takes_icc(icc.len(), limits));
         let profile = icc.and_then(colour::profile);
-        let exif = chunks.exif.and_then(|exif| limits.exif(exif));
+        let exif = chunks
+            .exif
+            .filter(|exif| ignored.takes_exif(exif.len(), limits));
         // Unreadable metadata does not spoil a readable picture. Some writers put before the block
         // what JPEG has before it.
         let orientation = exif
@@ -99,6 +104,7 @@ impl<'a> WebP<'a> {
             width,
             height,
             orientation,
+            ignored,
             samples_bytes,
             reading_bytes: samples_bytes + beside + tables + SMALL_BUFFERS,
             missing: None,

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use cos_thumbnails::events::BACKFILL_RUN;
 use cos_thumbnails::object::Key;
-use cos_thumbnails::outcome::{Reason, Verdict};
+use cos_thumbnails::outcome::{Ignored, Reason, Verdict};
 use cos_thumbnails::plan::{MAX_OUTPUTS, Recipe, Recipes, Rule, version};
 use cos_thumbnails::storage::{GetOptions, MAX_METADATA_BYTES, Storage};
-use cos_thumbnails::thumbnail::{Fit, OutputFormat};
+use cos_thumbnails::thumbnail::{Fit, Limits, OutputFormat};
 use cos_thumbnails::thumbnailer::Mark;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 
 use super::hooked::Hooked;
 use super::{event, keys, over_with, picture, policy_with, put};
@@ -149,4 +152,35 @@ async fn the_largest_recipe_has_room_for_its_mark() {
     let bytes: usize = head.metadata.iter().map(|(n, v)| n.len() + v.len()).sum();
     // The tags of some stores and of originals in parts are some bytes longer.
     assert!(bytes + 100 <= MAX_METADATA_BYTES, "{bytes}");
+}
+
+#[tokio::test]
+async fn case_9_metadata_that_is_too_long_is_left_out_and_told() {
+    let store = Arc::new(Hooked::default());
+    let mut file = Vec::new();
+    let mut encoder = PngEncoder::new(&mut file);
+    // Turned by a quarter.
+    let block = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    encoder.set_exif_metadata(block.to_vec()).unwrap();
+    encoder
+        .write_image(&[7; 24], 4, 2, ExtendedColorType::Rgb8)
+        .unwrap();
+    put(&*store, "images/a.png", file).await;
+    let length = u32::try_from(block.len()).unwrap();
+    for (max_exif_bytes, ignored, width) in [
+        (length, Vec::new(), 2),
+        (length - 1, vec![Ignored::ExifTooLong], 4),
+    ] {
+        let limits = Limits {
+            max_exif_bytes,
+            ..Limits::default()
+        };
+        let policy = policy_with(Recipe::standard()).with_limits(limits);
+        let backfill =
+            event("images/a.png").with_extension(BACKFILL_RUN, max_exif_bytes.to_string());
+        let outcome = over_with(&store, policy).handle(&backfill).await.unwrap();
+        assert_eq!((outcome.verdict, outcome.ignored), (Verdict::Made, ignored));
+        assert_eq!(outcome.original.unwrap().width, width);
+    }
+    assert_eq!(Ignored::ExifTooLong.to_string(), "exif_too_long");
 }

@@ -4,7 +4,7 @@ use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags::Tag;
 
 use super::super::super::jpeg::{Reader, Want};
-use super::super::super::{Effort, Error, Format, Limits, Orientation, Stop};
+use super::super::super::{Effort, Error, Format, Ignored, Limits, Orientation, Stop};
 use super::super::{Input, truncated};
 use super::meaning::Layout;
 use super::{malformed, tiff_error};
@@ -21,10 +21,14 @@ pub(super) fn is_raw(decoder: &mut Decoder<Input<'_>>) -> bool {
 }
 
 /// The ICC profile, unless it is longer than allowed.
-pub(super) fn icc(decoder: &mut Decoder<Input<'_>>, limits: &Limits) -> Option<Vec<u8>> {
+pub(super) fn icc(
+    decoder: &mut Decoder<Input<'_>>,
+    limits: &Limits,
+    ignored: &mut Ignored,
+) -> Option<Vec<u8>> {
     let mut tags = decoder.image_ifd();
     let length = usize::try_from(tags.find_entry(Tag::IccProfile)?.count()).ok()?;
-    if length > limits.max_icc_bytes as usize {
+    if !ignored.takes_icc(length, limits) {
         return None;
     }
     let mut profile = vec![0; length];
