@@ -184,7 +184,7 @@ fn command() -> Command {
             .iter()
             .filter(|variable| variable.secret)
             .fold(String::new(), |text, v| text
-                + &format!("  {:<24} {}\n", v.name, v.help))
+                + &format!("  {:<28} {}\n", v.name, v.help))
     );
     let serve = "Handles events over HTTP until SIGTERM (the default)";
     let job = "Handles the one event in CE_DATA, CE_ID, ..., as a Code Engine job gets it";

@@ -107,6 +107,20 @@ pub const COS_TRUSTED_PROFILE: Variable = Variable::with_default(
     "none: COS_ACCESS_KEY_ID or COS_API_KEY",
     "name of a trusted profile of IAM, or its id (Profile-...), in place of any secret",
 );
+/// API key of a bound Object Storage instance.
+pub const CLOUD_OBJECT_STORAGE_APIKEY: Variable = Variable::with_default(
+    "CLOUD_OBJECT_STORAGE_APIKEY",
+    "none: no instance is bound",
+    "API key of an Object Storage instance that is bound; Code Engine sets it, and it is used where nothing above is set",
+)
+.secret();
+/// All bound services.
+pub const CE_SERVICES: Variable = Variable::with_default(
+    "CE_SERVICES",
+    "none: no service is bound",
+    "JSON of all bound services; Code Engine sets it, and the API key of its only Object Storage instance is used where nothing above is set",
+)
+.secret();
 /// Where IAM is.
 pub const IAM_URL: Variable = Variable::with_default(
     "IAM_URL",
@@ -236,7 +250,7 @@ pub const MIN_INTACT_PERCENT: Variable = Variable::with_default(
 );
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 29] = [
+pub const VARIABLES: [Variable; 31] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -244,6 +258,8 @@ pub const VARIABLES: [Variable; 29] = [
     COS_SECRET_ACCESS_KEY,
     COS_API_KEY,
     COS_TRUSTED_PROFILE,
+    CLOUD_OBJECT_STORAGE_APIKEY,
+    CE_SERVICES,
     IAM_URL,
     IAM_CR_TOKEN_FILE,
     SOURCE_PREFIX,

@@ -52,7 +52,7 @@ pub(super) fn command(cli: Command) -> Command {
         .chain(&JOB_VARIABLES);
     let mut text = "Secrets, by the environment alone:\n".to_owned();
     for variable in secrets.filter(|variable| variable.secret) {
-        text += &format!("  {:<24}{}\n", variable.name, variable.help);
+        text += &format!("  {:<28}{}\n", variable.name, variable.help);
     }
     text += "\nExit codes: 0 every picture was handled (rejected ones included), 1 some failed,\n\
              2 usage or configuration, 3 stopped by a budget, 130 interrupted; these if\n\
