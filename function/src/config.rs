@@ -49,6 +49,17 @@ pub const BACKFILL_SECRET: Variable = Variable {
     secret: true,
     help: "bearer token by which a backfill over HTTP may have thumbnails made anew",
 };
+/// The secret that every sender of events shows.
+pub const EVENT_SECRET: Variable = Variable {
+    name: "EVENT_SECRET",
+    fallback: None,
+    default: Some("none: whoever reaches the function may send events"),
+    secret: true,
+    help: "what an event must show, as the extension eventsecret or as bearer token, or else gets 403; for public applications",
+};
+/// The extension attribute of an event that shows it: subscriptions set it by
+/// `--extension eventsecret=...`. Names of attributes have lower-case letters and digits alone.
+pub const EVENT_SECRET_EXTENSION: &str = "eventsecret";
 /// What is logged.
 pub const RUST_LOG: Variable = Variable::with_default(
     "RUST_LOG",
@@ -60,13 +71,14 @@ pub const RUST_LOG: Variable = Variable::with_default(
 pub const MIN_MEMORY_BUDGET_BYTES: u64 = 16 << 20;
 
 /// The function's settings beside [`cos_thumbnails::config::VARIABLES`].
-pub const VARIABLES: [Variable; 7] = [
+pub const VARIABLES: [Variable; 8] = [
     BIND_ADDRESS,
     IN_FLIGHT,
     DEADLINE_SECONDS,
     DRAIN_SECONDS,
     MEMORY_BUDGET_BYTES,
     BACKFILL_SECRET,
+    EVENT_SECRET,
     RUST_LOG,
 ];
 
@@ -87,6 +99,8 @@ pub struct Config {
     pub memory_budget_bytes: Option<u64>,
     /// What a backfill must show to have thumbnails made anew.
     pub backfill_secret: Option<Secret>,
+    /// What every event must show.
+    pub event_secret: Option<Secret>,
     /// What is logged, a filter of `tracing-subscriber`.
     pub log: String,
 }
@@ -109,6 +123,7 @@ impl Config {
             None => Some(memory::budget_bytes()),
         };
         let backfill_secret = reader.set(BACKFILL_SECRET).map(Secret);
+        let event_secret = reader.set(EVENT_SECRET).map(Secret);
         let log = reader.checked(RUST_LOG, filter);
         match (
             flow,
@@ -135,6 +150,7 @@ impl Config {
                 drain,
                 memory_budget_bytes,
                 backfill_secret,
+                event_secret,
                 log,
             }),
             (flow, ..) => {
@@ -205,13 +221,14 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 6] = [
+    const COMPLETE: [(&str, &str); 7] = [
         ("COS_ENDPOINT", "http://127.0.0.1:9000"),
         ("COS_REGION", "eu-de"),
         ("COS_BUCKET", "b"),
         ("COS_ACCESS_KEY_ID", "id"),
         ("COS_SECRET_ACCESS_KEY", "canary"),
         ("BACKFILL_SECRET", "canary"),
+        ("EVENT_SECRET", "canary-event"),
     ];
 
     fn read(more: &[(&str, &str)]) -> Result<Config, Mistakes> {
@@ -229,11 +246,9 @@ mod tests {
         assert_eq!(config.in_flight, 8);
         assert_eq!(config.deadline, Duration::from_mins(4));
         assert_eq!(config.drain, Duration::from_secs(2));
-        assert!(
-            config
-                .backfill_secret
-                .is_some_and(|secret| secret.is(b"canary"))
-        );
+        let is = |secret: Option<Secret>, shown| secret.is_some_and(|secret| secret.is(shown));
+        assert!(is(config.backfill_secret, b"canary"));
+        assert!(is(config.event_secret, b"canary-event"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use cos_thumbnails::outcome::Outcome;
 use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
 use tokio::time::Instant;
 
-use crate::config::Secret;
+use crate::config::{EVENT_SECRET_EXTENSION, Secret};
 use crate::runtime::{Context, Failure, Handler, Reply, record_outcome};
 
 /// How long a sender should wait when the store failed: its client has tried for seconds by then.
@@ -19,13 +19,31 @@ const STORE_FAULT: Duration = Duration::from_secs(5);
 /// Left of a request's time when the flow's is over: for the failure record, and for the answer.
 const FOR_THE_RECORD: Duration = Duration::from_secs(10);
 
+/// What is told to who shows no secret, or another one. Not with 401: that is never sent.
+const NO_SECRET: &str = "the event does not show the shared secret (EVENT_SECRET), by its extension eventsecret or as bearer token";
+
+/// What senders show, where something is to be shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Secrets {
+    /// To have thumbnails made anew.
+    pub(crate) backfill: Option<Secret>,
+    /// To have any event handled.
+    pub(crate) event: Option<Secret>,
+}
+
 /// Brings the thumbnails of each event's object up to date.
-pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secret: Option<Secret>) -> impl Handler {
-    move |event, context: Context| {
-        let (event, run_refused) = admit_backfill(event, may_backfill(&context, secret.as_ref()));
+pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secrets: Secrets) -> impl Handler {
+    move |event: Event, context: Context| {
+        let may_send = secrets.may_send(&event, &context);
+        // From here on nothing can show it.
+        let event = event.without_extension(EVENT_SECRET_EXTENSION);
+        let (event, run_refused) = admit_backfill(event, secrets.may_backfill(&context));
         let thumbnailer = Arc::clone(&thumbnailer);
         let come_again = context.come_again;
         async move {
+            if !may_send {
+                return Err(Failure::Forbidden(NO_SECRET.to_owned()));
+            }
             let mut outcome = thumbnailer
                 .handle_within(&event, context.received..deadline(context.deadline))
                 .await
@@ -46,15 +64,30 @@ fn deadline(of_request: Instant) -> Instant {
     of_request - FOR_THE_RECORD.min(left / 2)
 }
 
-/// Whether a request may have thumbnails made anew that stand already: it shows the shared secret,
-/// or there is none and only this machine can connect.
-///
-/// The listener's address decides, not the peer's: on Code Engine every request comes from a proxy
-/// beside the process, and so from loopback.
-fn may_backfill(context: &Context, secret: Option<&Secret>) -> bool {
-    match secret {
-        Some(secret) => context.bearer().is_some_and(|shown| secret.is(shown)),
-        None => context.listener.ip().is_loopback() && context.peer.ip().is_loopback(),
+impl Secrets {
+    /// Whether an event may be handled at all: no secret is set, or it is shown, by the event's extension or
+    /// as the request's bearer token. A backfill has shown enough with its own.
+    fn may_send(&self, event: &Event, context: &Context) -> bool {
+        let Some(secret) = &self.event else {
+            return true;
+        };
+        let extension = event.extension(EVENT_SECRET_EXTENSION);
+        let by_extension = extension.is_some_and(|shown| secret.is(shown.as_bytes()));
+        let bearer = context.bearer();
+        let by_bearer = |secret: &Secret| bearer.is_some_and(|shown| secret.is(shown));
+        by_extension || by_bearer(secret) || self.backfill.as_ref().is_some_and(by_bearer)
+    }
+
+    /// Whether a request may have thumbnails made anew that stand already: it shows the shared secret,
+    /// or there is none and only this machine can connect.
+    ///
+    /// The listener's address decides, not the peer's: on Code Engine every request comes from a proxy
+    /// beside the process, and so from loopback.
+    fn may_backfill(&self, context: &Context) -> bool {
+        match &self.backfill {
+            Some(secret) => context.bearer().is_some_and(|shown| secret.is(shown)),
+            None => context.listener.ip().is_loopback() && context.peer.ip().is_loopback(),
+        }
     }
 }
 
@@ -174,11 +207,11 @@ mod tests {
         const ANYONE: &str = "0.0.0.0:8080";
         const THIS_MACHINE: &str = "127.0.0.1:8080";
         let thumbnailer = picture(40, 20).await;
-        let secret = || Some(Secret::new("open sesame"));
-        let right = Some("Bearer open sesame");
-        let wrong = Some("Bearer open sesam");
-        let other = Some("Basic open sesame");
-        for (n, (secret, listener, shown, verdict, honoured)) in [
+        let secret = || Some(Secret::new("canary sesame"));
+        let right = Some("Bearer canary sesame");
+        let wrong = Some("Bearer canary sesam");
+        let other = Some("Basic canary sesame");
+        for (n, (backfill, listener, shown, verdict, honoured)) in [
             (None, ANYONE, None, "made", false),
             (None, ANYONE, None, "duplicate", false),
             (None, ANYONE, right, "duplicate", false),
@@ -191,7 +224,11 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let handler = handler(Arc::clone(&thumbnailer), secret);
+            let secrets = Secrets {
+                backfill,
+                event: None,
+            };
+            let handler = handler(Arc::clone(&thumbnailer), secrets);
             let event = event("b", Some(&format!("run-{n}")));
             let reply = handler.call(event, context(listener, shown)).await.unwrap();
             assert_eq!(reply.value()["verdict"], verdict, "case {n}");
@@ -200,12 +237,49 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn an_event_that_does_not_show_the_secret_is_forbidden() {
+        const ANYONE: &str = "0.0.0.0:8080";
+        let secrets = Secrets {
+            backfill: Some(Secret::new("canary-backfill")),
+            event: Some(Secret::new("canary-event")),
+        };
+        let handler = handler(picture(40, 20).await, secrets);
+        let shows = |extension: Option<&str>| match extension {
+            Some(shown) => event("b", None).with_extension(EVENT_SECRET_EXTENSION, shown),
+            None => event("b", None),
+        };
+        for (extension, bearer, admitted) in [
+            (None, None, false),
+            (Some(""), None, false),
+            (Some("canary-even"), Some("Bearer canary-even"), false),
+            (Some("canary-backfill"), None, false),
+            (None, Some("Basic canary-event"), false),
+            (Some("canary-event"), None, true),
+            (None, Some("Bearer canary-event"), true),
+            (None, Some("Bearer canary-backfill"), true),
+        ] {
+            let answer = handler.call(shows(extension), context(ANYONE, bearer));
+            match answer.await {
+                Ok(reply) => {
+                    assert!(admitted, "{extension:?}, {bearer:?}");
+                    assert!(!reply.value().to_string().contains("canary"));
+                }
+                Err(Failure::Forbidden(text)) => {
+                    assert!(!admitted, "{extension:?}, {bearer:?}");
+                    assert!(!text.contains("canary"), "{text}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+
     /// An event whose request came so long ago, with a picture that takes longer than is left of its time.
     async fn too_slow(thumbnailer: &Arc<Thumbnailer>, ago: Duration) -> bool {
         let mut context = context("127.0.0.1:1", None);
         context.deadline = Instant::now() + Duration::from_millis(40);
         context.received = Instant::now() - ago;
-        let handler = handler(Arc::clone(thumbnailer), None);
+        let handler = handler(Arc::clone(thumbnailer), Secrets::default());
         let answer = handler.call(event("b", None), context).await;
         assert!(matches!(answer, Err(Failure::Unavailable(_))), "{answer:?}");
         let record = Key::new("failures/red.png");
@@ -218,13 +292,18 @@ mod tests {
         for _ in 0..5 {
             assert!(!too_slow(&thumbnailer, Duration::from_secs(1)).await);
         }
-        // On a busy machine it may have waited for most of that time.
-        while !too_slow(&thumbnailer, Duration::ZERO).await {}
+        // On a busy machine it may have waited for most of that time: that is no try, and not so every time.
+        for _ in 0..200 {
+            if too_slow(&thumbnailer, Duration::ZERO).await {
+                return;
+            }
+        }
+        panic!("a picture that is too slow has used up no try");
     }
 
     #[tokio::test]
     async fn another_bucket_is_forbidden() {
-        let handler = handler(picture(40, 20).await, None);
+        let handler = handler(picture(40, 20).await, Secrets::default());
         let answer = handler
             .call(event("other", None), context("127.0.0.1:1", None))
             .await;

@@ -31,6 +31,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 pub use config::Config;
+use handler::Secrets;
 use runtime::Runtime;
 
 /// Why the function could not serve.
@@ -59,7 +60,11 @@ pub async fn serve(
     let thumbnailer = Arc::new(thumbnailer(&config)?);
     let version = version(&config.flow.policy);
     let store = Arc::clone(thumbnailer.store());
-    Runtime::new(handler::handler(thumbnailer, config.backfill_secret))
+    let secrets = Secrets {
+        backfill: config.backfill_secret,
+        event: config.event_secret,
+    };
+    Runtime::new(handler::handler(thumbnailer, secrets))
         .in_flight(config.in_flight)
         .waiting(2 * config.in_flight)
         .deadline(config.deadline)

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use cos_thumbnails::object::Bucket;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{Credentials, HmacKey, S3Config};
+use function::config::EVENT_SECRET;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -229,9 +230,10 @@ impl Cloud {
         .map_err(|source| Error::Data { folder, source })?;
         let (function_url, events) = (place.url(), place.events());
         let scaling = place.scaling();
+        let secret = lookup(EVENT_SECRET.name).filter(|secret| !secret.is_empty());
         let (function, notices) = place.start(config, settings);
         let (sender, deliveries) = unbounded_channel();
-        let notifier = tokio::spawn(notify(outbox, events, options.mischief, sender));
+        let notifier = tokio::spawn(notify(outbox, events, secret, options.mischief, sender));
         let cloud = Self {
             function_url,
             store_config,

@@ -9,6 +9,7 @@ use chrono::Utc;
 use cos_thumbnails::events::Event;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Outcome;
+use function::config::EVENT_SECRET_EXTENSION;
 use futures_util::future::join_all;
 use http::Uri;
 use hyper_util::client::legacy::Client;
@@ -47,16 +48,18 @@ pub struct Delivery {
 }
 
 /// Delivers every event of the outbox, until the task is aborted. What was not delivered by then is by the
-/// next start's notifier.
+/// next start's notifier. Each shows the `secret`, where there is one, as a subscription's extension does.
 pub async fn notify(
     mut outbox: Outbox,
     function: Uri,
+    secret: Option<String>,
     mischief: Option<Mischief>,
     deliveries: UnboundedSender<Delivery>,
 ) {
     let courier = Arc::new(Courier {
         client: Client::builder(TokioExecutor::new()).build_http(),
         function,
+        secret,
         places: Semaphore::new(IN_FLIGHT),
         ended: watch::Sender::new(0),
         longest_wait: mischief.map_or(Duration::ZERO, |mischief| mischief.up_to),
@@ -98,6 +101,7 @@ pub async fn notify(
 struct Courier {
     client: HttpClient,
     function: Uri,
+    secret: Option<String>,
     places: Semaphore,
     /// How many deliveries have ended.
     ended: watch::Sender<u64>,
@@ -159,9 +163,17 @@ impl Courier {
         }
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
-        let delivery = deliver(&self.client, &self.function, event.clone()).await;
+        let shown = match &self.secret {
+            Some(secret) => event.clone().with_extension(EVENT_SECRET_EXTENSION, secret),
+            None => event.clone(),
+        };
+        let delivery = deliver(&self.client, &self.function, shown).await;
         self.ended.send_modify(|ended| *ended += 1);
-        Delivery { fate, ..delivery }
+        Delivery {
+            fate,
+            event: event.clone(),
+            ..delivery
+        }
     }
 }
 

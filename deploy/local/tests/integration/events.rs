@@ -27,7 +27,7 @@ impl Notified {
         let outbox = store.outbox.take().unwrap();
         let (sender, deliveries) = unbounded_channel();
         let mut notifier = JoinSet::new();
-        notifier.spawn(notify(outbox, function.url(), None, sender));
+        notifier.spawn(notify(outbox, function.url(), None, None, sender));
         Self {
             store,
             function,
