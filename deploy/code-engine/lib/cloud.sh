@@ -9,10 +9,11 @@ fail() {
   exit 1
 }
 
-# A command as a shell could read it.
+# A command as a shell could read it. The one secret that a command line has is named in place of it.
 quoted() {
   local word line=
   for word in "$@"; do
+    [[ -z ${EVENT_SECRET:-} ]] || word=${word//"$EVENT_SECRET"/EVENT_SECRET}
     [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word="'${word//"'"/"'\\''"}'"
     line+=" $word"
   done

@@ -105,11 +105,14 @@ why() {
 }
 
 examine_subscription() {
-  local text event prefix update=(ibmcloud ce sub cos update --name "$APP-writes")
+  local text event prefix showing='' update=(ibmcloud ce sub cos update --name "$APP-writes")
+  # As a shell reads it, so that the secret is on no screen.
+  # shellcheck disable=SC2016
+  [[ -z ${EVENT_SECRET:-} ]] || showing=' --extension "eventsecret=$EVENT_SECRET"'
   if ! exists subscription "$APP-writes"; then
-    finding "there is no subscription $APP-writes: uploads call nobody" \
-      ibmcloud ce sub cos create --name "$APP-writes" --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
-      --event-type "$EVENTS" --prefix "$SOURCE_PREFIX" --path /events
+    finding_line "there is no subscription $APP-writes: uploads call nobody" \
+      "$(quoted ibmcloud ce sub cos create --name "$APP-writes" --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
+        --event-type "$EVENTS" --prefix "$SOURCE_PREFIX" --path /events)$showing"
     return
   fi
   text=$(told ibmcloud ce sub cos get --name "$APP-writes")
@@ -118,6 +121,8 @@ examine_subscription() {
   [[ $(field Bucket <<<"$text") == "$COS_BUCKET" ]] ||
     finding_line "the subscription is of bucket $(field Bucket <<<"$text"), not of $COS_BUCKET" \
       "$(quoted ibmcloud ce sub cos delete --name "$APP-writes" --force) && $up_again"
+  [[ -z $showing ]] || shows_secret ||
+    finding_line 'the events show no EVENT_SECRET: the application refuses them all' "$(quoted "${update[@]}")$showing"
   event=$(field EventType <<<"$text")
   [[ $event == write || $event == all ]] ||
     finding "the subscription is for $event events: uploads call nobody" "${update[@]}" --event-type "$EVENTS"
@@ -142,31 +147,30 @@ examine_readiness() {
 }
 
 examine_credentials() {
+  [[ $CREDENTIALS != trusted-profile ]] || examine_profile
+  [[ $CREDENTIALS != trusted-profile || -n $(other_secrets) ]] || return 0
+  if ! exists secret "$APP-cos"; then
+    finding "there is no secret $APP-cos for application and jobs" "$up_again"
+  elif [[ -n $app_text ]] && ! names_secret <<<"$app_text"; then
+    finding "application $APP does not get the secret $APP-cos" ibmcloud ce app update --name "$APP" --env-from-secret "$APP-cos"
+  fi
+}
+
+examine_profile() {
   local links
-  case $CREDENTIALS in
-    trusted-profile)
-      if ! exists profile "$APP-cos"; then
-        finding "there is no trusted profile $APP-cos: the store refuses every call" "$up_again"
-        return
-      fi
-      [[ -z $app_text || $(variable COS_TRUSTED_PROFILE) == "$APP-cos" ]] ||
-        finding "application $APP is not told of its trusted profile" \
-          ibmcloud ce app update --name "$APP" --trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos"
-      links=$(json '.[] | select(.cr_type == "CE") | "\(.link.component_type) \(.link.component_name)"' \
-        ibmcloud iam trusted-profile-links "$APP-cos" --output JSON)
-      grep -qxF "application $APP" <<<"$links" ||
-        finding "application $APP may not be the trusted profile $APP-cos" \
-          ibmcloud iam trusted-profile-link-create "$APP-cos" --name "$APP" --cr-type CE --link-crn "$(project_crn)" \
-          --link-component-type application --link-component-name "$APP"
-      ;;
-    *)
-      if ! exists secret "$APP-cos"; then
-        finding "there is no secret $APP-cos: application and jobs have no credentials" "$up_again"
-      elif [[ -n $app_text ]] && ! names_secret <<<"$app_text"; then
-        finding "application $APP does not get the secret $APP-cos" ibmcloud ce app update --name "$APP" --env-from-secret "$APP-cos"
-      fi
-      ;;
-  esac
+  if ! exists profile "$APP-cos"; then
+    finding "there is no trusted profile $APP-cos: the store refuses every call" "$up_again"
+    return
+  fi
+  [[ -z $app_text || $(variable COS_TRUSTED_PROFILE) == "$APP-cos" ]] ||
+    finding "application $APP is not told of its trusted profile" \
+      ibmcloud ce app update --name "$APP" --trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos"
+  links=$(json '.[] | select(.cr_type == "CE") | "\(.link.component_type) \(.link.component_name)"' \
+    ibmcloud iam trusted-profile-links "$APP-cos" --output JSON)
+  grep -qxF "application $APP" <<<"$links" ||
+    finding "application $APP may not be the trusted profile $APP-cos" \
+      ibmcloud iam trusted-profile-link-create "$APP-cos" --name "$APP" --cr-type CE --link-crn "$(project_crn)" \
+      --link-component-type application --link-component-name "$APP"
 }
 
 # Whether a role of the profile's policies is one of ROLES and covers PREFIX, be it the whole bucket.

@@ -31,14 +31,14 @@ optional:
 
 Settings of function and backfill that are set are handed on to both:
 TEXT
-  printf '  %s\n' "${SECRETS[*]} in a secret" "${HANDED_ON[*]}"
+  printf '  %s\n' "${HANDED_ON[*]}" "${SECRETS[*]}, in a secret; the second one, for public applications, by the subscription, too"
 }
 
 # Of which changes the function hears; --deletes makes it all.
 EVENTS="write"
 
 # Those that go into the secret, besides the store's key.
-readonly SECRETS=(BACKFILL_SECRET)
+readonly SECRETS=(BACKFILL_SECRET EVENT_SECRET)
 
 # Those that decide what is made of a picture: application and jobs must agree on them.
 readonly HANDED_ON=(OUTPUT_KEY RECIPE SIZES QUALITY EFFORT CACHE_CONTROL ON_DELETE MAX_ATTEMPTS MAX_BYTES MAX_PIXELS MAX_SIDE)

@@ -37,8 +37,7 @@ make_all() {
   image
   credentials
   common
-  app
-  subscription
+  app_and_events
   backfill
   verify
   old_secret

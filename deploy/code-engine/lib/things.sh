@@ -31,6 +31,9 @@ thing() {
         text=$(told ibmcloud ce "$kind" get --name "$name")
         mapfile -t left < <(left_over "$kind" <<<"$text")
         ;;
+      subscription)
+        if [[ -z ${EVENT_SECRET:-} ]] && shows_secret; then left=(--extension-rm eventsecret); fi
+        ;;
     esac
   fi
   # A subscription's bucket cannot be changed, and does not: see same_deployment.
@@ -92,10 +95,31 @@ app() {
     --probe-live interval=30 --probe-live timeout=10 --probe-live failure-threshold=3
 }
 
-# Thumbnails lie under another prefix, so they raise no event here.
+# Thumbnails lie under another prefix, so they raise no event here. What each event shows of a shared secret can be told to
+# `ibmcloud` by its command line alone.
 subscription() {
-  thing subscription "$APP-writes" '' --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
-    --event-type "$EVENTS" --prefix "$SOURCE_PREFIX" --path /events
+  local shown=()
+  [[ -z ${EVENT_SECRET:-} ]] || shown=(--extension "eventsecret=$EVENT_SECRET")
+  thing subscription "$APP-writes" "${EVENT_SECRET:-}" --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
+    --event-type "$EVENTS" --prefix "$SOURCE_PREFIX" --path /events "${shown[@]}"
+}
+
+# A secret is shown before it is demanded, and as long as it is: an event without it is refused for good.
+app_and_events() {
+  if [[ -n ${EVENT_SECRET:-} ]] && made subscription "$APP-writes"; then
+    subscription
+    app
+  else
+    app
+    subscription
+  fi
+}
+
+# Whether the subscription's events show a secret.
+shows_secret() {
+  local text
+  text=$(told ibmcloud ce sub cos get --name "$APP-writes" --output json) || exit
+  [[ $text == *'"eventsecret"'* ]]
 }
 
 # Started by hand, or by `backfill --mode fan-out --job`.

@@ -1,5 +1,6 @@
 """Code Engine: projects and what is in them."""
 
+import json
 import re
 
 from command import Options, refuse
@@ -10,6 +11,9 @@ PAIRS = {
     "0.125": "0.25 0.5 1", "0.25": "0.5 1 2", "0.5": "1 2 4", "1": "2 4 8", "2": "4 8 16", "4": "8 16 32",
     "6": "12 24 48", "8": "16 32", "10": "20 40", "12": "24 48",
 }
+
+# What is merged by its name, and the option that takes it away.
+REMOVED = {"--env": "--env-rm", "--env-from-secret": "--env-from-secret-rm", "--extension": "--extension-rm", "data": "--rm"}
 
 
 class Projects:
@@ -67,14 +71,17 @@ class Projects:
                 refuse(f"{kind} '{name}' was not found")
         elif verb == "update":
             self.check(kind, things[name], options)
-            for option, removed in (("--env", "--env-rm"), ("--env-from-secret", "--env-from-secret-rm"), ("data", "--rm")):
+            for option, removed in REMOVED.items():
                 self.take_away(things[name], option, options.pop(removed, []))
             for option, values in options.items():
                 kept = [one for one in things[name].get(option, []) if one.partition("=")[0] not in {v.partition("=")[0] for v in values}]
-                things[name][option] = (kept if option in ("--env", "--env-from-secret") else []) + values
+                things[name][option] = (kept if option in REMOVED else []) + values
             self.keep(kind, things[name])
         elif verb == "delete":
             del things[name]
+        elif verb == "get" and options.one("--output") == "json":
+            shown = dict(one.split("=", 1) for one in things[name].get("--extension", []))
+            print(json.dumps({"metadata": {"name": name}, "spec": {"ceOverrides": {"extensions": shown}}}))
         elif verb == "get":
             self.show(kind, name, Options(things[name]))
         elif verb == "logs":
