@@ -72,6 +72,8 @@ class Projects:
         elif verb == "update":
             self.check(kind, things[name], options)
             for option, removed in REMOVED.items():
+                if set(options.all(removed)) & {one.partition("=")[0] for one in options.all(option)}:
+                    refuse(f"set and removed at once by {option} and {removed}")
                 self.take_away(things[name], option, options.pop(removed, []))
             for option, values in options.items():
                 kept = [one for one in things[name].get(option, []) if one.partition("=")[0] not in {v.partition("=")[0] for v in values}]
