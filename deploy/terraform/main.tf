@@ -13,7 +13,7 @@ terraform {
 }
 
 variable "region" {
-  description = "Region of project and bucket, such as eu-de; ../code-engine/regions.tsv lists them"
+  description = "Region of project and bucket, such as eu-de: one of ../code-engine/regions.tsv"
   type        = string
 }
 
@@ -56,6 +56,7 @@ provider "ibm" {
 }
 
 locals {
+  regions         = [for line in split("\n", file("${path.module}/../code-engine/regions.tsv")) : split("\t", line)[0] if line != "" && !startswith(line, "#")]
   cpu             = "1"
   memory          = "4G"
   request_timeout = 120
@@ -68,13 +69,20 @@ locals {
     OUTPUT_PREFIX       = var.output_prefix
   }
   jobs = {
-    backfill = ["--mode=parallel", "--no-journal"]
-    verify   = ["verify", "--repair", "--quiet", "--accept=pending,failed"]
+    backfill = { arguments = ["--mode=parallel", "--no-journal"], retries = 3, seconds = 7200 }
+    verify   = { arguments = ["verify", "--repair", "--quiet", "--accept=pending,failed"], retries = 0, seconds = 3000 }
   }
 }
 
 resource "ibm_code_engine_project" "project" {
   name = var.name
+
+  lifecycle {
+    precondition {
+      condition     = contains(local.regions, var.region)
+      error_message = "No region with both Code Engine and regional buckets in ../code-engine/regions.tsv."
+    }
+  }
 }
 
 resource "ibm_resource_instance" "cos" {
@@ -150,10 +158,12 @@ resource "ibm_code_engine_job" "job" {
   image_reference                    = var.image
   image_secret                       = var.registry_secret
   run_commands                       = ["/backfill"]
-  run_arguments                      = each.value
+  run_arguments                      = each.value.arguments
   run_compute_resource_token_enabled = true
   scale_cpu_limit                    = local.cpu
   scale_memory_limit                 = local.memory
+  scale_retry_limit                  = each.value.retries
+  scale_max_execution_time           = each.value.seconds
 
   dynamic "run_env_variables" {
     for_each = local.environment

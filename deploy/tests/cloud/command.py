@@ -51,7 +51,9 @@ def parse(args):
             refuse(f"{' '.join(command)} has no option {name}")
         if name in options and f"{name}*" not in known:
             refuse(f"{' '.join(command)} takes {name} once")
-        if not equals and name not in FLAGS:
+        # Elsewhere it says how to print; here it names a project.
+        is_flag = name in FLAGS and not (name == "--id" and command[0] == "ce")
+        if not equals and not is_flag:
             if not rest:
                 refuse(f"{name} needs a value")
             value = rest.pop(0)
