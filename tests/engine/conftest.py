@@ -16,7 +16,7 @@ API_KEY = "conformance-api-key"
 
 class Cloud:
     def __init__(self, *arguments):
-        ports = ["--store-port", "0", "--function-port", "0", "--engine-port", "0"]
+        ports = ["--store-port", "0", "--function-port", "0", "--engine-port", "0", "--page-port", "0"]
         environment = {"PATH": os.environ["PATH"], "IBMCLOUD_API_KEY": API_KEY}
         self.process = subprocess.Popen(
             [os.environ["LOCAL_CLOUD"], "--json", "--count", "0", *ports, *arguments],

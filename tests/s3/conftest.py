@@ -24,7 +24,7 @@ class Store:
         self.ready = None
 
     def start(self):
-        arguments = ["--json", "--count", "0", "--store-port", "0", "--function-port", "0", "--engine-port", "0", "--data", self.folder]
+        arguments = ["--json", "--count", "0", "--store-port", "0", "--function-port", "0", "--engine-port", "0", "--page-port", "0", "--data", self.folder]
         environment = {**os.environ, "COS_SECRET_ACCESS_KEY": SECRET, "RUST_LOG": "warn"}
         self.process = subprocess.Popen(
             [os.environ["LOCAL_CLOUD"], *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True

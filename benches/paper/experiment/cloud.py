@@ -39,7 +39,7 @@ class Cloud:
         self.function_url = f"http://127.0.0.1:{port}"
         self.store = Server(
             [
-                *(str(program), "--json", "--images", str(folder), "--store-port", "0", "--engine-port", "0"),
+                *(str(program), "--json", "--images", str(folder), "--store-port", "0", "--engine-port", "0", "--page-port", "0"),
                 *("--function-url", self.function_url),
             ],
             self._environment(RECIPE="paper"),

@@ -30,6 +30,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "Examples:
   local-cloud                                  generated pictures, then open for uploads
+  local-cloud --open                           the same, seen in the browser
   local-cloud --images ~/Pictures --once       thumbnails of a folder, then the end
   local-cloud backfill --mode parallel         the backfill program, here as a subcommand
   local-cloud backfill --mode fan-out --job backfill   by instances of the job that is there
@@ -112,6 +113,13 @@ pub(crate) struct CloudArguments {
         default_value_t = 8090
     )]
     pub(crate) engine_port: u16,
+    /// Port of the live page on 127.0.0.1, where pictures are dropped and what becomes of them is seen; 0 takes
+    /// a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 9001)]
+    pub(crate) page_port: u16,
+    /// Open the live page in the browser.
+    #[arg(long)]
+    pub(crate) open: bool,
     /// Seconds that IAM's tokens live; 0 gives tokens that have expired.
     #[arg(long, value_name = "N", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(..=3600))]
     pub(crate) token_seconds: u32,

@@ -8,6 +8,7 @@ use cos_thumbnails::object::Bucket;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{Credentials, HmacKey, S3Config};
 use function::config::EVENT_SECRET;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -16,6 +17,7 @@ use crate::control::{ControlPlane, EngineOptions};
 use crate::hosting::{Hosted, Hosting, Place};
 use crate::instances::{Notice, Scaling};
 use crate::notifier::{Delivery, Mischief, notify};
+use crate::page::{self, Page};
 use crate::store::{Store, Subscription};
 
 /// What to start.
@@ -29,6 +31,8 @@ pub struct Options {
     pub store_port: u16,
     /// The function's port; 0 takes a free one. Default 8080.
     pub function_port: u16,
+    /// The live page's port, on 127.0.0.1 alone; 0 takes a free one. Default 9001.
+    pub page_port: u16,
     /// The bucket, made if it is not there. Default `pictures`.
     pub bucket: String,
     /// The region that requests are signed for. Default `local`.
@@ -50,6 +54,7 @@ impl Default for Options {
             bind_address: Ipv4Addr::LOCALHOST.into(),
             store_port: 9000,
             function_port: 8080,
+            page_port: 9001,
             bucket: "pictures".to_owned(),
             region: "local".to_owned(),
             credentials: HmacKey {
@@ -70,6 +75,7 @@ impl Options {
         Self {
             store_port: 0,
             function_port: 0,
+            page_port: 0,
             engine: EngineOptions {
                 port: 0,
                 ..EngineOptions::default()
@@ -126,6 +132,8 @@ pub enum Error {
 /// A running cloud.
 #[derive(Debug)]
 pub struct Cloud {
+    /// Where all of it can be seen.
+    pub page: Page,
     /// The function's URL.
     pub function_url: String,
     /// How to reach the store.
@@ -145,7 +153,7 @@ pub struct Cloud {
     store: Store,
     function: Hosted,
     notifier: JoinHandle<()>,
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<TempDir>,
 }
 
 impl Cloud {
@@ -175,15 +183,8 @@ impl Cloud {
         // For this machine alone, wherever the store listens.
         let loopback = Ipv4Addr::LOCALHOST.into();
         let (engine_listener, _) = listen(&ENGINE, loopback, options.engine.port).await?;
-        let (folder, temporary) = if let Some(folder) = options.data {
-            (folder, None)
-        } else {
-            let temporary = tempfile::tempdir().map_err(|source| Error::Data {
-                folder: std::env::temp_dir(),
-                source,
-            })?;
-            (temporary.path().to_owned(), Some(temporary))
-        };
+        let (page_listener, page_address) = listen(&PAGE, loopback, options.page_port).await?;
+        let (folder, temporary) = folder(options.data)?;
         let store_config = S3Config {
             endpoint: format!("http://{store_address}"),
             region: options.region,
@@ -219,12 +220,13 @@ impl Cloud {
             bucket: options.bucket,
             prefix: policy.source_prefix().to_owned(),
         };
-        let (store, outbox) = Store::start(
+        let (store, outbox) = Store::start_with_page(
             store_listener,
             &folder,
             &store_config.region,
             subscription,
             &options.credentials,
+            &page::origins(page_address),
         )
         .await
         .map_err(|source| Error::Data { folder, source })?;
@@ -234,7 +236,16 @@ impl Cloud {
         let (function, notices) = place.start(config, settings);
         let (sender, deliveries) = unbounded_channel();
         let notifier = tokio::spawn(notify(outbox, events, secret, options.mischief, sender));
+        let of = page::Of {
+            store: &store_config,
+            credentials: &options.credentials,
+            policy: &policy,
+            function_url: &function_url,
+            backfill_secret: lookup("BACKFILL_SECRET"),
+        };
+        let page = Page::start(page_listener, page_address, &of);
         let cloud = Self {
+            page,
             function_url,
             store_config,
             credentials: options.credentials,
@@ -251,11 +262,12 @@ impl Cloud {
         Ok((cloud, deliveries))
     }
 
-    /// Stops the notifier, the function, which drains, and the store.
+    /// Stops the page, the notifier, the function, which drains, and the store.
     ///
     /// # Errors
     /// The function ended with an error.
     pub async fn stop(self) -> Result<(), Error> {
+        self.page.stop();
         self.notifier.abort();
         let ended = self.function.stop().await;
         self.store.stop().await;
@@ -263,10 +275,23 @@ impl Cloud {
     }
 }
 
+/// Where the store keeps things: the folder that is named, or one that goes with what is returned beside it.
+fn folder(named: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), Error> {
+    if let Some(folder) = named {
+        return Ok((folder, None));
+    }
+    let temporary = tempfile::tempdir().map_err(|source| Error::Data {
+        folder: std::env::temp_dir(),
+        source,
+    })?;
+    Ok((temporary.path().to_owned(), Some(temporary)))
+}
+
 /// What listens, and by which flag at another port.
 type Listening = (&'static str, &'static str);
 const STORE: Listening = ("store", "--store-port");
 const ENGINE: Listening = ("engine", "--engine-port");
+const PAGE: Listening = ("page", "--page-port");
 const FUNCTION: Listening = ("function", "--function-port");
 
 async fn listen(

@@ -7,6 +7,8 @@
 //!
 //! POST /v2/…/job_runs ──► engine ──► backfill, a process for each index ──► store
 //!      with a token of its IAM
+//!
+//! page ──► presigned PUT ──► store;  what becomes of each event ──► page
 //! ```
 //!
 //! The function is the real one, over real HTTP; the store and the notifier stand in for IBM Cloud
@@ -22,6 +24,7 @@ mod identity;
 mod instances;
 mod letters;
 mod notifier;
+mod page;
 mod pictures;
 mod record;
 mod serve;
@@ -33,4 +36,5 @@ pub use control::{ControlPlane, EngineOptions};
 pub use hosting::Hosting;
 pub use instances::{Event as InstanceEvent, Instances, Notice, Program, Scaling};
 pub use notifier::{Delivery, Failure, Fate, HttpClient, Mischief, WrongMischief, deliver, notify};
+pub use page::Page;
 pub use store::{DeadLetter, Outbox, Pending, Receipts, Store, Subscription, dead_letters, replay};

@@ -15,10 +15,10 @@ use crate::cli::CloudArguments;
 use crate::serve::Failure;
 
 /// A picture to put: its key below the source prefix, and the file with its bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Upload {
-    path: String,
-    file: PathBuf,
+    pub(crate) path: String,
+    pub(crate) file: PathBuf,
 }
 
 /// Every file below `folder`, by name; names that begin with a dot are left out. Keys are the files'

@@ -69,6 +69,7 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
         data: arguments.data.clone(),
         store_port: arguments.store_port,
         function_port: arguments.function_port,
+        page_port: arguments.page_port,
         bucket: arguments.bucket.clone(),
         credentials: HmacKey {
             access_key_id: arguments.access_key_id.clone(),
@@ -93,6 +94,9 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
     let (mut cloud, deliveries) = Cloud::start(options, |name| std::env::var(name).ok()).await?;
     let out = Output::new(arguments.json);
     out.begin(&cloud);
+    if arguments.open {
+        out.open(cloud.page.url()).await;
+    }
     let ended = tokio::select! {
         ended = put_and_watch(&arguments, pictures, &mut cloud, deliveries, &out) => ended,
         () = terminated => Ok(!arguments.once),
@@ -116,7 +120,8 @@ async fn put_and_watch(
 ) -> Result<bool, Failure> {
     let mut record = Record::create(arguments.record.as_deref(), cloud.mischief.as_ref())?;
     let store = S3::new(&cloud.store_config)?;
-    let (uploads, generated) = ready(pictures).await?;
+    let (uploads, _generated) = ready(pictures).await?;
+    cloud.page.offer(&uploads);
     let total = uploads.len() as u64;
     let (begins, mut begun) = unbounded_channel();
     let at_once = usize::from(arguments.puts_in_flight);
@@ -140,6 +145,7 @@ async fn put_and_watch(
             Some((key, at)) = begun.recv() => drop(put_at.insert(key, at)),
             Some(delivery) = deliveries.recv() => {
                 bar.suspend(|| out.tell(&delivery));
+                cloud.page.tell(&delivery);
                 record.delivery(&delivery)?;
                 let key = delivery.event.change().object.key.clone();
                 if let Some(at) = put_at.remove(&key) {
@@ -159,7 +165,6 @@ async fn put_and_watch(
         }
     }
     bar.finish_and_clear();
-    drop(generated);
     if total > 0 {
         out.say(&summary.text(start.elapsed()));
     }
@@ -171,6 +176,7 @@ async fn put_and_watch(
         tokio::select! {
             Some(delivery) = deliveries.recv() => {
                 out.tell(&delivery);
+                cloud.page.tell(&delivery);
                 record.delivery(&delivery)?;
             }
             Some(notice) = cloud.notices.recv() => {

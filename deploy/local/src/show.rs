@@ -8,6 +8,7 @@ use cos_thumbnails::outcome::{Outcome, Stage, Verdict};
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use crate::cloud::{Cloud, Options};
 use crate::notifier::{Delivery, Failure, causes};
@@ -55,6 +56,7 @@ impl Output {
             "store     {}   bucket {}, region {}, access key {}\n\
              function  {}\n\
              engine    {}   Code Engine's jobs below /v2, IAM's tokens\n\
+             page      {}   drop pictures there, and see what becomes of them\n\
              Put a picture under {} by any S3 client; for the programs here:\n  \
              export COS_ENDPOINT={} COS_REGION={} COS_BUCKET={}",
             store.endpoint,
@@ -63,6 +65,7 @@ impl Output {
             key.access_key_id,
             cloud.function_url,
             cloud.control.url(),
+            cloud.page.url(),
             cloud.policy.source_prefix(),
             store.endpoint,
             store.region,
@@ -87,6 +90,7 @@ impl Output {
             let own = json!({
                 "store": store.endpoint,
                 "function": cloud.function_url,
+                "page": cloud.page.url(),
                 "bucket": store.bucket,
                 "region": store.region,
                 "access_key_id": key.access_key_id,
@@ -96,6 +100,16 @@ impl Output {
                 ready.extend(own);
             }
             let _ = writeln!(io::stdout(), "{ready}");
+        }
+    }
+
+    /// Opens the live page in the browser, or says why it does not.
+    pub(crate) async fn open(&self, url: &str) {
+        let page = url.to_owned();
+        // It looks for a moment whether the browser fails.
+        let opening = spawn_blocking(move || open::that_detached(page));
+        if let Err(error) = opening.await.unwrap_or_else(|error| Err(error.into())) {
+            self.say(&format!("no browser can be opened for {url}: {error}"));
         }
     }
 

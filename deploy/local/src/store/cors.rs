@@ -34,6 +34,18 @@ pub(super) struct Rule {
 }
 
 impl Rule {
+    /// For a page that belongs to the store.
+    pub(super) fn of_own_page(origins: &[String]) -> Self {
+        Self {
+            id: None,
+            origins: origins.to_vec(),
+            methods: ["GET", "PUT"].map(ToOwned::to_owned).into(),
+            headers: vec!["content-type".to_owned()],
+            exposed: Vec::new(),
+            max_age_seconds: Some(600),
+        }
+    }
+
     fn allows(&self, asked: &Asked<'_>) -> bool {
         self.origins.iter().any(|p| fits(p, asked.origin))
             && self.methods.iter().any(|method| method == asked.method)
@@ -118,6 +130,8 @@ impl<'r> Asked<'r> {
 pub(super) struct CrossOrigin {
     pub(super) service: S3Service,
     pub(super) index: Arc<Index>,
+    /// What holds beside each bucket's rules, and before them.
+    pub(super) own: Arc<Rule>,
 }
 
 impl CrossOrigin {
@@ -140,7 +154,7 @@ impl CrossOrigin {
             headers: Vec::new(),
         };
         let rules = rules.unwrap_or_default();
-        if let Some(rule) = rules.iter().find(|rule| rule.allows(&asked)) {
+        if let Some(rule) = self.first(&rules, &asked) {
             rule.permit(&asked, answer.headers_mut());
         }
         Ok(answer)
@@ -149,18 +163,22 @@ impl CrossOrigin {
     async fn preflight(&self, request: &Request<Incoming>) -> S3Result<HttpResponse> {
         let asked = Asked::beforehand(request.headers())?;
         let rules = self.rules(request.uri().path()).await?;
-        if rules.is_empty() {
-            return Err(forbidden("CORS is not enabled for this bucket"));
-        }
-        let rule = rules
-            .iter()
-            .find(|rule| rule.allows(&asked))
-            .ok_or_else(|| {
-                forbidden("No rule of this bucket allows this origin, method and headers")
-            })?;
+        let rule = self.first(&rules, &asked).ok_or_else(|| {
+            forbidden(if rules.is_empty() {
+                "CORS is not enabled for this bucket"
+            } else {
+                "No rule of this bucket allows this origin, method and headers"
+            })
+        })?;
         let mut answer = HttpResponse::new(Body::empty());
         rule.permit(&asked, answer.headers_mut());
         Ok(answer)
+    }
+
+    /// The first rule that allows it.
+    fn first<'a>(&'a self, rules: &'a [Rule], asked: &Asked<'_>) -> Option<&'a Rule> {
+        let mut all = std::iter::once(&*self.own).chain(rules);
+        all.find(|rule| rule.allows(asked))
     }
 
     /// The rules of the bucket that a path names first; none where there is no such bucket.

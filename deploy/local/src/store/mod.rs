@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use self::cors::CrossOrigin;
+use self::cors::{CrossOrigin, Rule};
 use self::index::Index;
 pub use self::outbox::{DeadLetter, Outbox, Pending, Receipts};
 use self::s3::Actions;
@@ -75,6 +75,18 @@ impl Store {
         subscription: Subscription,
         credentials: &HmacKey,
     ) -> io::Result<(Self, Outbox)> {
+        Self::start_with_page(listener, data, region, subscription, credentials, &[]).await
+    }
+
+    /// The same, and pages of `origins` may read and write by presigned URLs, whatever a bucket's rules are.
+    pub(crate) async fn start_with_page(
+        listener: TcpListener,
+        data: &Path,
+        region: &str,
+        subscription: Subscription,
+        credentials: &HmacKey,
+        origins: &[String],
+    ) -> io::Result<(Self, Outbox)> {
         let index = open(data).await?;
         let bucket = subscription.bucket.clone();
         index
@@ -95,6 +107,7 @@ impl Store {
         let service = CrossOrigin {
             service: builder.build(),
             index,
+            own: Rule::of_own_page(origins).into(),
         };
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);

@@ -27,7 +27,14 @@ fn local_cloud(temporary: &Path, args: &[&str]) -> Command {
 fn with_function(temporary: &Path, function: [&str; 2], args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local-cloud"));
     command
-        .args(["--store-port", "0", "--engine-port", "0"])
+        .args([
+            "--store-port",
+            "0",
+            "--engine-port",
+            "0",
+            "--page-port",
+            "0",
+        ])
         .args(function)
         .args(args)
         .env_clear()
@@ -145,6 +152,7 @@ fn for_programs_there_is_one_line_on_standard_output() {
         "compute_resource_token_file",
         "engine",
         "function",
+        "page",
         "profile_name",
         "project_id",
         "region",
@@ -152,7 +160,7 @@ fn for_programs_there_is_one_line_on_standard_output() {
         "store",
     ];
     assert_eq!(names, expected);
-    for url in ["store", "function", "engine"] {
+    for url in ["store", "function", "engine", "page"] {
         assert!(
             ready[url]
                 .as_str()
@@ -177,11 +185,17 @@ fn a_taken_port_is_a_clear_error() {
         ("--store-port", "store"),
         ("--function-port", "function"),
         ("--engine-port", "engine"),
+        ("--page-port", "page"),
     ] {
         let temporary = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_local-cloud"));
         command.env_clear().env("TMPDIR", temporary.path());
-        let others = ["--store-port", "--function-port", "--engine-port"];
+        let others = [
+            "--store-port",
+            "--function-port",
+            "--engine-port",
+            "--page-port",
+        ];
         for other in others.into_iter().filter(|other| *other != flag) {
             command.args([other, "0"]);
         }
@@ -247,6 +261,8 @@ fn mistakes_of_usage_end_it_with_two() {
         ("--store-port <PORT>", "[default: 9000]"),
         ("--function-port <PORT>", "[default: 8080]"),
         ("--engine-port <PORT>", "[default: 8090]"),
+        ("--page-port <PORT>", "[default: 9001]"),
+        ("--open", ""),
         ("--once", ""),
         ("--json", ""),
     ] {

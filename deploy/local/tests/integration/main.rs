@@ -18,6 +18,7 @@ mod keys;
 mod letters;
 mod mischief;
 mod objects;
+mod page;
 mod refusals;
 mod retries;
 mod stand_in;

@@ -1,0 +1,84 @@
+// The page: what local-cloud tells it, shown.
+
+import * as race from "./race.js";
+import * as rows from "./rows.js";
+import { offer } from "./uploads.js";
+import { count, size, time } from "./words.js";
+
+/** Over how long the rate is counted, in milliseconds. */
+const WINDOW_MS = 10_000;
+/** News are gathered for so long before they are said. */
+const GATHER_MS = 700;
+
+const show = (id, text) => {
+  document.getElementById(id).textContent = text;
+};
+
+/** When pictures were made, of late. */
+let made = [];
+/** Rows that were not said yet. */
+let unsaid = [];
+/** Whether what comes is new, and not what was before this page. */
+let isNew = false;
+
+const events = new EventSource("/events");
+
+events.addEventListener("error", () => show("connection", "local-cloud does not answer; trying again"));
+
+const on = (name, act) => events.addEventListener(name, ({ data }) => act(JSON.parse(data)));
+
+on("hello", ({ bucket, source_prefix, most_raced }) => {
+  isNew = false;
+  made = [];
+  rows.clear();
+  race.limit(most_raced);
+  offer();
+  show("where", `bucket ${bucket}, originals below ${source_prefix}`);
+  show("connection", "Connected");
+});
+
+on("row", (row) => {
+  rows.add(row);
+  if (row.verdict === "made") made.push(row.told_ms);
+  if (!isNew) return;
+  if (unsaid.length === 0) setTimeout(say, GATHER_MS);
+  unsaid.push(row);
+});
+
+on("tally", (tally) => {
+  show("made", String(tally.made));
+  show("not-made", `${tally.rejected}, ${tally.failed}`);
+  if (tally.made === 0) return;
+  show("p50", time(tally.p50_us));
+  show("p95", time(tally.p95_us));
+  const saved = Math.max(0, tally.bytes_stored - tally.bytes_read);
+  const percent = Math.round((100 * saved) / Math.max(1, tally.bytes_stored));
+  show("saved", `${size(saved)} of ${size(tally.bytes_stored)}, ${percent} %`);
+  show("thousand", tally.usd_per_1000);
+});
+
+on("race", (news) => {
+  isNew = true;
+  race.show(news);
+});
+on("lap", race.lap);
+on("offer", offer);
+
+setInterval(() => {
+  const since = Date.now() - WINDOW_MS;
+  made = made.filter((ms) => ms >= since);
+  show("rate", (made.length / (WINDOW_MS / 1000)).toFixed(1));
+}, 500);
+
+/** One sentence for who listens. */
+function say() {
+  const [one] = unsaid;
+  if (unsaid.length === 1) {
+    const thumbnails = one.thumbnails?.length ? `, ${count(one.thumbnails.length, "thumbnail")}` : "";
+    show("news", `${one.key}: ${rows.ending(one)}${thumbnails}`);
+  } else {
+    const good = unsaid.filter(({ verdict }) => verdict === "made").length;
+    show("news", `${unsaid.length} pictures: ${good} made, ${unsaid.length - good} not`);
+  }
+  unsaid = [];
+}
