@@ -37,8 +37,12 @@ pub(super) fn all() -> Vec<Hostile> {
         with("png-exif-overlapping", *b"eXIf", overlapping()),
         with("png-unknown-8-mib", *b"abCd", vec![0; 8 << 20]),
     ];
-    // A profile that says it is shorter than what it unpacks to, and one that is as long as allowed.
-    for (name, says) in [("says-128-bytes", 128_u32), ("says-4-mib", 4 << 20)] {
+    // A profile that says it is shorter than what it unpacks to, one that is as long as allowed, and a longer one.
+    for (name, says) in [
+        ("says-128-bytes", 128_u32),
+        ("says-4-mib", 4 << 20),
+        ("says-8-mib", 8 << 20),
+    ] {
         let profile = [&says.to_be_bytes()[..], &vec![0; 16 << 20]].concat();
         let content = [b"icc\0\0".to_vec(), zlib(&profile)].concat();
         all.push(with(&format!("png-iccp-{name}"), *b"iCCP", content));
