@@ -200,6 +200,9 @@ pub struct Thumbnail {
     pub key: Key,
     /// The bounding box's side in pixels.
     pub size: u32,
+    /// Its format, such as `jpeg`.
+    #[serde(default)]
+    pub format: String,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.

@@ -122,6 +122,12 @@ impl Thumbnailer {
         &self.policy
     }
 
+    /// Memory that the pictures in work have been given, in bytes.
+    #[must_use]
+    pub fn admitted_bytes(&self) -> u64 {
+        self.memory.admitted_bytes()
+    }
+
     /// The store it works on.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Storage> {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cos_thumbnails::events::{BACKFILL_RUN, Event};
-use cos_thumbnails::outcome::Outcome;
 use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
 use tokio::time::Instant;
 
 use crate::config::{EVENT_SECRET_EXTENSION, Secret};
-use crate::runtime::{Context, Failure, Handler, Reply, record_outcome};
+use crate::metrics::{Metrics, type_of};
+use crate::runtime::{Context, Failure, Handler, Reply};
 
 /// How long a sender should wait when the store failed: its client has tried for seconds by then.
 const STORE_FAULT: Duration = Duration::from_secs(5);
@@ -32,24 +32,32 @@ pub(crate) struct Secrets {
 }
 
 /// Brings the thumbnails of each event's object up to date.
-pub(crate) fn handler(thumbnailer: Arc<Thumbnailer>, secrets: Secrets) -> impl Handler {
+pub(crate) fn handler(
+    thumbnailer: Arc<Thumbnailer>,
+    secrets: Secrets,
+    metrics: Arc<Metrics>,
+) -> impl Handler {
     move |event: Event, context: Context| {
         let may_send = secrets.may_send(&event, &context);
         // From here on nothing can show it.
         let event = event.without_extension(EVENT_SECRET_EXTENSION);
         let (event, run_refused) = admit_backfill(event, secrets.may_backfill(&context));
-        let thumbnailer = Arc::clone(&thumbnailer);
+        let (thumbnailer, metrics) = (Arc::clone(&thumbnailer), Arc::clone(&metrics));
         let come_again = context.come_again;
         async move {
             if !may_send {
+                metrics.error("secret");
                 return Err(Failure::Forbidden(NO_SECRET.to_owned()));
             }
             let mut outcome = thumbnailer
                 .handle_within(&event, context.received..deadline(context.deadline))
                 .await
-                .map_err(|error| failure(&error, come_again))?;
+                .map_err(|error| {
+                    metrics.error(type_of(&error));
+                    failure(&error, come_again)
+                })?;
             outcome.run_refused = run_refused;
-            record_outcome(&shown(&outcome));
+            metrics.outcome(&outcome);
             Reply::new(&outcome).map_err(|error| {
                 tracing::error!(%error, "the outcome has no JSON form");
                 Failure::Unavailable(STORE_FAULT)
@@ -117,14 +125,6 @@ fn failure(error: &Error, come_again: Duration) -> Failure {
             };
             Failure::Unavailable(of_store.unwrap_or(STORE_FAULT))
         }
-    }
-}
-
-/// The verdict, and the reason where there is one.
-fn shown(outcome: &Outcome) -> String {
-    match outcome.reason {
-        Some(reason) => format!("{}: {reason}", outcome.verdict),
-        None => outcome.verdict.to_string(),
     }
 }
 
@@ -202,6 +202,11 @@ mod tests {
         Arc::new(Thumbnailer::new(Arc::new(store), policy.unwrap()))
     }
 
+    fn handled(thumbnailer: &Arc<Thumbnailer>, secrets: Secrets) -> impl Handler + use<> {
+        let metrics = Metrics::new(Arc::clone(thumbnailer), None);
+        handler(Arc::clone(thumbnailer), secrets, Arc::new(metrics))
+    }
+
     #[tokio::test]
     async fn a_backfill_without_right_is_an_ordinary_event() {
         const ANYONE: &str = "0.0.0.0:8080";
@@ -228,7 +233,7 @@ mod tests {
                 backfill,
                 event: None,
             };
-            let handler = handler(Arc::clone(&thumbnailer), secrets);
+            let handler = handled(&thumbnailer, secrets);
             let event = event("b", Some(&format!("run-{n}")));
             let reply = handler.call(event, context(listener, shown)).await.unwrap();
             assert_eq!(reply.value()["verdict"], verdict, "case {n}");
@@ -244,7 +249,7 @@ mod tests {
             backfill: Some(Secret::new("canary-backfill")),
             event: Some(Secret::new("canary-event")),
         };
-        let handler = handler(picture(40, 20).await, secrets);
+        let handler = handled(&picture(40, 20).await, secrets);
         let shows = |extension: Option<&str>| match extension {
             Some(shown) => event("b", None).with_extension(EVENT_SECRET_EXTENSION, shown),
             None => event("b", None),
@@ -279,7 +284,7 @@ mod tests {
         let mut context = context("127.0.0.1:1", None);
         context.deadline = Instant::now() + Duration::from_millis(40);
         context.received = Instant::now() - ago;
-        let handler = handler(Arc::clone(thumbnailer), Secrets::default());
+        let handler = handled(thumbnailer, Secrets::default());
         let answer = handler.call(event("b", None), context).await;
         assert!(matches!(answer, Err(Failure::Unavailable(_))), "{answer:?}");
         let record = Key::new("failures/red.png");
@@ -303,7 +308,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_bucket_is_forbidden() {
-        let handler = handler(picture(40, 20).await, Secrets::default());
+        let handler = handled(&picture(40, 20).await, Secrets::default());
         let answer = handler
             .call(event("other", None), context("127.0.0.1:1", None))
             .await;

@@ -2,6 +2,7 @@
 //! exit code says whether running again can help.
 
 use cos_thumbnails::events;
+use cos_thumbnails::storage::S3;
 use cos_thumbnails::thumbnailer;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -32,7 +33,8 @@ pub(crate) async fn handle(
     };
     let now = Instant::now();
     let time = now..now + config.deadline;
-    match crate::thumbnailer(config)?
+    let store = S3::new(&config.flow.store)?;
+    match crate::thumbnailer(config, store)
         .handle_within(&event, time)
         .await
     {

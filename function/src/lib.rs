@@ -17,6 +17,7 @@ mod handler;
 mod job;
 mod logging;
 mod memory;
+mod metrics;
 mod render;
 pub mod runtime;
 
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 
 pub use config::Config;
 use handler::Secrets;
+use metrics::Metrics;
 use runtime::Runtime;
 
 /// Why the function could not serve.
@@ -57,21 +59,23 @@ pub async fn serve(
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let thumbnailer = Arc::new(thumbnailer(&config)?);
+    let store = S3::new(&config.flow.store)?;
+    let thumbnailer = Arc::new(thumbnailer(&config, store.clone()));
     let version = version(&config.flow.policy);
-    let store = Arc::clone(thumbnailer.store());
+    let metrics = Arc::new(Metrics::new(Arc::clone(&thumbnailer), Some(store.clone())));
     let secrets = Secrets {
         backfill: config.backfill_secret,
         event: config.event_secret,
     };
-    Runtime::new(handler::handler(thumbnailer, secrets))
+    Runtime::new(handler::handler(thumbnailer, secrets, Arc::clone(&metrics)))
         .in_flight(config.in_flight)
         .waiting(2 * config.in_flight)
         .deadline(config.deadline)
         .drain(config.drain)
         .drain_at_most(config.deadline)
         .version(version)
-        .ready(move || answers(Arc::clone(&store)))
+        .meter(metrics)
+        .ready(move || answers(store.clone()))
         .serve(listener, shutdown)
         .await?;
     Ok(())
@@ -93,7 +97,7 @@ const PROBE_KEY: &str = "failures/.probe";
 
 /// Whether the store answers as it should, if only that it has too much to do: then every event is
 /// told when to come again, and an instance that is not ready would get none.
-async fn answers(store: Arc<dyn Storage>) -> bool {
+async fn answers(store: S3) -> bool {
     let error = match store.head(&Key::new(PROBE_KEY)).await {
         Ok(_) => return true,
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Throttled) => return true,
@@ -103,11 +107,10 @@ async fn answers(store: Arc<dyn Storage>) -> bool {
     false
 }
 
-fn thumbnailer(config: &Config) -> Result<Thumbnailer, Error> {
-    let store = S3::new(&config.flow.store)?;
+fn thumbnailer(config: &Config, store: S3) -> Thumbnailer {
     let thumbnailer = Thumbnailer::new(Arc::new(store), config.flow.policy.clone());
-    Ok(match config.memory_budget_bytes {
+    match config.memory_budget_bytes {
         Some(bytes) => thumbnailer.with_memory(bytes),
         None => thumbnailer,
-    })
+    }
 }

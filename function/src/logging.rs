@@ -1,8 +1,22 @@
 //! Logs on stderr: one JSON object per line, or coloured text where a person reads along.
+//!
+//! The line that tells how an event ended *is* its outcome: what the sender got as the answer, and
+//! [`cos_thumbnails::outcome`] describes, stands at the line's top level.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{JsonFields, Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::runtime::OUTCOME;
 
 /// Logs what `filter` lets through, panics included, from now on.
 ///
@@ -13,10 +27,12 @@ pub(crate) fn init(filter: &str) {
         .with_env_filter(filter)
         .with_writer(io::stderr);
     let set = if io::stderr().is_terminal() {
-        log.with_target(false).try_init()
+        let fields = debug_fn(|writer, field, value| shown(writer, field.name(), value));
+        let log = log.with_target(false).fmt_fields(fields.delimited(" "));
+        log.try_init()
     } else {
-        let json = log.json().flatten_event(true).with_span_list(false);
-        json.with_current_span(true).try_init()
+        let log = log.fmt_fields(JsonFields::new());
+        log.event_format(OneObject).try_init()
     };
     if set.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
@@ -27,5 +43,155 @@ pub(crate) fn init(filter: &str) {
                 .unwrap_or_default();
             tracing::error!(panic = %text.escape_debug(), at, "panicked");
         }));
+    }
+}
+
+/// A field as a person reads it: of an outcome, how the event ended and why.
+fn shown(writer: &mut Writer<'_>, name: &str, value: &dyn fmt::Debug) -> fmt::Result {
+    match name {
+        "message" => write!(writer, "{value:?}"),
+        OUTCOME => {
+            let outcome: Value = serde_json::from_str(&format!("{value:?}")).unwrap_or_default();
+            let word = |key: &str| outcome[key].as_str().unwrap_or_default().escape_debug();
+            match (&outcome["verdict"], &outcome["reason"]) {
+                (Value::String(_), Value::String(_)) => {
+                    write!(writer, "{}: {}", word("verdict"), word("reason"))
+                }
+                (Value::String(_), _) => write!(writer, "{}", word("verdict")),
+                _ => Ok(()),
+            }
+        }
+        name => write!(writer, "{name}={value:?}"),
+    }
+}
+
+/// Writes an event as one JSON object on one line.
+struct OneObject;
+
+impl<S> FormatEvent<S, JsonFields> for OneObject
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        let time = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let mut line = Object(Map::new());
+        event.record(&mut line);
+        for (name, value) in [
+            ("timestamp", json!(time)),
+            ("level", json!(metadata.level().as_str())),
+            ("target", json!(metadata.target())),
+        ] {
+            line.0.insert(name.to_owned(), value);
+        }
+        if let Some(span) = context.lookup_current() {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<JsonFields>>();
+            let fields = fields.and_then(|fields| serde_json::from_str(&fields.fields).ok());
+            let mut fields: Map<_, _> = fields.unwrap_or_default();
+            fields.insert("name".to_owned(), json!(span.name()));
+            line.0.insert("span".to_owned(), Value::Object(fields));
+        }
+        writeln!(
+            writer,
+            "{}",
+            on_one_line(&Value::Object(line.0).to_string())
+        )
+    }
+}
+
+/// JSON in which nothing ends a line or drives a terminal: what JSON lets stand in strings, but for it.
+fn on_one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            line += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// The fields of an event.
+struct Object(Map<String, Value>);
+
+impl Object {
+    fn insert(&mut self, field: &Field, value: Value) {
+        self.0.insert(field.name().to_owned(), value);
+    }
+
+    fn insert_text(&mut self, field: &Field, text: String) {
+        match serde_json::from_str(&text) {
+            Ok(Value::Object(outcome)) if field.name() == OUTCOME => {
+                for (name, value) in outcome {
+                    // What is said of the answer goes before what is said in it.
+                    self.0.entry(name).or_insert(value);
+                }
+            }
+            _ => self.insert(field, Value::String(text)),
+        }
+    }
+}
+
+impl Visit for Object {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.insert_text(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.insert_text(field, value.to_owned());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.insert(field, json!(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.insert(field, json!(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.insert(field, json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.insert(field, json!(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn for_people(value: &str) -> String {
+        let mut text = String::new();
+        let value = format_args!("{value}");
+        let written = shown(&mut Writer::new(&mut text), OUTCOME, &value);
+        assert!(written.is_ok());
+        text
+    }
+
+    #[test]
+    fn people_read_how_it_ended_and_why() {
+        let rejected = r#"{"verdict":"rejected","reason":"empty","key":"\u001b[31m"}"#;
+        assert_eq!(for_people(rejected), "rejected: empty");
+        assert_eq!(for_people(r#"{"verdict":"made"}"#), "made");
+        assert_eq!(for_people(r#"{"seen":1}"#), "");
+        let forged = r#"{"verdict":"a\u001b[31m\nb"}"#;
+        assert_eq!(for_people(forged), "a\\u{1b}[31m\\nb");
+    }
+
+    #[test]
+    fn what_json_lets_stand_is_escaped_and_means_the_same() {
+        let value = json!("a\u{2028}b\u{7f}c\u{9b}31m\n\u{1b}");
+        let line = on_one_line(&value.to_string());
+        assert_eq!(line, "\"a\\u2028b\\u007fc\\u009b31m\\n\\u001b\"");
+        assert_eq!(serde_json::from_str::<Value>(&line).ok(), Some(value));
     }
 }

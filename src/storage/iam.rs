@@ -9,6 +9,7 @@ mod ask;
 mod credential;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,17 @@ struct Inner {
     token: Lock<Option<Token>>,
     /// Held by who asks IAM.
     asking: Arc<Mutex<Asked>>,
+    given: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How often IAM was asked for a token, attempts for one token counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refreshes {
+    /// And gave one.
+    pub given: u64,
+    /// And gave none.
+    pub failed: u64,
 }
 
 /// What came of asking IAM, for who comes next.
@@ -85,6 +97,8 @@ impl Tokens {
             credential,
             token: Lock::default(),
             asking: Arc::default(),
+            given: AtomicU64::default(),
+            failed: AtomicU64::default(),
         }))
     }
 
@@ -140,6 +154,15 @@ impl Tokens {
         self.renewed(asking).await.is_ok()
     }
 
+    /// How often IAM was asked so far.
+    #[must_use]
+    pub fn refreshes(&self) -> Refreshes {
+        Refreshes {
+            given: self.0.given.load(Ordering::Relaxed),
+            failed: self.0.failed.load(Ordering::Relaxed),
+        }
+    }
+
     /// The token at hand, if it is good, and whether it is time for a new one.
     fn good(&self) -> Option<(HeaderValue, bool)> {
         let now = Instant::now();
@@ -188,6 +211,7 @@ impl Tokens {
             .await;
         match granted {
             Ok(granted) => {
+                self.0.given.fetch_add(1, Ordering::Relaxed);
                 asking.failure = None;
                 let token = Token::new(granted);
                 let bearer = token.bearer.clone();
@@ -195,6 +219,7 @@ impl Tokens {
                 Ok(bearer)
             }
             Err(error) => {
+                self.0.failed.fetch_add(1, Ordering::Relaxed);
                 if self.good().is_some() {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,

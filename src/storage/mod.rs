@@ -22,7 +22,7 @@ use http::{HeaderName, HeaderValue};
 
 pub use error::{Error, Kind};
 pub use memory::Memory;
-pub use s3::{ConfigError, Credentials, HmacKey, S3, S3Config};
+pub use s3::{Cause, ConfigError, Credentials, HmacKey, Retries, S3, S3Config};
 
 use crate::object::{ETag, Key, MAX_KEY_BYTES};
 

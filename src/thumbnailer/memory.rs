@@ -47,6 +47,12 @@ impl Memory {
         self.budget_bytes
     }
 
+    /// What all shares have together.
+    pub(super) fn admitted_bytes(&self) -> u64 {
+        let free = self.units.available_permits() as u64 * UNIT_BYTES;
+        (u64::from(units(self.budget_bytes)) * UNIT_BYTES).saturating_sub(free)
+    }
+
     /// A share of so many bytes, or of all there is; `None` if that is not free soon.
     pub(super) async fn take(&self, bytes: u64) -> Option<Share> {
         let wanted = units(bytes.min(self.budget_bytes));
@@ -99,6 +105,7 @@ mod tests {
     async fn who_finds_no_room_waits_a_little() {
         let memory = Memory::new(10 << 10);
         let first = memory.take(8 << 10).await.unwrap();
+        assert_eq!(memory.admitted_bytes(), 8 << 10);
         let begun = tokio::time::Instant::now();
         assert!(memory.take(3 << 10).await.is_none());
         assert_eq!(begun.elapsed(), PATIENCE);

@@ -89,6 +89,7 @@ impl<'a> Flow<'a> {
             self.outcome.thumbnails.push(Thumbnail {
                 key: output.key.clone(),
                 size: made.size,
+                format: made.format.to_string(),
                 width: made.width,
                 height: made.height,
                 bytes: made.length(),

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::Settings;
 use super::reply::Refusal;
+use super::{Load, Settings};
 
 /// The shortest and the longest time after which a sender should come again.
 const COME_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -72,6 +72,14 @@ impl Admission {
             // It is never closed.
             _permits: [room, place.map_err(|_| Refusal::Fault)?],
         })
+    }
+
+    /// What is in work, and what waits for it.
+    pub(super) fn load(&self) -> Load {
+        let here = self.0.all - self.0.room.available_permits();
+        let in_flight = self.0.in_flight - self.0.places.available_permits();
+        // A place is taken after the room: the two are not looked at in one moment.
+        Load::new(in_flight, here.saturating_sub(in_flight))
     }
 
     /// When a sender should come again that comes now: after those that are here are worked off.
@@ -143,6 +151,7 @@ mod tests {
         let refused = enter(&admission).unwrap().unwrap_err();
         assert!(matches!(refused, Refusal::Overloaded(wait) if about(wait, 12.0)));
         assert!(admission.look().is_err());
+        assert_eq!(admission.load(), Load::new(2, 4));
         here.clear();
         drop(waiting);
         assert!(admission.look().is_ok());

@@ -15,8 +15,8 @@
 //!
 //! It serves HTTP/1.1. `POST /` and `POST /events` are the same; `GET /healthz` says that the process
 //! lives, `GET /readyz` that it is not on its way out and that what it needs does answer; `GET /version`
-//! is what [`Runtime::version`] was given. What is answered when is the table of
-//! `runtime/reply.rs`.
+//! is what [`Runtime::version`] was given, `GET /metrics` what [`Runtime::meter`] has counted. What is
+//! answered when is the table of `runtime/reply.rs`.
 
 mod admission;
 mod bodies;
@@ -24,14 +24,17 @@ mod connections;
 mod descriptors;
 mod drain;
 mod handler;
+mod meter;
 mod ready;
 mod receive;
 mod reply;
 mod server;
+mod trace;
 
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -42,7 +45,8 @@ use ready::Readiness;
 
 pub use descriptors::raise_descriptor_limit;
 pub use handler::{Context, Handler, HandlerService, Invocation};
-pub use receive::record_outcome;
+pub use meter::{Load, Meter};
+pub use receive::OUTCOME;
 pub use reply::{Failure, Reply};
 
 /// Why a runtime could not serve.
@@ -121,6 +125,7 @@ struct Settings {
     drain: Duration,
     drain_at_most: Duration,
     version: Option<serde_json::Value>,
+    meter: Option<Arc<dyn Meter>>,
     readiness: Readiness,
 }
 
@@ -138,6 +143,7 @@ impl Default for Settings {
             drain: Duration::from_secs(2),
             drain_at_most: Duration::from_secs(280),
             version: None,
+            meter: None,
             readiness: Readiness::default(),
         }
     }
@@ -249,6 +255,13 @@ impl<S> Runtime<S> {
     #[must_use]
     pub fn version(mut self, version: serde_json::Value) -> Self {
         self.settings.version = Some(version);
+        self
+    }
+
+    /// What counts, for `GET /metrics`; without it there is no such path.
+    #[must_use]
+    pub fn meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.settings.meter = Some(meter);
         self
     }
 

@@ -11,13 +11,17 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, Service, ServiceExt};
-use tracing::{Instrument, Span, field};
+use tracing::Instrument;
 
 use super::bodies::Held;
 use super::drain::Active;
 use super::reply::{self, Refusal, Response};
 use super::server::{Caller, Shared};
+use super::trace::trace_id;
 use super::{Context, Failure, Invocation, Reply};
+
+/// The field of an event's last log line that has what its handler said of it, as JSON.
+pub const OUTCOME: &str = "outcome";
 
 /// Answers one request with events.
 ///
@@ -112,6 +116,7 @@ where
     S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send> + Clone + Send,
 {
     let id = event.id().to_owned();
+    let trace_id = trace_id(&event, &context);
     // At the highest level, so that every line about an event says which, whatever is filtered out.
     let span = tracing::error_span!(
         "event",
@@ -119,7 +124,7 @@ where
         event_type = %event.event_type().escape_debug(),
         bucket = %event.change().object.bucket.as_str().escape_debug(),
         key = %event.change().object.key,
-        outcome = field::Empty,
+        trace_id,
     );
     async move {
         let mut line = Line::begin();
@@ -151,7 +156,7 @@ impl Line {
         let ms = self.milliseconds();
         let status = Failure::status(result).as_u16();
         match result {
-            Ok(_) => tracing::info!(status, ms, "handled"),
+            Ok(reply) => tracing::info!(status, ms, outcome = %reply.value(), "handled"),
             Err(failure) => {
                 let error = failure.to_string();
                 tracing::warn!(status, ms, error = %error.escape_debug(), "not handled");
@@ -170,11 +175,6 @@ impl Drop for Line {
             tracing::warn!(ms = self.milliseconds(), "abandoned: no outcome is known");
         }
     }
-}
-
-/// Records how the current event ended, for its log line. To be called from within a handler.
-pub fn record_outcome(outcome: &str) {
-    Span::current().record("outcome", outcome);
 }
 
 impl From<ParseError> for Refusal {

@@ -19,7 +19,7 @@
 //! | header fields beyond the limit (answered by hyper) | 431 | no |
 //! | not HTTP at all (answered by hyper), or a body that breaks off | 400 | no |
 //! | [`Failure::Unavailable`], the deadline passed, the body came too slowly, the handler panicked | 503 + `Retry-After` | yes |
-//! | `/healthz`; `/readyz`; `/version` | 200 | |
+//! | `/healthz`; `/readyz`; `/version`; `/metrics` | 200 | |
 //! | `/readyz` while draining, or while what is needed does not answer | 503 | |
 //!
 //! 401, 408, 409 and 3xx are never sent: a store's refusal of our credentials is our fault, not the
@@ -239,12 +239,25 @@ pub(super) fn version(version: &Value) -> Response {
     respond(StatusCode::OK, None, version)
 }
 
-fn respond(status: StatusCode, retry_after: Option<Duration>, body: &Value) -> Response {
-    let body = Full::new(Bytes::from(body.to_string()));
+/// The answer to `/metrics`.
+pub(super) fn metrics(text: String) -> Response {
+    plain(
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        text,
+    )
+}
+
+fn plain(content_type: &'static str, body: String) -> Response {
+    let body = Full::new(Bytes::from(body));
     let mut response = HttpResponse::new(body.map_err(|never| match never {}).boxed_unsync());
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+fn respond(status: StatusCode, retry_after: Option<Duration>, body: &Value) -> Response {
+    let mut response = plain("application/json", body.to_string());
     *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
     if let Some(wait) = retry_after {
         // Whole seconds (RFC 9110, 10.2.3), rounded up: never earlier than asked for.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service};
 
@@ -191,8 +191,14 @@ where
     let path = request.uri().path().to_owned();
     let result = match path.as_str() {
         "/" | "/events" if request.method() == Method::POST => {
-            let active = shared.activity.begin();
-            receive(service, shared, caller, request, active).await
+            let (active, begun) = (shared.activity.begin(), Instant::now());
+            let result = receive(service, shared, caller, request, active).await;
+            if let Some(meter) = &shared.settings.meter {
+                let answered = result.as_ref().map(Response::status);
+                let status = answered.unwrap_or_else(Refusal::status);
+                meter.answered(status, begun.elapsed());
+            }
+            result
         }
         "/" | "/events" => Err(Refusal::Method { allow: "POST" }),
         "/readyz" if probe && shared.draining.load(Ordering::Relaxed) => {
@@ -205,6 +211,13 @@ where
         "/version" if let Some(version) = &shared.settings.version => {
             if probe {
                 Ok(reply::version(version))
+            } else {
+                Err(Refusal::Method { allow: "GET, HEAD" })
+            }
+        }
+        "/metrics" if let Some(meter) = &shared.settings.meter => {
+            if probe {
+                Ok(reply::metrics(meter.text(shared.admission.load())))
             } else {
                 Err(Refusal::Method { allow: "GET, HEAD" })
             }

@@ -5,6 +5,7 @@ mod binary;
 mod ends;
 mod faults;
 mod http;
+mod metrics;
 mod proxy;
 mod readme;
 mod render;

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::binary::{CANARY, NO_STORE, function, json_lines};
 use crate::http::{Connection, bare, event, send};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const ARGS: [&str; 5] = ["serve", "--port", "0", "--bind-address", "127.0.0.1"];
 
@@ -106,7 +106,14 @@ async fn case_26_and_27_logs_hold_no_secret_and_one_object_a_line_whatever_comes
     };
     let own = handled("own");
     assert_eq!(own["status"], 200);
-    assert_eq!(own["span"]["outcome"], "skipped: own_output");
+    // The line is the outcome, as the sender had it.
+    assert_eq!(
+        (&own["event_id"], &own["verdict"]),
+        (&json!("own"), &json!("skipped"))
+    );
+    assert_eq!(own["reason"], "own_output");
+    assert_eq!(own["key"], "thumbnails/a\u{2028}b\n\u{1b}[31m/16.jpg");
+    assert!(own["timings_us"]["total"].is_u64() && own["execution"]["before"].is_u64());
     assert_eq!(
         own["span"]["key"],
         "thumbnails/a\\u{2028}b\\n\\u{1b}[31m/16.jpg"
@@ -115,8 +122,41 @@ async fn case_26_and_27_logs_hold_no_secret_and_one_object_a_line_whatever_comes
     assert_eq!(handled("down")["status"], 503);
 }
 
+#[tokio::test]
+async fn an_events_lines_name_its_trace() {
+    let serving = Serving::start_at(NO_STORE);
+    let (own, other) = ("4bf92f3577b34da6a3ce929d0e0e4736", "1".repeat(32));
+    let traceparent = |trace: &str| format!("00-{trace}-00f067aa0ba902b7-01\r\n");
+    let with = |id: &str, fields: &str| {
+        let request = event(id, "thumbnails/x/16.jpg");
+        request.replacen("\r\n", &format!("\r\n{fields}"), 1)
+    };
+    let of_event = format!("ce-traceparent: {}", traceparent(own));
+    let of_request = format!("traceparent: {}", traceparent(&other));
+    for (id, fields) in [
+        ("both", format!("{of_event}{of_request}")),
+        ("request", of_request.clone()),
+        ("bad", format!("ce-traceparent: 00-x\r\n{of_request}")),
+        ("none", String::new()),
+    ] {
+        assert_eq!(send(serving.address, &with(id, &fields)).await.status, 200);
+    }
+    serving.ask_to_end();
+    let lines = json_lines(&serving.ended().1);
+    let trace = |id: &str| {
+        let line = lines.iter().find(|line| line["event_id"] == id).unwrap();
+        line["span"]["trace_id"].clone()
+    };
+    assert_eq!(trace("both"), own);
+    assert_eq!(
+        (trace("request"), trace("bad")),
+        (json!(other), json!(other))
+    );
+    assert_eq!(trace("none"), Value::Null);
+}
+
 /// The request with the length that its body has now.
-fn relengthen(request: &str) -> String {
+pub(crate) fn relengthen(request: &str) -> String {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let (head, _) = head.rsplit_once("content-length").unwrap();
     format!("{head}content-length: {}\r\n\r\n{body}", body.len())

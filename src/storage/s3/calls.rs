@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use percent_encoding::percent_decode_str;
 
 use super::failure::error_of;
-use super::{INITIAL_BACKOFF, MAX_BACKOFF};
+use super::{Cause, INITIAL_BACKOFF, MAX_BACKOFF, Retries};
 use crate::object::{Bucket, ETag, Key};
 use crate::storage::{
     Error, GetOptions, Head, Kind, ListOptions, Listed, Metadata, Object, Page, PutOptions,
@@ -33,6 +33,7 @@ const MAX_RESERVED_BYTES: u64 = 16 << 20;
 pub(super) struct Calls {
     pub(super) client: Client,
     pub(super) bucket: Bucket,
+    pub(super) retries: Retries,
 }
 
 impl Calls {
@@ -84,6 +85,7 @@ impl Storage for Calls {
         (|| self.get_once(key, &options))
             .retry(backoff)
             .when(|failure| matches!(failure, GetFailure::Body(_)))
+            .notify(|_, _| self.retries.count(Cause::Body))
             .await
             .map_err(|failure| match failure {
                 GetFailure::Request(error) | GetFailure::Body(error) => error,

@@ -4,6 +4,7 @@ mod bearer;
 mod calls;
 mod config;
 mod failure;
+mod retries;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,9 +23,11 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 pub use config::{ConfigError, Credentials, HmacKey, S3Config};
+pub use retries::{Cause, Retries};
 
 use self::calls::Calls;
-use super::iam::{self, Tokens};
+use self::retries::CountRetries;
+use super::iam::{self, Refreshes, Tokens};
 use super::{Error, GetOptions, Head, Kind, ListOptions, Object, Page, PutOptions, Storage};
 use crate::object::{ETag, Key};
 
@@ -92,7 +95,10 @@ impl S3 {
         config: &S3Config,
     ) -> Result<Self, ConfigError> {
         let endpoint = config.checked_endpoint()?.url;
-        let sdk = builder(http).region(Region::new(config.region.clone()));
+        let retries = Retries::default();
+        let sdk = builder(http)
+            .region(Region::new(config.region.clone()))
+            .interceptor(CountRetries(retries.clone()));
         let (sdk, tokens) = match &config.credentials {
             Credentials::Hmac(HmacKey {
                 access_key_id,
@@ -113,10 +119,23 @@ impl S3 {
             calls: Calls {
                 client: Client::from_conf(sdk.build()),
                 bucket: config.bucket.clone(),
+                retries,
             },
             endpoint,
             tokens,
         })
+    }
+
+    /// How often its requests were sent again.
+    #[must_use]
+    pub fn retries(&self) -> &Retries {
+        &self.calls.retries
+    }
+
+    /// How often it asked IAM for a token, if its requests carry them.
+    #[must_use]
+    pub fn token_refreshes(&self) -> Option<Refreshes> {
+        self.tokens.as_ref().map(Tokens::refreshes)
     }
 
     /// A call; and once more with another token, where the one that it carried was refused: it may have
@@ -129,7 +148,10 @@ impl S3 {
         let answer = call().await;
         let denied = matches!(&answer, Err(error) if error.kind() == Kind::AccessDenied);
         match &self.tokens {
-            Some(tokens) if denied && tokens.another(begun).await => call().await,
+            Some(tokens) if denied && tokens.another(begun).await => {
+                self.retries().count(Cause::Token);
+                call().await
+            }
             _ => answer,
         }
     }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use cos_thumbnails::object::{Bucket, Key};
 use cos_thumbnails::storage::iam::Credential;
 use cos_thumbnails::storage::{
-    Credentials, Error, GetOptions, HmacKey, Kind, ListOptions, PutOptions, S3, S3Config, Storage,
+    Cause, Credentials, Error, GetOptions, HmacKey, Kind, ListOptions, PutOptions, S3, S3Config,
+    Storage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -64,6 +65,16 @@ impl Script {
 
     fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// How often requests were sent again, by those causes that there were.
+    fn retries(&self) -> Vec<(&'static str, u64)> {
+        let by = |cause: Cause| (cause.name(), self.store.retries().by(cause));
+        Cause::ALL
+            .map(by)
+            .into_iter()
+            .filter(|(_, n)| *n > 0)
+            .collect()
     }
 
     async fn get(&self) -> Result<Bytes, Error> {
@@ -164,6 +175,7 @@ async fn a_body_that_breaks_is_asked_for_again() {
     let script = Script::new([broken(), whole()]).await;
     assert_eq!(&script.get().await.unwrap()[..], b"0123456789");
     assert_eq!(script.requests().len(), 2);
+    assert_eq!(script.retries(), [("body", 1)]);
 }
 
 #[tokio::test]
@@ -187,6 +199,7 @@ async fn a_fault_that_passes_is_not_seen() {
     let script = Script::new([xml("500 Internal Server Error", ""), broken_off, whole()]).await;
     assert_eq!(&script.get().await.unwrap()[..], b"0123456789");
     assert_eq!(script.requests().len(), 3);
+    assert_eq!(script.retries(), [("status", 1), ("connection", 1)]);
 }
 
 #[tokio::test]
@@ -203,6 +216,12 @@ async fn faults_that_stay_are_told_apart_after_four_attempts() {
         let script = Script::new([answer.clone()]).await;
         assert_eq!(script.get().await.unwrap_err().kind(), kind, "{answer}");
         assert_eq!(script.requests().len(), 4, "{answer}");
+        let cause = if answer.starts_with("HTTP/1.1 503") {
+            "throttled"
+        } else {
+            "status"
+        };
+        assert_eq!(script.retries(), [(cause, 3)]);
     }
 }
 

@@ -17,7 +17,7 @@ use tracing::span;
 
 use crate::object::{Bucket, Key};
 use crate::storage::iam::{Credential, Tokens};
-use crate::storage::{Credentials, Error, Kind, S3, S3Config, Storage};
+use crate::storage::{Cause, Credentials, Error, Kind, S3, S3Config, Storage};
 
 const SECRET: &str = "canary-key";
 const LIFETIME: Duration = Duration::from_hours(1);
@@ -322,6 +322,9 @@ async fn case_19_a_revoked_token_is_replaced_once() {
         assert!(error.is_retryable(), "503, not 403");
     }
     assert_eq!((cloud.asked(), cloud.state().denied), (4, 51 + 2 + 4));
+    assert_eq!(store.retries().by(Cause::Token), 1 + 50 + 1);
+    let refreshes = store.token_refreshes().unwrap();
+    assert_eq!((refreshes.given, refreshes.failed), (4, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,234 @@
+//! What `GET /metrics` says: every name in one place, in the words of other image services where they have
+//! one (`status_codes_total`, `errors_total` by `type`, `request_span_duration_seconds` by `span`).
+//!
+//! Sheds are the status codes 429. What hyper refuses by itself, before it is a request, is not counted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use cos_thumbnails::outcome::{Outcome, Verdict};
+use cos_thumbnails::process;
+use cos_thumbnails::storage::{Cause, S3};
+use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
+use http::StatusCode;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::runtime::{Load, Meter};
+
+/// Before every name.
+const PREFIX: &str = "cos_thumbnails";
+
+/// Upper ends of the histograms' buckets, in seconds: from a duplicate's to a deadline's.
+const BUCKETS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 240.0,
+];
+
+/// One label and its values.
+type By = [(&'static str, String); 1];
+type ByTwo = [(&'static str, String); 2];
+type Times<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// What the function counts. Of what the process, its store and its runtime know anyway, only that they are
+/// asked when someone wants to know.
+pub(crate) struct Metrics {
+    registry: Registry,
+    thumbnailer: Arc<Thumbnailer>,
+    store: Option<S3>,
+    requests: Counter,
+    status_codes: Family<By, Counter>,
+    request_duration: Histogram,
+    in_progress: Gauge,
+    waiting: Gauge,
+    events: Family<ByTwo, Counter>,
+    errors: Family<By, Counter>,
+    spans: Times<By>,
+    thumbnails: Family<ByTwo, Counter>,
+    bytes_read: Counter,
+    bytes_written: Counter,
+    ranged_reads: Counter,
+    bytes_saved: Counter,
+    cold_starts: Counter,
+    admitted: Gauge,
+    retries: Family<By, Counter>,
+    token_refreshes: Family<By, Counter>,
+    cpu_seconds: Counter<f64, std::sync::atomic::AtomicU64>,
+    peak_memory: Gauge,
+}
+
+impl Metrics {
+    /// Of a flow, and of what its store tells besides, if it is one that does.
+    pub(crate) fn new(thumbnailer: Arc<Thumbnailer>, store: Option<S3>) -> Self {
+        let times: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let mut metrics = Self {
+            registry: Registry::with_prefix(PREFIX),
+            thumbnailer,
+            store,
+            requests: Counter::default(),
+            status_codes: Family::default(),
+            request_duration: times(),
+            in_progress: Gauge::default(),
+            waiting: Gauge::default(),
+            events: Family::default(),
+            errors: Family::default(),
+            spans: Family::new_with_constructor(times),
+            thumbnails: Family::default(),
+            bytes_read: Counter::default(),
+            bytes_written: Counter::default(),
+            ranged_reads: Counter::default(),
+            bytes_saved: Counter::default(),
+            cold_starts: Counter::default(),
+            admitted: Gauge::default(),
+            retries: Family::default(),
+            token_refreshes: Family::default(),
+            cpu_seconds: Counter::default(),
+            peak_memory: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    /// The names. Those of counters get `_total` behind them, those with a unit the unit.
+    #[rustfmt::skip]
+    fn register(&mut self) {
+        let bytes = || Unit::Bytes;
+        let to = &mut self.registry;
+        to.register("requests", "Requests with events", self.requests.clone());
+        to.register("status_codes", "Their answers, by status", self.status_codes.clone());
+        to.register_with_unit("request_duration", "From a request's header to its answer", Unit::Seconds, self.request_duration.clone());
+        to.register("requests_in_progress", "Requests that are handled", self.in_progress.clone());
+        to.register("requests_waiting", "Requests that wait for a place", self.waiting.clone());
+        to.register("events", "Events that were handled, by outcome and reason", self.events.clone());
+        to.register("errors", "Events that were not handled, by type", self.errors.clone());
+        to.register_with_unit("request_span_duration", "Time of each stage of an event, by span", Unit::Seconds, self.spans.clone());
+        to.register("thumbnails", "Thumbnails that were made, by size and format", self.thumbnails.clone());
+        to.register("bytes_read", "Bytes of bodies read from the store", self.bytes_read.clone());
+        to.register("bytes_written", "Bytes of bodies written to the store", self.bytes_written.clone());
+        to.register("ranged_reads", "Originals of which a part was enough", self.ranged_reads.clone());
+        to.register("bytes_saved", "Bytes of those that were not read", self.bytes_saved.clone());
+        to.register("cold_starts", "Events that were the first of their instance", self.cold_starts.clone());
+        to.register_with_unit("memory_admitted", "Memory that pictures in work were given", bytes(), self.admitted.clone());
+        to.register_with_unit("memory_peak", "The most memory that the process has held", bytes(), self.peak_memory.clone());
+        to.register("store_retries", "Requests to the store that were sent again, by cause", self.retries.clone());
+        to.register("token_refreshes", "Tokens asked for at IAM, by result", self.token_refreshes.clone());
+        to.register_with_unit("cpu", "Time of processors that the process has used", Unit::Seconds, self.cpu_seconds.clone());
+        let build = Info::new([
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("recipes", self.thumbnailer.policy().recipes().fingerprint()),
+        ]);
+        to.register("build", "What is running", build);
+    }
+
+    /// An event was handled.
+    pub(crate) fn outcome(&self, outcome: &Outcome) {
+        let reason = outcome.reason.map(|reason| reason.to_string());
+        let labels = [
+            ("outcome", outcome.verdict.to_string()),
+            ("reason", reason.unwrap_or_default()),
+        ];
+        self.events.get_or_create(&labels).inc();
+        for (stage, time) in outcome.timings.iter() {
+            let span = self
+                .spans
+                .get_or_create_owned(&[("span", stage.to_string())]);
+            span.observe(time.as_secs_f64());
+        }
+        for made in &outcome.thumbnails {
+            let labels = [
+                ("size", made.size.to_string()),
+                ("format", made.format.clone()),
+            ];
+            self.thumbnails.get_or_create(&labels).inc();
+        }
+        let traffic = &outcome.traffic;
+        self.bytes_read.inc_by(traffic.bytes_read);
+        self.bytes_written.inc_by(traffic.bytes_written);
+        let saved = outcome.original.as_ref().map_or(0, |original| {
+            original.bytes.saturating_sub(traffic.bytes_read)
+        });
+        if outcome.verdict == Verdict::Made && saved > 0 {
+            self.ranged_reads.inc();
+            self.bytes_saved.inc_by(saved);
+        }
+        if outcome.execution.as_ref().is_some_and(|by| by.before == 0) {
+            self.cold_starts.inc();
+        }
+    }
+
+    /// An event was not handled.
+    pub(crate) fn error(&self, kind: &'static str) {
+        self.errors
+            .get_or_create(&[("type", kind.to_owned())])
+            .inc();
+    }
+
+    /// What is known without counting.
+    fn ask(&self, load: Load) {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.in_progress.set(whole(load.in_flight as u64));
+        self.waiting.set(whole(load.waiting as u64));
+        self.admitted.set(whole(self.thumbnailer.admitted_bytes()));
+        self.peak_memory
+            .set(whole(process::peak_bytes().unwrap_or_default()));
+        if let Some(store) = &self.store {
+            for cause in Cause::ALL {
+                let name = cause.name();
+                set(&self.retries, ("cause", name), store.retries().by(cause));
+            }
+            let refreshes = store.token_refreshes().unwrap_or_default();
+            set(&self.token_refreshes, ("result", "given"), refreshes.given);
+            set(&self.token_refreshes, ("result", "none"), refreshes.failed);
+        }
+        let cpu = process::cpu().as_secs_f64();
+        self.cpu_seconds
+            .inner()
+            .store(cpu.to_bits(), Ordering::Relaxed);
+    }
+}
+
+impl Meter for Metrics {
+    fn answered(&self, status: StatusCode, took: Duration) {
+        self.requests.inc();
+        let labels = [("status", status.as_str().to_owned())];
+        self.status_codes.get_or_create(&labels).inc();
+        self.request_duration.observe(took.as_secs_f64());
+    }
+
+    fn text(&self, load: Load) -> String {
+        self.ask(load);
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// Sets a counter that is counted elsewhere.
+fn set(family: &Family<By, Counter>, (label, value): (&'static str, &str), count: u64) {
+    let counter = family.get_or_create_owned(&[(label, value.to_owned())]);
+    counter.inner().store(count, Ordering::Relaxed);
+}
+
+/// What an error is called.
+pub(crate) fn type_of(error: &Error) -> &'static str {
+    match error {
+        Error::Foreign(_) => "foreign",
+        Error::Store(_) => "store",
+        Error::Unsettled => "unsettled",
+        Error::Deadline => "deadline",
+        Error::Busy => "memory",
+    }
+}

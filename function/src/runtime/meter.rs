@@ -1,0 +1,32 @@
+//! What a runtime tells to who counts, for `GET /metrics`.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Counts what a runtime does, and says it in the text format of `OpenMetrics`.
+pub trait Meter: fmt::Debug + Send + Sync {
+    /// A request with events had this answer, so long after its header had come.
+    fn answered(&self, status: StatusCode, took: Duration);
+
+    /// All that was counted, and the load of this moment, to the line `# EOF`
+    /// (<https://github.com/prometheus/OpenMetrics>).
+    fn text(&self, load: Load) -> String;
+}
+
+/// What a runtime does at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Load {
+    /// Requests that are handled.
+    pub in_flight: usize,
+    /// Requests that have come whole and wait for a place.
+    pub waiting: usize,
+}
+
+impl Load {
+    pub(super) fn new(in_flight: usize, waiting: usize) -> Self {
+        Self { in_flight, waiting }
+    }
+}
