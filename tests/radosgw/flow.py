@@ -180,7 +180,8 @@ class Flow:
         """The types and outcomes of the events that were handled since the last time."""
         handled = [line for line in self.lines() if "status" in line and "span" in line]
         new, self.seen = handled[self.seen :], len(handled)
-        return [(line["span"]["event_type"], line["status"], line["span"].get("outcome")) for line in new]
+        outcome = lambda line: ": ".join(line[key] for key in ("verdict", "reason") if key in line)
+        return [(line["span"]["event_type"], line["status"], outcome(line)) for line in new]
 
 
 def main():
