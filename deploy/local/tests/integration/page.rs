@@ -194,6 +194,46 @@ async fn the_race_makes_every_picture_by_each_mode() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_race_that_is_stopped_begins_no_further_picture() {
+    const PICTURES: usize = 60;
+    let uploads = Uploads::start().await;
+    let page = uploads.cloud.page.url().to_owned();
+    let (client, bytes) = (uploads.client(), picture(1));
+    for number in 0..PICTURES {
+        put(&client, &format!("images/{number}.jpg"), bytes.clone()).await;
+    }
+    let mut news = News::of(&page).await;
+    let body = json!({"pictures": PICTURES}).to_string();
+    let (status, _) = ask(Method::POST, &page, "/race", &body).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    news.next("lap").await;
+    let (status, text) = ask(Method::POST, &page, "/race", &body).await;
+    assert_eq!(
+        (status, text.as_str()),
+        (StatusCode::CONFLICT, "a race is running")
+    );
+    let (status, _) = ask(Method::DELETE, &page, "/race", "").await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let ended = loop {
+        let race = news.next("race").await;
+        if race["is_running"] == false && race["failure"].is_string() {
+            break race;
+        }
+    };
+    assert_eq!(ended["failure"], "stopped");
+    let states: Vec<_> = ended["lanes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|lane| &lane["state"])
+        .collect();
+    assert_eq!(states, ["stopped", "waits", "waits"]);
+    let done = ended["lanes"][0]["ended_us"].as_array().unwrap().len();
+    assert!(done < PICTURES, "{done}");
+    uploads.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_and_nonsense_are_refused() {
     let uploads = Uploads::start().await;
     let page = uploads.cloud.page.url().to_owned();
