@@ -153,7 +153,7 @@ pub async fn replay(data: &Path) -> io::Result<usize> {
     outbox::replay(&*open_existing(data).await?).await
 }
 
-/// As [`open`], but makes nothing where nothing is.
+/// As [`open()`], but makes nothing where nothing is.
 async fn open_existing(data: &Path) -> io::Result<Arc<Index>> {
     if !Index::exists(data) {
         return Err(io::Error::new(

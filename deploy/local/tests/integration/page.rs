@@ -69,7 +69,8 @@ impl News {
                     return serde_json::from_str(data).unwrap();
                 }
             }
-            let frame = self.body.frame().await.unwrap().unwrap();
+            let frame = tokio::time::timeout(Duration::from_mins(1), self.body.frame());
+            let frame = frame.await.expect("there are news").unwrap().unwrap();
             self.text += std::str::from_utf8(frame.data_ref().unwrap()).unwrap();
         }
     }
@@ -216,18 +217,18 @@ async fn a_race_that_is_stopped_begins_no_further_picture() {
     assert_eq!(status, StatusCode::NO_CONTENT);
     let ended = loop {
         let race = news.next("race").await;
-        if race["is_running"] == false && race["failure"].is_string() {
+        if race["is_running"] == false {
             break race;
         }
     };
     assert_eq!(ended["failure"], "stopped");
-    let states: Vec<_> = ended["lanes"]
+    let lanes: Vec<_> = ended["lanes"]
         .as_array()
         .unwrap()
         .iter()
         .map(|lane| &lane["state"])
         .collect();
-    assert_eq!(states, ["stopped", "waits", "waits"]);
+    assert_eq!(lanes, ["stopped", "waits", "waits"]);
     let done = ended["lanes"][0]["ended_us"].as_array().unwrap().len();
     assert!(done < PICTURES, "{done}");
     uploads.stop().await;
