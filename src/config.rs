@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::object::Bucket;
-use crate::plan::{Policy, Recipes};
+use crate::plan::{OutputPrefixes, Policy, Recipes};
 use crate::storage::{ConfigError, S3Config, iam};
 use crate::thumbnail::Limits;
 
@@ -17,10 +17,10 @@ pub use reader::Reader;
 pub use variables::{
     CACHE_CONTROL, CE_SERVICES, CLOUD_OBJECT_STORAGE_APIKEY, COS_ACCESS_KEY_ID, COS_API_KEY,
     COS_BUCKET, COS_ENDPOINT, COS_REGION, COS_SECRET_ACCESS_KEY, COS_TRUSTED_PROFILE, EFFORT,
-    FIRST_READ_PERCENT, IAM_CR_TOKEN_FILE, IAM_URL, LIMIT_VARIABLES, MAX_ATTEMPTS, MAX_BYTES,
-    MAX_DECODED_BYTES, MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE, MIN_INTACT_PERCENT,
-    ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE, RECIPE_VARIABLES, RECIPES, SIZES,
-    SOURCE_PREFIX, VARIABLES, Variable, markdown,
+    FAILURE_PREFIX, FIRST_READ_PERCENT, IAM_CR_TOKEN_FILE, IAM_URL, LIMIT_VARIABLES, MAX_ATTEMPTS,
+    MAX_BYTES, MAX_DECODED_BYTES, MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_PIXELS, MAX_SIDE,
+    MIN_INTACT_PERCENT, ON_DELETE, OUTPUT_KEY, OUTPUT_PREFIX, PORT, QUALITY, RECIPE,
+    RECIPE_VARIABLES, RECIPES, SIZES, SOURCE_PREFIX, VARIABLES, Variable, markdown,
 };
 
 /// Everything that the flow needs.
@@ -63,7 +63,13 @@ impl Config {
         let iam = reader.checked_unseen(IAM_URL, str::parse);
         let credentials = reader.credentials(endpoint.as_deref(), iam.as_ref());
         let source_prefix = reader.required(SOURCE_PREFIX);
-        let output_prefix = reader.required(OUTPUT_PREFIX);
+        let thumbnails = reader.required(OUTPUT_PREFIX);
+        let failures = reader.required(FAILURE_PREFIX);
+        let outputs = thumbnails.zip(failures);
+        let outputs = outputs.map(|(thumbnails, failures)| OutputPrefixes {
+            thumbnails,
+            failures,
+        });
         let recipes = reader.recipes();
         let cache_control = reader.cache_control();
         let port = reader.parsed(PORT);
@@ -71,9 +77,9 @@ impl Config {
         let on_delete = reader.parsed(ON_DELETE);
         let max_attempts = reader.parsed(MAX_ATTEMPTS);
         let limits = reader.limits();
-        let policy = match (&bucket, source_prefix, output_prefix, recipes) {
-            (Some(bucket), Some(source), Some(output), Some(recipes)) => {
-                let policy = Policy::new(Bucket::new(bucket), source, output, recipes);
+        let policy = match (&bucket, source_prefix, outputs, recipes) {
+            (Some(bucket), Some(source), Some(outputs), Some(recipes)) => {
+                let policy = Policy::new(Bucket::new(bucket), source, outputs, recipes);
                 let policy = reader.noted(OUTPUT_PREFIX, policy);
                 let policy = policy.zip(cache_control);
                 policy.map(|(policy, value)| policy.with_cache_control(value))
@@ -191,6 +197,7 @@ mod tests {
             ("RECIPE", "paper"),
             ("EFFORT", "fast"),
             ("ON_DELETE", "keep"),
+            ("FAILURE_PREFIX", "bad/"),
             ("MAX_ATTEMPTS", "7"),
         ])
         .unwrap();
@@ -202,6 +209,7 @@ mod tests {
         assert_eq!(rule.recipe().encodings()[0].quality, 90);
         assert_eq!(config.policy.cache_control(), "public, max-age=3600");
         assert_eq!(config.policy.on_delete(), OnDelete::Keep);
+        assert_eq!(config.policy.failure_prefix(), "bad/");
         assert_eq!(config.policy.max_attempts().get(), 7);
         assert_eq!(config.port, 8080);
     }
@@ -276,6 +284,7 @@ mod tests {
                 "IAM_CR_TOKEN_FILE",
                 "SOURCE_PREFIX",
                 "OUTPUT_PREFIX",
+                "FAILURE_PREFIX",
                 "CACHE_CONTROL",
                 // Not looked at beside other credentials.
                 "CLOUD_OBJECT_STORAGE_APIKEY",

@@ -30,7 +30,7 @@ pub use template::{OutputKey, TemplateError};
 /// How long caches may keep a thumbnail by default: its key is stable while its content is not.
 pub const CACHE_CONTROL: &str = "public, max-age=3600";
 
-/// Where failure records live: `failures/{path}`, apart from the thumbnails, which may be public.
+/// Where failure records live by default: `failures/{path}`, apart from the thumbnails, which may be public.
 pub const FAILURE_PREFIX: &str = "failures/";
 
 /// Which originals are ours, where their thumbnails go and how they are made.
@@ -41,12 +41,32 @@ pub struct Policy {
     bucket: Bucket,
     source_prefix: String,
     output_prefix: String,
+    failure_prefix: String,
     recipes: Recipes,
     cache_control: String,
     limits: Limits,
     on_delete: OnDelete,
     max_attempts: NonZeroU32,
     first_read_percent: Option<u8>,
+}
+
+/// Under which keys a policy writes; nothing else of a bucket is ever written or deleted by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputPrefixes {
+    /// Thumbnails are under keys that start so.
+    pub thumbnails: String,
+    /// Failure records are under keys that start so. Default [`FAILURE_PREFIX`].
+    pub failures: String,
+}
+
+/// Thumbnails there, and failure records where they are by default.
+impl From<&str> for OutputPrefixes {
+    fn from(thumbnails: &str) -> Self {
+        Self {
+            thumbnails: thumbnails.to_owned(),
+            failures: FAILURE_PREFIX.to_owned(),
+        }
+    }
 }
 
 /// Tries of one version by default: one that failed by chance does not fail three times.
@@ -149,15 +169,16 @@ impl Policy {
     pub fn new(
         bucket: Bucket,
         source_prefix: impl Into<String>,
-        output_prefix: impl Into<String>,
+        outputs: impl Into<OutputPrefixes>,
         recipes: impl Into<Recipes>,
     ) -> Result<Self, PolicyError> {
-        let (source_prefix, output_prefix) = (source_prefix.into(), output_prefix.into());
-        check_prefixes(&source_prefix, &output_prefix)?;
+        let (source_prefix, outputs) = (source_prefix.into(), outputs.into());
+        check_prefixes(&source_prefix, &outputs)?;
         Ok(Self {
             bucket,
             source_prefix,
-            output_prefix,
+            output_prefix: outputs.thumbnails,
+            failure_prefix: outputs.failures,
             recipes: recipes.into(),
             cache_control: CACHE_CONTROL.to_owned(),
             limits: Limits::default(),
@@ -167,15 +188,16 @@ impl Policy {
         })
     }
 
-    /// The same with the thumbnails elsewhere.
+    /// The same with thumbnails and failure records elsewhere.
     ///
     /// # Errors
     /// As [`Policy::new`].
-    pub fn with_output_prefix(self, output_prefix: impl Into<String>) -> Result<Self, PolicyError> {
-        let output_prefix = output_prefix.into();
-        check_prefixes(&self.source_prefix, &output_prefix)?;
+    pub fn with_outputs(self, outputs: impl Into<OutputPrefixes>) -> Result<Self, PolicyError> {
+        let outputs = outputs.into();
+        check_prefixes(&self.source_prefix, &outputs)?;
         Ok(Self {
-            output_prefix,
+            output_prefix: outputs.thumbnails,
+            failure_prefix: outputs.failures,
             ..self
         })
     }
@@ -247,6 +269,12 @@ impl Policy {
         &self.output_prefix
     }
 
+    /// Failure records are under keys that start so.
+    #[must_use]
+    pub fn failure_prefix(&self) -> &str {
+        &self.failure_prefix
+    }
+
     /// How thumbnails are made, and which of them how.
     #[must_use]
     pub fn recipes(&self) -> &Recipes {
@@ -300,7 +328,7 @@ impl Policy {
         if change.object.bucket != self.bucket {
             return Decision::Refuse(Foreign::Bucket(change.object.bucket.clone()));
         }
-        if key.starts_with(&self.output_prefix) || key.starts_with(FAILURE_PREFIX) {
+        if key.starts_with(&self.output_prefix) || key.starts_with(&self.failure_prefix) {
             return Decision::Skip(Reason::OwnOutput);
         }
         let Some(path) = key.strip_prefix(&self.source_prefix) else {
@@ -338,7 +366,7 @@ impl Policy {
         let plan = Plan {
             recipe: Arc::clone(recipe),
             outputs: outputs.collect(),
-            failure: Key::new(format!("{FAILURE_PREFIX}{path}")),
+            failure: Key::new(format!("{}{path}", self.failure_prefix)),
             original_hash: short_hash(original.as_str()),
             original,
             first_bytes,
@@ -356,19 +384,19 @@ fn short_hash(text: &str) -> String {
 }
 
 /// No two of originals, thumbnails and failure records can be taken for each other.
-fn check_prefixes(source: &str, output: &str) -> Result<(), PolicyError> {
-    const FAILURES: &str = "the failure records' prefix";
-    apart("SOURCE_PREFIX", source, "OUTPUT_PREFIX", output)?;
-    apart("SOURCE_PREFIX", source, FAILURES, FAILURE_PREFIX)?;
-    apart("OUTPUT_PREFIX", output, FAILURES, FAILURE_PREFIX)
+fn check_prefixes(source: &str, outputs: &OutputPrefixes) -> Result<(), PolicyError> {
+    let source = ("SOURCE_PREFIX", source);
+    let thumbnails = ("OUTPUT_PREFIX", outputs.thumbnails.as_str());
+    let failures = ("FAILURE_PREFIX", outputs.failures.as_str());
+    apart(source, thumbnails)?;
+    apart(source, failures)?;
+    apart(thumbnails, failures)
 }
 
 /// Neither prefix starts with the other: then no key can start with both.
 fn apart(
-    first_name: &'static str,
-    first: &str,
-    second_name: &'static str,
-    second: &str,
+    (first_name, first): (&'static str, &str),
+    (second_name, second): (&'static str, &str),
 ) -> Result<(), PolicyError> {
     if first.starts_with(second) || second.starts_with(first) {
         return Err(PolicyError {

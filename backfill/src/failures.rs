@@ -7,7 +7,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use cos_thumbnails::events::Change;
 use cos_thumbnails::object::{ETag, Key};
 use cos_thumbnails::outcome::Reason;
-use cos_thumbnails::plan::FAILURE_PREFIX;
 use cos_thumbnails::storage::Storage;
 use cos_thumbnails::thumbnailer::FailureState;
 use futures_util::{Stream, StreamExt, TryStreamExt, future};
@@ -62,7 +61,7 @@ pub(crate) async fn run(
     }
     let policy = settings.config.policy.clone();
     let audit = Audit::new(Arc::clone(&store), policy, options());
-    let rows = listing(store, FAILURE_PREFIX)
+    let rows = listing(store, settings.config.policy.failure_prefix())
         .map(|listed| {
             let audit = audit.clone();
             async move { row(settings, &audit, listed?.key).await }
@@ -138,11 +137,13 @@ fn originals(
     store: &Arc<dyn Storage>,
 ) -> impl Stream<Item = Result<Change, listing::Error>> + Send + use<> {
     let policy = settings.config.policy.clone();
-    listing(Arc::clone(store), FAILURE_PREFIX).try_filter_map(move |record| {
-        // The record's own version and length are not the original's.
-        let original = policy.original_of(&record.key);
-        future::ok(original.map(|key| written(policy.bucket(), key, None, None)))
-    })
+    listing(Arc::clone(store), settings.config.policy.failure_prefix()).try_filter_map(
+        move |record| {
+            // The record's own version and length are not the original's.
+            let original = policy.original_of(&record.key);
+            future::ok(original.map(|key| written(policy.bucket(), key, None, None)))
+        },
+    )
 }
 
 /// A record's state, in the words of the records.

@@ -51,6 +51,12 @@ variable "output_prefix" {
   default     = "thumbnails/"
 }
 
+variable "failure_prefix" {
+  description = "Failure records go under keys that start so; never below source_prefix"
+  type        = string
+  default     = "failures/"
+}
+
 provider "ibm" {
   region = var.region
 }
@@ -67,6 +73,7 @@ locals {
     COS_TRUSTED_PROFILE = ibm_iam_trusted_profile.store.name
     SOURCE_PREFIX       = var.source_prefix
     OUTPUT_PREFIX       = var.output_prefix
+    FAILURE_PREFIX      = var.failure_prefix
   }
   jobs = {
     backfill = { arguments = ["--mode=parallel", "--no-journal"], retries = 3, seconds = 7200 }

@@ -63,6 +63,7 @@ pub async fn serve(
     let thumbnailer = Arc::new(thumbnailer(&config, store.clone()));
     let version = version(&config.flow.policy);
     let metrics = Arc::new(Metrics::new(Arc::clone(&thumbnailer), Some(store.clone())));
+    let probe = probe_key(&config.flow.policy);
     let secrets = Secrets {
         backfill: config.backfill_secret,
         event: config.event_secret,
@@ -75,7 +76,7 @@ pub async fn serve(
         .drain_at_most(config.deadline)
         .version(version)
         .meter(metrics)
-        .ready(move || answers(store.clone()))
+        .ready(move || answers(store.clone(), probe.clone()))
         .serve(listener, shutdown)
         .await?;
     Ok(())
@@ -88,17 +89,20 @@ fn version(policy: &Policy) -> serde_json::Value {
         "recipes": [policy.recipes().fingerprint()],
         "limits": policy.limits_fingerprint(),
         "output_prefix": policy.output_prefix(),
+        "failure_prefix": policy.failure_prefix(),
     })
 }
 
 /// Looked for, to see that the store answers. It is not there; if someone puts it there, that is an
 /// answer, too.
-const PROBE_KEY: &str = "failures/.probe";
+fn probe_key(policy: &Policy) -> Key {
+    Key::new(format!("{}.probe", policy.failure_prefix()))
+}
 
 /// Whether the store answers as it should, if only that it has too much to do: then every event is
 /// told when to come again, and an instance that is not ready would get none.
-async fn answers(store: S3) -> bool {
-    let error = match store.head(&Key::new(PROBE_KEY)).await {
+async fn answers(store: S3, probe: Key) -> bool {
+    let error = match store.head(&probe).await {
         Ok(_) => return true,
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Throttled) => return true,
         Err(error) => error,

@@ -145,6 +145,12 @@ pub const OUTPUT_PREFIX: Variable = Variable::with_default(
     "thumbnails/",
     "thumbnails go under keys that start so",
 );
+/// Where failure records go.
+pub const FAILURE_PREFIX: Variable = Variable::with_default(
+    "FAILURE_PREFIX",
+    plan::FAILURE_PREFIX,
+    "failure records go under keys that start so",
+);
 /// Keys of thumbnails.
 pub const OUTPUT_KEY: Variable = Variable::with_default(
     "OUTPUT_KEY",
@@ -250,7 +256,7 @@ pub const MIN_INTACT_PERCENT: Variable = Variable::with_default(
 );
 
 /// All settings of the flow and of the server that runs it.
-pub const VARIABLES: [Variable; 31] = [
+pub const VARIABLES: [Variable; 32] = [
     COS_ENDPOINT,
     COS_REGION,
     COS_BUCKET,
@@ -264,6 +270,7 @@ pub const VARIABLES: [Variable; 31] = [
     IAM_CR_TOKEN_FILE,
     SOURCE_PREFIX,
     OUTPUT_PREFIX,
+    FAILURE_PREFIX,
     OUTPUT_KEY,
     RECIPE,
     SIZES,

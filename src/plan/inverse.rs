@@ -1,7 +1,7 @@
 //! From a key that was written back to the original that it was written for.
 
 use super::recipe::MAX_SIZE;
-use super::{FAILURE_PREFIX, OutputKey, Policy};
+use super::{OutputKey, Policy};
 use crate::object::Key;
 
 /// The file name extensions of all formats that thumbnails are, or ever were, written in.
@@ -35,7 +35,7 @@ impl Policy {
     /// ours is under such a key, or where [thumbnails' keys do not say](Policy::keys_name_originals).
     #[must_use]
     pub fn original_of(&self, key: &Key) -> Option<Key> {
-        let record = key.as_str().strip_prefix(FAILURE_PREFIX);
+        let record = key.as_str().strip_prefix(self.failure_prefix());
         let thumbnail = || {
             let (path, _) = self.thumbnail_name(key)?.rsplit_once('/')?;
             self.keys_name_originals().then_some(path)

@@ -257,6 +257,37 @@ fn a_policy_whose_outputs_could_be_inputs_cannot_be_built() {
 }
 
 #[test]
+fn failure_records_go_where_they_are_told_and_nothing_else_can_be_there() {
+    let build = |source: &str, thumbnails: &str, failures: &str| {
+        let outputs = OutputPrefixes {
+            thumbnails: thumbnails.to_owned(),
+            failures: failures.to_owned(),
+        };
+        Policy::new(Bucket::new("b"), source, outputs, Recipe::standard())
+    };
+    for (thumbnails, failures) in [
+        ("thumbnails/", "images/bad/"),
+        ("thumbnails/", "thumbnails/bad/"),
+        ("bad/thumbnails/", "bad/"),
+        ("thumbnails/", ""),
+    ] {
+        let refused = build("images/", thumbnails, failures).unwrap_err();
+        assert!(refused.to_string().contains("FAILURE_PREFIX"), "{refused}");
+    }
+    // Where they are by default is anyone's then.
+    let policy = build("failures/", "thumbnails/", "bad/").unwrap();
+    let Decision::Make(plan) = policy.decide(&change("failures/a.jpg")) else {
+        panic!("an original")
+    };
+    assert_eq!(plan.failure, Key::new("bad/a.jpg"));
+    assert_eq!(policy.original_of(&plan.failure), Some(plan.original));
+    assert_eq!(
+        policy.decide(&change("bad/a.jpg")),
+        Decision::Skip(Reason::OwnOutput)
+    );
+}
+
+#[test]
 fn what_is_not_ours_is_skipped_or_refused() {
     let policy = policy();
     let decide = |change: &Change| policy.decide(change);

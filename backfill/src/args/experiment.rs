@@ -13,8 +13,9 @@ pub(super) enum ExperimentFlags {
     ///
     /// FILE is TOML: `name`, `modes`, `counts`, `repetitions` and `output_prefix`; further `recipe` (default or paper), `warm_ups` (1),
     /// `temperature` (any, cold or warm), `cold_after` ("2m"), `tries` (3), `seed` (0), and `in_flight` by mode. dataset/paper.toml is the
-    /// paper's. Thumbnails go below `output_prefix` alone, which must be none of production's; fan-out needs a function
-    /// with the same `OUTPUT_PREFIX` and recipe. Both clocks, the paper's and end-to-end, are told of every sample.
+    /// paper's. Thumbnails go below `output_prefix` alone, which ends in / and must be none of production's, and failure records
+    /// below the same with `-failures/` in place of that /; fan-out needs a function with these as `OUTPUT_PREFIX` and
+    /// `FAILURE_PREFIX`, and with the same recipe. Both clocks, the paper's and end-to-end, are told of every sample.
     Run(RunFlags),
     /// Goes on with one that was killed or interrupted: takes the samples that are left
     ///

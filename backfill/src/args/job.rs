@@ -3,7 +3,7 @@
 use clap::Args;
 use cos_thumbnails::config::{Config, Mistake, Reader, Variable};
 use cos_thumbnails::object::Key;
-use cos_thumbnails::plan::{FAILURE_PREFIX, Policy};
+use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::iam::Credential;
 
 use crate::engine::{BaseUrl, EngineSettings};
@@ -222,7 +222,7 @@ fn check_prefix(prefix: &str, policy: Option<&Policy>) -> Result<String, String>
         [
             policy.source_prefix(),
             policy.output_prefix(),
-            FAILURE_PREFIX,
+            policy.failure_prefix(),
         ]
     });
     for other in others.into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! Looking at the objects themselves.
 
 use cos_thumbnails::object::Key;
-use cos_thumbnails::plan::{Decision, FAILURE_PREFIX, Plan};
+use cos_thumbnails::plan::{Decision, Plan};
 use cos_thumbnails::storage::{GetOptions, Head, Kind, Listed};
 use cos_thumbnails::thumbnailer::{FailureRecord, Mark};
 use futures_util::future::{try_join_all, try_join3};
@@ -130,7 +130,7 @@ impl Audit {
         if returned {
             return Ok(None);
         }
-        if key.as_str().starts_with(FAILURE_PREFIX) {
+        if key.as_str().starts_with(self.policy.failure_prefix()) {
             return Ok(match self.record(&key).await? {
                 None => None,
                 // Another deployment's, of originals under another prefix of this bucket.

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use cos_thumbnails::object::Key;
-use cos_thumbnails::plan::{FAILURE_PREFIX, Policy};
+use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{self, Listed, Storage};
 use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
 
@@ -154,8 +154,9 @@ impl Audit {
             let item = Entry::Parent(Candidate::new(&policy, original)?);
             Some(Placed { place, item })
         });
-        let records = self.listed(FAILURE_PREFIX, |record| {
-            let place = place(&record.key, FAILURE_PREFIX.len());
+        let failure_prefix = self.policy.failure_prefix().len();
+        let records = self.listed(self.policy.failure_prefix(), move |record| {
+            let place = place(&record.key, failure_prefix);
             let item = Entry::Child(Below::Record(record));
             (place != "/").then_some(Placed { place, item })
         });

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use cos_thumbnails::plan::PolicyError;
+use cos_thumbnails::object::Key;
+use cos_thumbnails::plan::{OutputPrefixes, PolicyError};
 
 use super::{Cell, DesignError};
 use crate::journal::JournalError;
@@ -21,14 +22,15 @@ pub enum Error {
         /// What is wrong with it.
         source: DesignError,
     },
-    /// Production's thumbnails would be overwritten.
+    /// Production's thumbnails or failure records would be overwritten.
     #[error(
-        "output_prefix {output:?} overlaps with {production:?}, where production's thumbnails are: an \
-         experiment writes below a prefix of its own, such as \"experiments/\""
+        "output_prefix {:?}, with failure records below {:?}, overlaps with {production:?}, where production writes: \
+         an experiment writes below a prefix of its own, such as \"experiments/\"",
+        .ours.thumbnails, .ours.failures
     )]
     Production {
         /// The experiment's.
-        output: String,
+        ours: OutputPrefixes,
         /// Production's.
         production: String,
     },
@@ -43,14 +45,18 @@ pub enum Error {
     Function(#[source] TargetError),
     /// The function would write elsewhere.
     #[error(
-        "the function writes below {}, the experiment below {ours:?}: start a function for it with OUTPUT_PREFIX={ours}",
-        match .its { Some(its) => format!("{its:?}"), None => "a prefix that it does not say".to_owned() }
+        "the function writes thumbnails below {} and failure records below {}, the experiment below {:?} and {:?}: \
+         start a function for it with OUTPUT_PREFIX={} FAILURE_PREFIX={}",
+        told(.thumbnails.as_ref()), told(.failures.as_ref()),
+        .ours.thumbnails, .ours.failures, .ours.thumbnails, .ours.failures
     )]
     FunctionPrefix {
-        /// The function's.
-        its: Option<String>,
+        /// The function's, if it says it.
+        thumbnails: Option<String>,
+        /// The function's, if it says it.
+        failures: Option<String>,
         /// The experiment's.
-        ours: String,
+        ours: OutputPrefixes,
     },
     /// The modes would not make the same.
     #[error("the function's recipe is {its}, the experiment's {ours}: give both the same settings")]
@@ -69,6 +75,19 @@ pub enum Error {
         there: u64,
         /// Where.
         prefix: String,
+    },
+    /// One of the two would be rejected, each time, and none of its thumbnails made.
+    #[error(
+        "{first:?} and {second:?} have the same thumbnails by this recipe, {key:?} among them: the second one would be \
+         rejected. Rename one of them, or take a recipe that keeps them apart"
+    )]
+    SameKey {
+        /// An original.
+        first: Key,
+        /// Another.
+        second: Key,
+        /// The mark that both would have.
+        key: Key,
     },
     /// The originals could not be listed.
     #[error(transparent)]
@@ -124,6 +143,13 @@ impl Error {
             self,
             Self::Function(_) | Self::Originals(_) | Self::Temperature { .. } | Self::Failed { .. }
         )
+    }
+}
+
+fn told(prefix: Option<&String>) -> String {
+    match prefix {
+        Some(prefix) => format!("{prefix:?}"),
+        None => "a prefix that it does not say".to_owned(),
     }
 }
 

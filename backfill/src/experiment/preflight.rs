@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use chrono::Utc;
-use cos_thumbnails::config::OUTPUT_PREFIX;
-use cos_thumbnails::plan::{Policy, Recipe};
+use cos_thumbnails::config::{FAILURE_PREFIX, OUTPUT_PREFIX};
+use cos_thumbnails::plan::{Decision, OutputPrefixes, Policy, Recipe};
 use cos_thumbnails::storage::Storage;
 use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
@@ -49,10 +49,13 @@ pub(super) async fn prepare(
             let version = cli::function(settings)?.version().await;
             let version = version.map_err(Error::Function)?;
             let ours = policy.recipes().fingerprint();
-            if version.output_prefix.as_deref() != Some(policy.output_prefix()) {
+            let its = [&version.output_prefix, &version.failure_prefix];
+            let prefixes = [policy.output_prefix(), policy.failure_prefix()];
+            if its.map(Option::as_deref) != prefixes.map(Some) {
                 return Err(Error::FunctionPrefix {
-                    its: version.output_prefix,
-                    ours: policy.output_prefix().to_owned(),
+                    thumbnails: version.output_prefix,
+                    failures: version.failure_prefix,
+                    ours: outputs(&design),
                 }
                 .into());
             }
@@ -82,6 +85,7 @@ pub(super) async fn prepare(
         }
         .into());
     }
+    apart(&policy, &originals)?;
     let recipes = policy.recipes().rules().iter();
     let recipe_text = recipes.map(|rule| rule.recipe().to_string());
     let in_flight = |&mode: &Mode| {
@@ -115,25 +119,61 @@ pub(super) async fn prepare(
     })
 }
 
-/// A policy of its own, which cannot touch production's thumbnails: those of the settings, and those where
-/// they are unless the settings say otherwise.
+/// Where an experiment writes. Its failure records are beside its thumbnails, which end in `/`.
+fn outputs(design: &Design) -> OutputPrefixes {
+    let thumbnails = design.output_prefix.clone();
+    let failures = format!("{}-failures/", thumbnails.trim_end_matches('/'));
+    OutputPrefixes {
+        thumbnails,
+        failures,
+    }
+}
+
+/// A policy of its own, which cannot touch what production wrote: where the settings have it, and where it is
+/// unless the settings say otherwise.
 fn policy(production: &Policy, design: &Design) -> Result<Policy, Error> {
-    let output = &design.output_prefix;
-    let standing = [Some(production.output_prefix()), OUTPUT_PREFIX.default];
+    let ours = outputs(design);
+    let standing = [
+        Some(production.output_prefix()),
+        Some(production.failure_prefix()),
+        OUTPUT_PREFIX.default,
+        FAILURE_PREFIX.default,
+    ];
     for other in standing.into_iter().flatten() {
-        if output.starts_with(other) || other.starts_with(output.as_str()) {
+        let overlaps = |own: &String| own.starts_with(other) || other.starts_with(own.as_str());
+        if overlaps(&ours.thumbnails) || overlaps(&ours.failures) {
             return Err(Error::Production {
-                output: output.clone(),
                 production: other.to_owned(),
+                ours,
             });
         }
     }
-    let policy = production.clone().with_output_prefix(output.as_str())?;
+    let policy = production.clone().with_outputs(ours)?;
     let recipe = design.recipe.as_deref().and_then(Recipe::named);
     Ok(match recipe {
         Some(recipe) => policy.with_recipes(recipe),
         None => policy,
     })
+}
+
+/// No two of them have the same thumbnails.
+fn apart(policy: &Policy, originals: &[Original]) -> Result<(), Error> {
+    let mut marks = BTreeMap::new();
+    for original in originals {
+        let change = original.clone().change(policy.bucket());
+        let Decision::Make(plan) = policy.decide(&change) else {
+            continue;
+        };
+        let mark = plan.mark_and_siblings().0.key.clone();
+        if let Some(first) = marks.insert(mark.clone(), plan.original.clone()) {
+            return Err(Error::SameKey {
+                first,
+                second: plan.original,
+                key: mark,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn data_set(prefix: &str, originals: &[Original]) -> DataSet {
@@ -203,6 +243,8 @@ mod tests {
             "thumbnails/",
             "thumbnails/x/",
             "thumb",
+            "failures/",
+            "f",
             "",
         ] {
             let refused = policy(&production, &design(output)).unwrap_err();
@@ -212,14 +254,37 @@ mod tests {
             );
             assert!(refused.is_usage());
         }
-        for output in ["images/", "images/a/", "failures/", "f"] {
+        for output in ["images/", "images/a/"] {
             let refused = policy(&production, &design(output)).unwrap_err();
             assert!(matches!(refused, Error::Policy(_)), "{output:?}: {refused}");
         }
         let own = policy(&production, &design("experiments/a/")).unwrap();
         assert_eq!(own.output_prefix(), "experiments/a/");
+        assert_eq!(own.failure_prefix(), "experiments/a-failures/");
         assert_eq!(own.source_prefix(), "images/");
         assert_eq!(own.recipes().fingerprint(), Recipe::paper().fingerprint());
+    }
+
+    #[test]
+    fn pictures_that_would_have_the_same_thumbnails_are_refused() {
+        let of = |recipe, paths: [&str; 2]| {
+            let policy = Policy::new(Bucket::new("b"), "images/", "e/", recipe).unwrap();
+            let originals = paths.map(|path| Original {
+                key: Key::new(format!("images/{path}")),
+                etag: None,
+                bytes: Some(10),
+            });
+            apart(&policy, &originals)
+        };
+        let refused = of(Recipe::paper(), ["a/x.jpg", "b/x.jpg"]).unwrap_err();
+        let told = refused.to_string();
+        assert!(
+            told.starts_with("\"images/a/x.jpg\" and \"images/b/x.jpg\" have the same thumbnails"),
+            "{told}"
+        );
+        assert!(refused.is_usage());
+        of(Recipe::paper(), ["a/x.jpg", "b/y.jpg"]).unwrap();
+        of(Recipe::standard(), ["a/x.jpg", "b/x.jpg"]).unwrap();
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use cos_thumbnails::config::{OUTPUT_PREFIX, SOURCE_PREFIX};
+use cos_thumbnails::config::{FAILURE_PREFIX, OUTPUT_PREFIX, SOURCE_PREFIX};
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{GetOptions, Kind, PutOptions, Storage};
@@ -34,6 +34,8 @@ pub(super) struct Manifest {
     pub(super) source_prefix: String,
     /// Where their thumbnails belong.
     pub(super) output_prefix: String,
+    /// Where records of those without any belong.
+    pub(super) failure_prefix: String,
 }
 
 /// Originals that one instance does.
@@ -62,6 +64,11 @@ impl Manifest {
         let pairs = [
             (SOURCE_PREFIX, policy.source_prefix(), &self.source_prefix),
             (OUTPUT_PREFIX, policy.output_prefix(), &self.output_prefix),
+            (
+                FAILURE_PREFIX,
+                policy.failure_prefix(),
+                &self.failure_prefix,
+            ),
         ];
         let (variable, own, asked) = pairs.into_iter().find(|(_, own, asked)| own != asked)?;
         let name = variable.name;

@@ -56,6 +56,7 @@ pub(crate) async fn run(
         shards: shards(job, pictures),
         source_prefix: policy.source_prefix().to_owned(),
         output_prefix: policy.output_prefix().to_owned(),
+        failure_prefix: policy.failure_prefix().to_owned(),
     };
     let fan_out = FanOut {
         name: run_name(&job.name, &manifest.run),

@@ -139,6 +139,8 @@ pub struct FunctionVersion {
     pub limits: String,
     /// Below which prefix it writes thumbnails. Older ones do not say it.
     pub output_prefix: Option<String>,
+    /// Below which prefix it writes failure records. Older ones do not say it.
+    pub failure_prefix: Option<String>,
 }
 
 #[async_trait]

@@ -33,6 +33,7 @@ impl Laboratory {
     async fn with(pictures: u16) -> Self {
         let settings = |name: &str| match name {
             "OUTPUT_PREFIX" => Some("experiments/small/".to_owned()),
+            "FAILURE_PREFIX" => Some("experiments/small-failures/".to_owned()),
             "RECIPE" => Some("paper".to_owned()),
             _ => None,
         };
@@ -183,6 +184,8 @@ fn check_sample(sample: &Sample) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_experiment_that_is_interrupted_and_then_killed_goes_on_and_counts_every_sample_once() {
     let laboratory = Laboratory::with(25).await;
+    // Production's, of one that could not be read by then.
+    laboratory.put("failures/00.jpg", 0).await;
     let mut child = backfill(&laboratory.cloud.store_config, &laboratory.line(SMALL))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -250,6 +253,7 @@ async fn an_experiment_that_is_interrupted_and_then_killed_goes_on_and_counts_ev
     check_manifest(&folder, &lines[0]);
     assert!(laboratory.keys("thumbnails/").await.is_empty());
     assert!(!laboratory.keys("experiments/small/").await.is_empty());
+    assert_eq!(laboratory.keys("failures/").await, ["failures/00.jpg"]);
 
     // Other pictures would be another experiment.
     laboratory.put("images/03.jpg", 99).await;
@@ -294,7 +298,7 @@ async fn what_would_touch_production_or_measure_something_else_is_refused_before
         (
             "'experiments/small/'",
             "'other/'",
-            "writes below \"experiments/small/\", the experiment below \"other/\"",
+            "and failure records below \"experiments/small-failures/\", the experiment below \"other/\" and \"other-failures/\"",
         ),
         ("'paper'", "'default'", "the function's recipe is "),
         (

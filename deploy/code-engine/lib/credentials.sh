@@ -21,7 +21,7 @@ rights() {
 }
 
 read_rights() { rights ContentReader "$SOURCE_PREFIX"; }
-write_rights() { rights Writer "$OUTPUT_PREFIX" failures/ backfill-runs/; }
+write_rights() { rights Writer "$OUTPUT_PREFIX" "$FAILURE_PREFIX" backfill-runs/; }
 
 # Sets has_secret, if application and jobs have one, and secret_text, to what is in it.
 credentials() {

@@ -86,7 +86,7 @@ examine_settings() {
   local name value
   [[ -n $app_text ]] || return 0
   # The others of the table are the settings' own; these decide where it works.
-  for name in COS_ENDPOINT COS_REGION COS_BUCKET SOURCE_PREFIX OUTPUT_PREFIX; do
+  for name in COS_ENDPOINT COS_REGION COS_BUCKET SOURCE_PREFIX OUTPUT_PREFIX FAILURE_PREFIX; do
     case $name in
       COS_ENDPOINT) value=$ENDPOINT ;;
       *) value=${!name} ;;
@@ -127,7 +127,7 @@ examine_subscription() {
   [[ $event == write || $event == all ]] ||
     finding "the subscription is for $event events: uploads call nobody" "${update[@]}" --event-type "$EVENTS"
   prefix=$(field Prefix <<<"$text")
-  if [[ $OUTPUT_PREFIX == "$prefix"* || failures/ == "$prefix"* ]]; then
+  if [[ $OUTPUT_PREFIX == "$prefix"* || $FAILURE_PREFIX == "$prefix"* ]]; then
     finding "the subscription's prefix '$prefix' covers what the function writes: each thumbnail raises an event more, all skipped and all paid for" \
       "${update[@]}" --prefix "$SOURCE_PREFIX"
   elif [[ $SOURCE_PREFIX != "$prefix"* ]]; then
@@ -194,7 +194,7 @@ examine_rights() {
       anew="$(quoted ibmcloud iam trusted-profile-delete "$APP-cos" --force) && $up_again"
       may 'ContentReader Reader Writer Manager' "$SOURCE_PREFIX" ||
         finding_line "$APP-cos may not list and read $SOURCE_PREFIX in $COS_BUCKET" "$anew"
-      for prefix in "$OUTPUT_PREFIX" failures/ backfill-runs/; do
+      for prefix in "$OUTPUT_PREFIX" "$FAILURE_PREFIX" backfill-runs/; do
         may 'Writer Manager' "$prefix" || {
           finding_line "$APP-cos may not list, write and delete $prefix in $COS_BUCKET" "$anew"
           break

@@ -21,6 +21,7 @@ optional:
   CONTAINER_TOOL         what builds and pushes: docker or podman                    (docker)
   SOURCE_PREFIX          where originals are written                                 (images/)
   OUTPUT_PREFIX          where thumbnails go                                         (thumbnails/)
+  FAILURE_PREFIX         where failure records go                                    (failures/)
   CPU, MEMORY            of one instance                                             (1, 4G)
   CONCURRENCY            events in work on one instance                 (twice the CPUs, rounded up)
   MIN_SCALE, MAX_SCALE   instances, up to 250                                        (0, 10)
@@ -84,8 +85,11 @@ configure() {
   one_of CONTAINER_TOOL "$CONTAINER_TOOL" docker podman
   SOURCE_PREFIX=${SOURCE_PREFIX:-images/}
   OUTPUT_PREFIX=${OUTPUT_PREFIX:-thumbnails/}
+  FAILURE_PREFIX=${FAILURE_PREFIX:-failures/}
   [[ $OUTPUT_PREFIX != "$SOURCE_PREFIX"* && $SOURCE_PREFIX != "$OUTPUT_PREFIX"* ]] ||
     fail "SOURCE_PREFIX $SOURCE_PREFIX and OUTPUT_PREFIX $OUTPUT_PREFIX overlap: thumbnails would raise events"
+  [[ $FAILURE_PREFIX != "$SOURCE_PREFIX"* && $SOURCE_PREFIX != "$FAILURE_PREFIX"* ]] ||
+    fail "SOURCE_PREFIX $SOURCE_PREFIX and FAILURE_PREFIX $FAILURE_PREFIX overlap: failure records would raise events"
   CPU=${CPU:-1}
   MEMORY=${MEMORY:-4G}
   is_pair "$CPU" "$MEMORY" || fail "no such pair of CPU and MEMORY: $CPU and $MEMORY; there are: ${PAIRS//$'\n'/ }"

@@ -71,7 +71,8 @@ common() {
   local name
   shared=(--image "$IMAGE" --cpu "$CPU" --memory "$MEMORY"
     --env "COS_ENDPOINT=$ENDPOINT" --env "COS_REGION=$COS_REGION" --env "COS_BUCKET=$COS_BUCKET"
-    --env "SOURCE_PREFIX=$SOURCE_PREFIX" --env "OUTPUT_PREFIX=$OUTPUT_PREFIX")
+    --env "SOURCE_PREFIX=$SOURCE_PREFIX" --env "OUTPUT_PREFIX=$OUTPUT_PREFIX"
+    --env "FAILURE_PREFIX=$FAILURE_PREFIX")
   [[ -z ${REGISTRY_SECRET:-} ]] || shared+=(--registry-secret "$REGISTRY_SECRET")
   for name in "${HANDED_ON[@]}"; do
     [[ -z ${!name:-} ]] || shared+=(--env "$name=${!name}")

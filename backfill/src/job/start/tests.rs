@@ -47,6 +47,7 @@ fn fan_out<'a>(engine: &str, store: &'a dyn Storage, stop: &'a CancellationToken
             shards: 2,
             source_prefix: "images/".to_owned(),
             output_prefix: "thumbnails/".to_owned(),
+            failure_prefix: "failures/".to_owned(),
         },
         store,
         stop,

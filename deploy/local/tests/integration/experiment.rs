@@ -14,6 +14,7 @@ use crate::cloud::picture;
 use crate::job_cloud::settings;
 
 const PREFIX: &str = "experiments/temperature/";
+const FAILURES: &str = "experiments/temperature-failures/";
 
 /// Fan-out in that temperature, and its record.
 async fn measured(scaling: Scaling, temperature: &str) -> (Vec<Sample>, Vec<Call>) {
@@ -24,7 +25,11 @@ async fn measured(scaling: Scaling, temperature: &str) -> (Vec<Sample>, Vec<Call
         },
         ..Options::on_free_ports()
     };
-    let prefix = |name: &str| (name == "OUTPUT_PREFIX").then(|| PREFIX.to_owned());
+    let prefix = |name: &str| match name {
+        "OUTPUT_PREFIX" => Some(PREFIX.to_owned()),
+        "FAILURE_PREFIX" => Some(FAILURES.to_owned()),
+        _ => None,
+    };
     let (cloud, _) = Cloud::start(options, prefix).await.unwrap();
     let store = S3::new(&cloud.store_config).unwrap();
     for n in 1..=4 {

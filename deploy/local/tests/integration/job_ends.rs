@@ -171,6 +171,7 @@ async fn an_instance_that_is_terminated_ends_what_it_has_begun_and_its_next_try_
     let manifest = json!({
         "run": "r", "version": "0", "prefix": "runs/", "shards": 1,
         "source_prefix": "images/", "output_prefix": "thumbnails/",
+        "failure_prefix": "failures/",
     });
     let shard = json!({"first": 1, "originals": originals});
     for (name, value) in [("manifest.json", manifest), ("shards/00000.json", shard)] {
