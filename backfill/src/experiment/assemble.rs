@@ -19,6 +19,8 @@ pub(super) struct Assembled {
     pub(super) retries: u64,
     pub(super) traffic: Traffic,
     pub(super) clocks: Clocks,
+    /// How wrong the paper clock can be, by [`paper_error`].
+    pub(super) paper_error_us: Option<u64>,
 }
 
 /// Of one instance, what its calls say together.
@@ -31,7 +33,42 @@ struct Seen {
     peak_bytes: Option<u64>,
     /// Of the exchange with the least delay.
     delay_us: i64,
-    offset_us: i64,
+    offset: Offset,
+}
+
+/// How much an instance's clock is ahead of ours: not less than `low_us`, as no answer comes before it is given, and
+/// not more than `high_us`, as nothing is handled before it is sent.
+#[derive(Debug, Clone, Copy)]
+struct Offset {
+    low_us: i64,
+    high_us: i64,
+}
+
+impl Offset {
+    /// In this process there is one clock.
+    const NONE: Self = Self {
+        low_us: 0,
+        high_us: 0,
+    };
+    /// Before any exchange.
+    const UNKNOWN: Self = Self {
+        low_us: i64::MIN / 2,
+        high_us: i64::MAX / 2,
+    };
+
+    /// A clock is taken to be right unless the exchange says that it is not: the middle of the two, as NTP has it,
+    /// would count half of a cold start, which is on the way there alone, as an error of the clock.
+    fn us(self) -> i64 {
+        0_i64.clamp(self.low_us, self.high_us)
+    }
+
+    /// How wrong that can be: what happened there was at most so much earlier, and so much later.
+    fn error_us(self) -> [u64; 2] {
+        [
+            self.high_us.abs_diff(self.us()),
+            self.us().abs_diff(self.low_us),
+        ]
+    }
 }
 
 /// Assembles the sample of that number, which began at `began`, by this machine's clock.
@@ -55,7 +92,7 @@ pub(super) fn assemble(
     for picture in pictures {
         let place = executed(&picture).and_then(|(_, execution)| {
             let place = places.get(&execution.instance).copied()?;
-            Some((place, seen[place].offset(here).0))
+            Some((place, seen[place].offset(here).us()))
         });
         assembled.add(sample, picture, place, (here, began_us));
     }
@@ -68,6 +105,10 @@ pub(super) fn assemble(
     by_place.sort_unstable_by_key(|(place, _)| *place);
     assembled.instances = by_place.into_iter().map(|(_, one)| one).collect();
     assembled.clocks = clocks(mode, &assembled.calls);
+    if !here {
+        let offsets: Vec<_> = seen.iter().map(|seen| seen.offset).collect();
+        assembled.paper_error_us = paper_error(&assembled, &offsets);
+    }
     assembled
 }
 
@@ -96,7 +137,7 @@ impl Seen {
             process_cpu_us: execution.process_cpu_us,
             peak_bytes: None,
             delay_us: i64::MAX,
-            offset_us: 0,
+            offset: Offset::UNKNOWN,
         }
     }
 
@@ -118,26 +159,24 @@ impl Seen {
         let delay_us = t4.saturating_sub(t1).saturating_sub(t3.saturating_sub(t2));
         if (0..self.delay_us).contains(&delay_us) {
             self.delay_us = delay_us;
-            self.offset_us = t2.saturating_sub(t1).saturating_add(t3.saturating_sub(t4)) / 2;
+            self.offset = Offset {
+                low_us: t3.saturating_sub(t4),
+                high_us: t2.saturating_sub(t1),
+            };
         }
     }
 
-    /// The offset, and how wrong it can be. In this process there is one clock.
-    fn offset(&self, here: bool) -> (i64, u64) {
-        if here {
-            (0, 0)
-        } else {
-            let error = self.delay_us.unsigned_abs().div_ceil(2);
-            (self.offset_us, error)
-        }
+    fn offset(&self, here: bool) -> Offset {
+        if here { Offset::NONE } else { self.offset }
     }
 
     fn instance(&self, id: &str, (here, began_us): (bool, i64)) -> Instance {
-        let (offset_us, offset_error_us) = self.offset(here);
+        let offset = self.offset(here);
+        let (offset_us, [earlier_us, later_us]) = (offset.us(), offset.error_us());
         let ready_us = signed(self.ready_at_us)
             .saturating_sub(offset_us)
             .saturating_sub(began_us);
-        let latest_us = ready_us.saturating_add_unsigned(offset_error_us);
+        let latest_us = ready_us.saturating_add_unsigned(later_us);
         let cold = self.least_before == 0 && latest_us >= 0 && !here;
         let [first, last] = self.process_cpu_us;
         // What a cold one used to start is of this sample.
@@ -149,7 +188,7 @@ impl Seen {
             calls: self.calls,
             ready_us,
             offset_us,
-            offset_error_us,
+            offset_error_us: earlier_us.max(later_us),
             usage: Usage {
                 cpu_us: last.saturating_sub(first),
                 peak_bytes: self.peak_bytes,
@@ -268,6 +307,39 @@ fn clocks(mode: Mode, calls: &[Call]) -> Clocks {
     }
 }
 
+/// How wrong the paper clock can be, to the worse side, as the instances' clocks are known only so well. Of one instance
+/// it is by one clock, and right. Absent where there is no such clock.
+fn paper_error(assembled: &Assembled, offsets: &[Offset]) -> Option<u64> {
+    let paper_us = assembled.clocks.paper_us?;
+    if offsets.len() < 2 {
+        return Some(0);
+    }
+    let (mut begun, mut made) = ([u64::MAX; 2], [0; 2]);
+    for Call {
+        times, instance, ..
+    } in &assembled.calls
+    {
+        let (Some(began_us), Some(made_us)) = (times.function_started_us, times.made_us) else {
+            continue;
+        };
+        let of_instance = instance.and_then(|place| offsets.get(place));
+        let [earlier, later] = of_instance.map_or([0; 2], |offset| offset.error_us());
+        // Nothing is handled before it is sent, or after it is answered.
+        let bounds = |at: u64| {
+            [at.saturating_sub(earlier), at.saturating_add(later)]
+                .map(|at| at.clamp(times.sent_us, times.seen_us.max(times.sent_us)))
+        };
+        let (began, ended) = (bounds(began_us), bounds(made_us));
+        begun = [begun[0].min(began[0]), begun[1].min(began[1])];
+        made = [made[0].max(ended[0]), made[1].max(ended[1])];
+    }
+    let [shortest, longest] = [
+        made[0].saturating_sub(begun[1]),
+        made[1].saturating_sub(begun[0]),
+    ];
+    Some(longest.abs_diff(paper_us).max(paper_us.abs_diff(shortest)))
+}
+
 fn signed(us: u64) -> i64 {
     i64::try_from(us).unwrap_or(i64::MAX)
 }
@@ -356,18 +428,19 @@ mod tests {
         let [a, b] = &all.instances[..] else {
             panic!("{:?}", all.instances)
         };
-        assert_eq!((a.offset_us, a.offset_error_us), (signed(HOUR), 20));
+        // As far as the exchange says, and no further: the answer took 20 at most.
+        assert_eq!((a.offset_us, a.offset_error_us), (signed(HOUR) - 20, 40));
         assert_eq!((b.offset_us, b.offset_error_us), (0, 10));
-        assert_eq!((a.ready_us, b.ready_us), (500, -500));
+        assert_eq!((a.ready_us, b.ready_us), (520, -500));
         assert_eq!((a.cold, b.cold), (true, false));
         assert_eq!((a.calls, b.calls), (2, 1));
         // The cold one's start is of this sample.
         assert_eq!((a.usage.cpu_us, b.usage.cpu_us), (1200, 100));
         assert_eq!(a.usage.peak_bytes, Some(8192));
         let times = all.calls[0].times;
-        assert_eq!(times.function_started_us, Some(1000));
-        assert_eq!(times.made_us, Some(1060));
-        assert_eq!(times.stored_us, Some(1100));
+        assert_eq!(times.function_started_us, Some(1020));
+        assert_eq!(times.made_us, Some(1080));
+        assert_eq!(times.stored_us, Some(1120));
         assert_eq!(times.seen_us, 1120);
         assert_eq!(
             all.calls.iter().map(|call| call.cold).collect::<Vec<_>>(),
@@ -385,10 +458,38 @@ mod tests {
             all.clocks,
             Clocks {
                 end_to_end_us: Some(2140),
-                paper_us: Some(2080 - 10)
+                paper_us: Some(2100 - 10)
             }
         );
+        // Of a 40 earlier, of b 10 later.
+        assert_eq!(all.paper_error_us, Some(50));
         assert_eq!((all.traffic.gets, all.traffic.bytes_read), (3, 21));
+    }
+
+    #[test]
+    fn a_cold_start_is_no_error_of_the_clock() {
+        const START: u64 = 9_000_000;
+        let cold = |instance, seen_us| picture(1, 0, seen_us, Some(by(instance, 0, START, 0)));
+        let all = assembled(Mode::FanOut, vec![cold("a", START + 120)]);
+        let [a] = &all.instances[..] else {
+            panic!("{:?}", all.instances)
+        };
+        assert_eq!((a.offset_us, a.offset_error_us), (0, START));
+        assert_eq!(all.calls[0].times.function_started_us, Some(START));
+        assert_eq!(all.paper_error_us, Some(0), "by one clock");
+        // Of two it is not known which of them waited, and which clock is wrong.
+        let all = assembled(
+            Mode::FanOut,
+            vec![cold("a", START + 120), cold("b", START + 100)],
+        );
+        assert_eq!(all.clocks.paper_us, Some(60));
+        let error = all.paper_error_us.unwrap();
+        assert!((START..START + 200).contains(&error), "{error}");
+        // One that was ready before and whose event waited for long is not cold by that.
+        let mut waited = by("a", 0, START, 0);
+        waited.ready_at_us = BEGAN_US - 1000;
+        let waited = picture(1, 0, START + 120, Some(waited));
+        assert!(!assembled(Mode::FanOut, vec![waited]).instances[0].cold);
     }
 
     #[test]
@@ -398,6 +499,7 @@ mod tests {
         let second = picture(2, 100, 205, Some(by("here", 8, 0, 0)));
         let all = assembled(Mode::Sequential, vec![first, second]);
         assert_eq!(all.instances[0].offset_us, 0);
+        assert_eq!(all.paper_error_us, None);
         assert_eq!(all.calls[1].times.function_started_us, Some(105));
         assert_eq!(
             all.clocks,

@@ -98,6 +98,7 @@ pub(super) async fn take(
         failed: assembled.failed,
         retries: assembled.retries,
         clocks: assembled.clocks,
+        paper_error_us: assembled.paper_error_us,
         cold_instances: u32::try_from(cold_instances).unwrap_or(u32::MAX),
         instances: assembled.instances,
         client: Usage {

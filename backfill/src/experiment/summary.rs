@@ -13,8 +13,12 @@ pub(super) fn line(sample: &Sample, which: &str) -> String {
         Some(Discarded::Temperature) => " (discarded: instances of the wrong temperature)",
         Some(Discarded::Failed) => " (discarded: calls failed)",
     };
+    let rejected = match sample.rejected() {
+        0 => String::new(),
+        number => format!("; {number} rejected, of which nothing was made"),
+    };
     format!(
-        "{which}: {} of {} pictures: end-to-end clock {}, paper clock {}{discarded}",
+        "{which}: {} of {} pictures: end-to-end clock {}, paper clock {}{rejected}{discarded}",
         sample.mode.name(),
         sample.count,
         seconds(sample.clocks.end_to_end_us),
@@ -56,6 +60,13 @@ pub(super) fn text(samples: &[Sample]) -> String {
         if number > 0 {
             text += &format!("{number} discarded {what}\n");
         }
+    }
+    let counted = samples.iter().filter(|one| one.discarded.is_none());
+    let with_rejected = counted.filter(|one| one.rejected() > 0).count();
+    if with_rejected > 0 {
+        text += &format!(
+            "{with_rejected} samples hold pictures that were rejected, of which nothing was made\n"
+        );
     }
     text
 }

@@ -275,6 +275,10 @@ pub struct Sample {
     pub retries: u64,
     /// The two clocks.
     pub clocks: Clocks,
+    /// How wrong the paper clock can be, to the worse side, as the [clocks of instances](Instance::offset_us) are known
+    /// only so well. Absent where there is one clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper_error_us: Option<u64>,
     /// Who did the work: in sequential and parallel this process alone.
     pub instances: Vec<Instance>,
     /// How many of the instances were cold.
@@ -284,6 +288,14 @@ pub struct Sample {
     pub client: Usage,
     /// The store's traffic by the outcomes; failed attempts are not in it.
     pub traffic: Traffic,
+}
+
+impl Sample {
+    /// How many of its pictures were rejected: they took time, and nothing was made of them.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.verdicts.get(&Verdict::Rejected).copied().unwrap_or(0)
+    }
 }
 
 /// Why a sample does not count.
@@ -313,10 +325,12 @@ pub struct Instance {
     /// When its process began to be ready, in microseconds since the sample began, less the offset; before the
     /// sample where it is negative.
     pub ready_us: i64,
-    /// How much its clock is ahead of this machine's, in microseconds. Of the exchange with the least delay:
-    /// each call is one, as in NTP (RFC 5905, 8), by when it was sent, handled and answered. 0 for this process.
+    /// How much its clock is ahead of this machine's, in microseconds. Each call is an exchange as in NTP (RFC 5905,
+    /// 8), by when it was sent, handled and answered; that with the least delay says within which bounds the offset is,
+    /// and of these it is the nearest to 0. Not their middle: what a cold start takes is on the way there alone. 0 for
+    /// this process.
     pub offset_us: i64,
-    /// How wrong that can be, to either side: half of that exchange's delay.
+    /// How wrong that can be: up to the bound that is farther, at most that exchange's delay.
     pub offset_error_us: u64,
     /// What it used.
     pub usage: Usage,

@@ -35,6 +35,8 @@ pub struct Sample {
     pub mode: Mode,
     /// How many pictures.
     pub pictures: u64,
+    /// How many of them were rejected, so that nothing was made of them.
+    pub rejected: u64,
     /// The clocks.
     pub clocks: BTreeMap<Clock, f64>,
     /// Its calls.

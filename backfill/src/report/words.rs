@@ -1,5 +1,7 @@
 //! What the page and the text both say.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::data::{Clock, Data, Source};
 
 /// What has to be known of the clocks.
@@ -39,6 +41,22 @@ pub(super) fn notes(data: &Data) -> Vec<String> {
             "some rows stand on fewer than five samples: of these the intervals say little"
                 .to_owned(),
         );
+    }
+    let with_rejected: BTreeMap<(&str, u64), BTreeSet<u64>> = data
+        .samples
+        .iter()
+        .filter(|sample| sample.rejected > 0)
+        .fold(BTreeMap::new(), |mut cells, sample| {
+            let cell = (sample.mode.name(), sample.pictures);
+            cells.entry(cell).or_default().insert(sample.rejected);
+            cells
+        });
+    for ((mode, pictures), numbers) in with_rejected {
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        notes.push(format!(
+            "{mode}, {pictures} pictures: {} of them were rejected, and took time without any thumbnail",
+            numbers.join(" or ")
+        ));
     }
     notes
 }

@@ -114,6 +114,7 @@ fn counted(sample: &experiment::Sample, calls: &[experiment::Call]) -> Sample {
         name: sample.sample.to_string(),
         mode: sample.mode,
         pictures: sample.count.into(),
+        rejected: sample.rejected(),
         clocks: clocks
             .into_iter()
             .filter_map(|(clock, us)| Some((clock, seconds(us?))))
@@ -141,6 +142,7 @@ fn call(call: &experiment::Call) -> Call {
 struct Offsets {
     seen: Option<(i64, i64)>,
     error: u64,
+    of_paper_clock: u64,
 }
 
 impl Offsets {
@@ -148,6 +150,7 @@ impl Offsets {
         if sample.mode != Mode::FanOut {
             return;
         }
+        self.of_paper_clock = self.of_paper_clock.max(sample.paper_error_us.unwrap_or(0));
         for instance in &sample.instances {
             let offset = instance.offset_us;
             let (low, high) = self.seen.unwrap_or((offset, offset));
@@ -159,8 +162,9 @@ impl Offsets {
     fn fact(&self) -> Option<(&'static str, String)> {
         let (low, high) = self.seen?;
         let text = format!(
-            "{low} to {high} us ahead of this machine's, known to within {} us; taken out of the times",
-            self.error
+            "{low} to {high} us ahead of this machine's, known to within {} us; taken out of the times; by that, the paper \
+             clock of fan-out is known to within {} us",
+            self.error, self.of_paper_clock
         );
         Some(("clocks of the instances", text))
     }

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use super::{ReadError, Record, is_generated, machine, originals, seconds};
 use crate::measure;
-use crate::record::{Clocks, End, Line, Picture, Run, Stage, Summary};
+use crate::record::{End, Line, Picture, Run, Stage, Summary, Verdict};
 use crate::report::data::{Call, Clock, Sample, Source};
 
 pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadError> {
     let environment = record.environment();
-    let (mut head, mut ended, mut pictures) = (None, None, Vec::new());
+    let (mut head, mut ended, mut pictures) = (None, None, BTreeMap::new());
     while let Some(line) = record.next()? {
         match line {
             Line::Run(run) => head = Some(run),
-            Line::Picture(picture) => pictures.push(*picture),
+            // What failed and came again counts as it came at last.
+            Line::Picture(picture) => {
+                pictures.insert(picture.n, *picture);
+            }
             // What was summed up before was a part.
             Line::Resumed(_) => ended = None,
             Line::Summary(summary) => ended = Some(summary),
@@ -23,48 +26,55 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
         return Err(ReadError::Empty(record.path));
     };
     let generated = pictures
-        .iter()
+        .values()
         .any(|picture| is_generated(picture.key.as_str()));
     let mut source = describe(&run);
     source.comparable.push(("originals", originals(generated)));
     if let Some(environment) = environment {
         source.comparable.push(("machine", machine(&environment)));
     }
-    let clocks = match ended {
-        None => Err("the run has not ended"),
-        Some(summary) if !is_whole(&summary) => {
-            Err("the run ended early, or pictures of it failed")
-        }
-        Some(summary) => Ok(summary.clocks),
-    };
-    let Clocks {
-        end_to_end_us,
-        paper_us,
-    } = match clocks {
-        Ok(clocks) => clocks,
+    let summary = match whole(ended) {
+        Ok(summary) => summary,
         Err(why) => {
             source.leave_out(why);
             return Ok((source, Vec::new()));
         }
     };
-    let clocks = [(Clock::EndToEnd, end_to_end_us), (Clock::Paper, paper_us)];
+    let clocks = [
+        (Clock::EndToEnd, summary.clocks.end_to_end_us),
+        (Clock::Paper, summary.clocks.paper_us),
+    ];
     let sample = Sample {
         name: run.run.clone(),
         mode: run.mode,
         pictures: run.pictures,
+        rejected: summary.count(Verdict::Rejected),
         clocks: clocks
             .into_iter()
             .filter_map(|(clock, us)| Some((clock, seconds(us?))))
             .collect(),
-        calls: pictures.iter().map(call).collect(),
+        calls: pictures.values().map(call).collect(),
         cpu: None,
     };
     Ok((source, vec![sample]))
 }
 
-/// Whether its clocks are those of all that was selected.
-fn is_whole(summary: &Summary) -> bool {
-    summary.ended_early.is_none() && summary.failed == 0 && summary.finished == summary.pictures
+/// The summary, if its clocks are those of all that was selected; else why they are not.
+fn whole(ended: Option<Box<Summary>>) -> Result<Box<Summary>, &'static str> {
+    let summary = ended.ok_or("the run has not ended")?;
+    if summary.ended_early.is_some() {
+        return Err("the run ended early");
+    }
+    if summary.failed > 0 {
+        return Err("pictures of the run failed");
+    }
+    if summary.finished != summary.pictures {
+        return Err("originals came or went during the run");
+    }
+    if summary.resumed > 0 {
+        return Err("the run was gone on with, and there is no clock over the time between");
+    }
+    Ok(summary)
 }
 
 fn describe(run: &Run) -> Source {
