@@ -416,6 +416,29 @@ async fn the_report_says_what_is_gone_and_what_failed() {
     assert_eq!(report(&of[1..2]).await.exit_code(), 0);
 }
 
+#[tokio::test]
+async fn a_file_is_known_by_sha_256_too_where_the_manifest_has_it() {
+    let bytes = content(10_000);
+    let server =
+        Server::start(&[("a.jpg", bytes.clone(), &[]), ("b.jpg", bytes.clone(), &[])]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let of = |file, sha256: &[u8]| Photograph {
+        sha256: Some(hex(sha256)),
+        ..photograph(file, &bytes, None)
+    };
+    let right = sha2::Sha256::digest(&bytes);
+    let photographs = [of("a.jpg", &right), of("b.jpg", &[0; 32])];
+    let ends = fetch(&server, folder.path(), &photographs).await;
+    assert!(ends[0].is_ok(), "{:?}", ends[0]);
+    let NotIt::Hash { kind, found, .. } = (match &ends[1] {
+        Err(Error::NotIt(why)) => why,
+        end => panic!("{end:?}"),
+    }) else {
+        panic!("{:?}", ends[1])
+    };
+    assert_eq!((*kind, found), ("SHA-256", &hex(&right)));
+}
+
 #[test]
 fn a_base_is_the_url_of_a_folder() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
 use crate::Photograph;
 
@@ -23,8 +24,10 @@ pub enum NotIt {
         expected: u64,
     },
     /// Its content is another.
-    #[error("git's hash of it is {found}, and the manifest says {expected}")]
+    #[error("{kind} of it is {found}, and the manifest says {expected}")]
     Hash {
+        /// Which hash it is.
+        kind: &'static str,
         /// The hash of the file, in hexadecimal.
         found: String,
         /// That of the photograph.
@@ -35,8 +38,8 @@ pub enum NotIt {
     Read(#[from] io::Error),
 }
 
-/// Compares the length, which costs nothing, and then the content: git's blob, SHA-1 over
-/// `blob LENGTH\0` and the bytes. Gives the length.
+/// Compares the length, which costs nothing, and then the content: by git's hash of it as a blob, SHA-1 over
+/// `blob LENGTH\0` and the bytes, and by SHA-256 where the manifest knows it. Gives the length.
 pub(super) fn verify(photograph: &Photograph, path: &Path) -> Result<u64, NotIt> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -47,23 +50,43 @@ pub(super) fn verify(photograph: &Photograph, path: &Path) -> Result<u64, NotIt>
         });
     }
     let mut sha1 = Sha1::new_with_prefix(format!("blob {length}\0"));
+    let mut sha256 = Sha256::new();
     let mut piece = vec![0; PIECE];
     loop {
         match file.read(&mut piece)? {
             0 => break,
-            read => sha1.update(&piece[..read]),
+            read => {
+                sha1.update(&piece[..read]);
+                sha256.update(&piece[..read]);
+            }
         }
     }
-    let found = sha1
-        .finalize()
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    if found == photograph.git_blob_sha1 {
-        Ok(length)
-    } else {
-        Err(NotIt::Hash {
-            found,
-            expected: photograph.git_blob_sha1.clone(),
-        })
+    let hashes = [
+        (
+            "git's hash",
+            hex(&sha1.finalize()),
+            Some(&photograph.git_blob_sha1),
+        ),
+        (
+            "SHA-256",
+            hex(&sha256.finalize()),
+            photograph.sha256.as_ref(),
+        ),
+    ];
+    for (kind, found, expected) in hashes {
+        if let Some(expected) = expected.filter(|expected| **expected != found) {
+            return Err(NotIt::Hash {
+                kind,
+                found,
+                expected: expected.clone(),
+            });
+        }
     }
+    Ok(length)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
