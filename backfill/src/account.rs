@@ -2,11 +2,14 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::Utc;
 
 use crate::args::Settings;
 use crate::cli::{self, Error, OUTPUT, RECORD};
+use crate::cost::{Meter, Prices, Usage};
+use crate::estimate;
 use crate::journal::{Before, Journal, Manifest};
 use crate::measure::Measure;
 use crate::originals::Extent;
@@ -18,7 +21,11 @@ use crate::report;
 pub(crate) struct Account {
     pub(crate) run: Run,
     pub(crate) progress: Progress,
+    /// What finding out which originals it takes uses of the store.
+    pub(crate) selecting: Usage,
     measure: Measure,
+    meter: Meter,
+    prices: Prices,
     writer: Option<Writer>,
     journal: Option<Journal>,
     /// Microseconds from the run's begin to where it went on.
@@ -37,7 +44,10 @@ impl Account {
         }
         Ok(Self {
             progress: Progress::new(run.pictures, run.mode.name()),
+            selecting: Usage::default(),
             measure: Measure::new(&run),
+            meter: estimate::meter(settings, &run, Usage::default()),
+            prices: settings.prices.clone(),
             writer,
             journal: None,
             later_us: 0,
@@ -58,13 +68,15 @@ impl Account {
         manifest: &Manifest,
     ) -> Result<(Self, Before), Error> {
         let run = manifest.run.clone();
-        let (mut progress, mut measure) = (
+        let (mut progress, mut measure, mut meter) = (
             Progress::new(run.pictures, run.mode.name()),
             Measure::new(&run),
+            estimate::meter(settings, &run, Usage::default()),
         );
         let (mut journal, before) = Journal::open(folder, manifest, |picture| {
             progress.add(picture);
             measure.add(picture);
+            meter.add(picture);
         })?;
         for _ in 0..=before.resumed {
             measure.resume();
@@ -79,7 +91,10 @@ impl Account {
         let account = Self {
             run,
             progress,
+            selecting: Usage::default(),
             measure,
+            meter,
+            prices: settings.prices.clone(),
             writer: None,
             journal: Some(journal),
             later_us: later.try_into().unwrap_or_default(),
@@ -103,6 +118,7 @@ impl Account {
         picture.happened_later(self.later_us);
         self.progress.add(&picture);
         self.measure.add(&picture);
+        self.meter.add(&picture);
         self.write(&Line::Picture(Box::new(picture)))
     }
 
@@ -125,9 +141,15 @@ impl Account {
         job: Option<JobSummary>,
         out: &mut (impl Write + Send),
     ) -> Result<u8, Error> {
+        let summary = self.measure.summary(ended_early);
+        let elapsed = summary.clocks.end_to_end_us.map(Duration::from_micros);
         let summary = Summary {
             job,
-            ..self.measure.summary(ended_early)
+            cost: elapsed.map(|elapsed| {
+                let usage = self.meter.usage(elapsed) + self.selecting;
+                self.prices.summary(&usage)
+            }),
+            ..summary
         };
         drop(self.progress);
         let by_pictures = if summary.failed > 0 || summary.ended_early.is_some() {

@@ -13,17 +13,19 @@ use cos_thumbnails::config::{Config, Mistake, Mistakes, PORT, VARIABLES, Variabl
 use self::job::JobFlags;
 use self::written::{Cli, Flags, JOURNAL, Sending, Subcommands};
 use crate::budget::Budgets;
-use crate::cost::Prices;
+use crate::cost::{Application, Prices};
 use crate::journal::JournalError;
 use crate::record::Mode;
 use crate::selection::Selection;
 use crate::target::{FunctionUrl, Secret};
 
+mod application;
 mod audit;
 mod experiment;
 mod flags;
 mod job;
 mod offline;
+mod prices;
 mod resume;
 mod selection;
 mod written;
@@ -33,6 +35,8 @@ pub use self::experiment::ExperimentAction;
 use self::experiment::ExperimentFlags;
 pub use self::job::{JOB_VARIABLES, Job, Shard};
 pub use self::offline::{Compare, Offline, Report, offline};
+pub use self::prices::ReadPricesError;
+pub(crate) use self::prices::read_prices;
 
 /// How many requests fan-out has in flight unless told otherwise.
 const FAN_OUT_IN_FLIGHT: usize = 64;
@@ -63,6 +67,8 @@ pub struct Settings {
     pub budgets: Budgets,
     /// What things cost.
     pub prices: Prices,
+    /// How the function's application, or the job, is set up, as far as it is billed.
+    pub application: Application,
     /// The record, or its folder, of the run by whose rates a plan goes.
     pub measured: Option<PathBuf>,
     /// Below which folder a run is kept, if it is.
@@ -205,8 +211,12 @@ pub fn parse(
             return resume::experiment(flags, of_action, &env);
         }
         Some(Subcommands::Experiment(ExperimentFlags::Run(flags))) => {
+            let application = flags.application.application(&mut mistakes);
             let (action, sending) = flags.asked();
-            Asked::new(Action::Experiment(action), sending)
+            Asked {
+                application,
+                ..Asked::new(Action::Experiment(action), sending)
+            }
         }
         Some(Subcommands::Report(_) | Subcommands::Compare(_)) => return Err(ArgsError::Offline),
         Some(Subcommands::Failures(flags)) => Asked {
@@ -268,6 +278,7 @@ struct Asked {
     selection: Selection,
     budgets: Budgets,
     prices: Option<Prices>,
+    application: Application,
     measured: Option<PathBuf>,
     journal: Option<PathBuf>,
     record: Option<PathBuf>,
@@ -284,6 +295,7 @@ impl Asked {
             selection: Selection::default(),
             budgets: Budgets::default(),
             prices: None,
+            application: Application::default(),
             measured: None,
             journal: None,
             record: None,
@@ -308,6 +320,7 @@ impl Asked {
             selection: flags.selection.selection(count, matches, now, mistakes),
             budgets: flags.budgets.budgets(),
             prices: flags.budgets.prices(mistakes),
+            application: flags.application.application(mistakes),
             journal: flags.journal.or(journal).filter(|_| !flags.no_journal),
             record: flags.record,
             json: flags.json,
@@ -335,8 +348,7 @@ fn settings(
         Err(mistakes) => (None, mistakes.as_slice().to_vec()),
     };
     let by_job = job.job.is_some();
-    let job = job.job(config.as_ref(), &lookup);
-    let job = job.unwrap_or_else(|of_job| {
+    let job = job.job(config.as_ref(), &lookup).unwrap_or_else(|of_job| {
         mistakes.extend(of_job);
         None
     });
@@ -411,6 +423,7 @@ fn settings(
             selection: asked.selection,
             budgets: asked.budgets,
             prices: asked.prices.unwrap_or_else(Prices::of_this_version),
+            application: asked.application,
             measured: asked.measured,
             journal: asked.journal,
             resume: None,

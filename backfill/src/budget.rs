@@ -190,10 +190,10 @@ pub(crate) fn paced<T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::Place;
+    use crate::cost::{Place, Usage};
 
     fn watch(budgets: &Budgets, token: CancellationToken) -> Watch {
-        let meter = Meter::new(Place::Machine, false, 0);
+        let meter = Meter::new(Place::Machine, false, Usage::default());
         Watch::new(budgets, (meter, &Prices::of_this_version()), token)
     }
 

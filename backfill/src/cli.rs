@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Account;
 use crate::args::{self, Action, ArgsError, Settings, Way};
 use crate::budget::{Watch, paced};
-use crate::cost::Meter;
 use crate::job::{self, JobError};
 use crate::journal::{self, Environment, Journal, JournalError, Manifest};
 use crate::originals::{self, Extent};
@@ -155,6 +154,7 @@ impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Experiment(error) if !error.is_usage() => FAILED,
+            Self::Journal(error) if error.is_of_disk() => FAILED,
             Self::Refused(_)
             | Self::Experiment(_)
             | Self::Store(_)
@@ -314,6 +314,7 @@ async fn begin(
         };
         account.keep(Journal::create(runs, &manifest, held)?);
     }
+    account.selecting = selected.usage();
     let originals = selected.stream(&store, &settings.config.policy);
     replay(settings, store, account, (1, originals), out).await
 }
@@ -334,11 +335,12 @@ async fn resume(
         let before = manifest.run.recipe;
         return Err(Error::AnotherRecipe { before, recipe });
     }
-    let (account, before) = Account::resume(settings, folder, &manifest)?;
+    let (mut account, before) = Account::resume(settings, folder, &manifest)?;
     let selected = match manifest.originals {
         journal::Selection::Held => Selected::Held {
             originals: before.held,
             memory_bytes: 0,
+            asked: (0, 0),
         },
         journal::Selection::Listed { last_key } => Selected::Listed {
             filter: settings.selection.filter.clone(),
@@ -347,8 +349,10 @@ async fn resume(
                 bytes: manifest.run.bytes,
             },
             last_key,
+            objects: manifest.run.pictures,
         },
     };
+    account.selecting = selected.usage();
     let done = before.done;
     let left = selected
         .stream(&store, &settings.config.policy)
@@ -382,12 +386,7 @@ pub(crate) async fn replay(
     let signals = Signals::listen().map_err(Error::io(SIGNALS))?;
     let bar = account.progress.bar();
     let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), bar));
-    let pictures = account.run.pictures;
-    let (place, is_public) = (
-        estimate::place(settings, pictures),
-        estimate::is_public(settings),
-    );
-    let meter = Meter::new(place, is_public, pictures);
+    let meter = estimate::meter(settings, &account.run, account.selecting.clone());
     let stop = replay.stop.clone();
     let mut watch = Watch::new(&settings.budgets, (meter, &settings.prices), stop);
     let originals = paced(originals, settings.budgets.rate);

@@ -1,19 +1,22 @@
 //! Whether two runs or experiments differ, and by how much. Made of what a report shows alone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::report::{Clock, Data, times};
-use crate::statistics::{Comparison, SIGNIFICANCE, compare, describe, holm};
+use crate::report::{Cell, Clock, Data, times};
+use crate::statistics::{Comparison, FEW, SIGNIFICANCE, compare, describe, holm};
 
 /// All cells that both have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Compared {
     /// By mode, number of pictures and clock.
     pub rows: Vec<Row>,
-    /// Cells that only one of both has, as `mode, pictures`.
+    /// Cells that are not compared, as `mode, pictures`, and why.
     pub unmatched: Vec<String>,
+    /// Samples that do not count, and why.
+    pub left_out: Vec<String>,
     /// In what both differ though they should not: machine, recipe, pictures.
     pub differences: Vec<String>,
 }
@@ -44,27 +47,24 @@ impl Compared {
     /// Compares the second with the first.
     #[must_use]
     pub fn new(first: &Data, second: &Data) -> Self {
-        let (before, after) = (first.cells(), second.cells());
-        let mut rows = Vec::new();
+        let cells = [first.cells(), second.cells()];
+        let all: BTreeSet<Cell> = cells.iter().flat_map(BTreeMap::keys).copied().collect();
+        let (mut rows, mut unmatched) = (Vec::new(), Vec::new());
         for clock in Clock::ALL {
-            let mut of_clock: Vec<Row> = before
-                .iter()
-                .filter_map(|((mode, pictures), samples)| {
-                    let first = times(samples, clock);
-                    let second = times(after.get(&(*mode, *pictures))?, clock);
-                    let comparison = compare(&first, &second)?;
-                    Some(Row {
-                        mode: mode.name(),
-                        pictures: *pictures,
-                        clock: clock.name(),
-                        samples: [first.len(), second.len()],
-                        median_seconds: [describe(&first)?.median, describe(&second)?.median],
-                        comparison,
-                        p_holm: comparison.p,
-                        difference: false,
-                    })
-                })
-                .collect();
+            let mut of_clock = Vec::new();
+            for (mode, pictures) in &all {
+                let samples = cells.each_ref().map(|cells| cells.get(&(*mode, *pictures)));
+                let times = samples.map(|samples| samples.map(|samples| times(samples, clock)));
+                match row((*mode, *pictures), clock, &times) {
+                    Ok(row) => of_clock.push(row),
+                    Err(why) => {
+                        let told = format!("{}, {pictures} pictures ({why})", mode.name());
+                        if !unmatched.contains(&told) {
+                            unmatched.push(told);
+                        }
+                    }
+                }
+            }
             let p_values: Vec<f64> = of_clock.iter().map(|row| row.comparison.p).collect();
             for (row, p) in of_clock.iter_mut().zip(holm(&p_values)) {
                 row.p_holm = p;
@@ -72,36 +72,58 @@ impl Compared {
             }
             rows.extend(of_clock);
         }
-        let only = before
-            .keys()
-            .filter(|cell| !after.contains_key(cell))
-            .map(|cell| (cell, "first"));
-        let only = only.chain(
-            after
-                .keys()
-                .filter(|cell| !before.contains_key(cell))
-                .map(|cell| (cell, "second")),
-        );
         let both = Data {
             sources: [first.sources.as_slice(), second.sources.as_slice()].concat(),
-            samples: Vec::new(),
+            ..Data::default()
         };
+        let left_out = both.sources.iter().flat_map(|source| {
+            let reasons = source.left_out.iter();
+            reasons.map(|(reason, number)| format!("{number} of {} ({reason})", source.name))
+        });
         Self {
             rows,
-            unmatched: only
-                .map(|((mode, pictures), of)| {
-                    format!("{}, {pictures} pictures (only in the {of})", mode.name())
-                })
-                .collect(),
+            unmatched,
+            left_out: left_out.collect(),
             differences: both.differences(),
         }
     }
 }
 
+/// What the times of both by a clock say of each other, or why nothing.
+fn row(
+    (mode, pictures): Cell,
+    clock: Clock,
+    [first, second]: &[Option<Vec<f64>>; 2],
+) -> Result<Row, String> {
+    let first = first.as_ref().ok_or("only in the second")?;
+    let second = second.as_ref().ok_or("only in the first")?;
+    let without = |which: &str| format!("the {which} has no {}", clock.name());
+    let medians = [
+        describe(first).ok_or_else(|| without("first"))?.median,
+        describe(second).ok_or_else(|| without("second"))?.median,
+    ];
+    let none = || format!("the {} is 0 in one of them", clock.name());
+    let comparison = compare(first, second).ok_or_else(none)?;
+    Ok(Row {
+        mode: mode.name(),
+        pictures,
+        clock: clock.name(),
+        samples: [first.len(), second.len()],
+        median_seconds: medians,
+        comparison,
+        p_holm: comparison.p,
+        difference: false,
+    })
+}
+
 impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a record says comes from anywhere, and goes to a terminal.
         for difference in &self.differences {
-            writeln!(f, "note: they differ in {difference}")?;
+            writeln!(f, "note: they differ in {}", printable(difference))?;
+        }
+        for left_out in &self.left_out {
+            writeln!(f, "left out: {}", printable(left_out))?;
         }
         for unmatched in &self.unmatched {
             writeln!(f, "not compared: {unmatched}")?;
@@ -114,12 +136,14 @@ impl fmt::Display for Compared {
             writeln!(
                 f,
                 "{}, {} pictures, {}: median {first:.3} s ({of} samples) and {second:.3} s ({of_other}), ratio {ratio:.3} \
-                 (95 % interval {:.3} to {:.3}), p {}: {}",
+                 ({}), p {}: {}",
                 row.mode,
                 row.pictures,
                 row.clock,
-                interval.low,
-                interval.high,
+                match interval {
+                    Some(it) => format!("95 % interval {:.3} to {:.3}", it.low, it.high),
+                    None => format!("no interval of fewer than {FEW} samples"),
+                },
                 p(row.p_holm),
                 match (row.difference, ratio < 1.0) {
                     (false, _) => "no difference shown",
@@ -131,7 +155,7 @@ impl fmt::Display for Compared {
         if self.rows.is_empty() {
             return writeln!(
                 f,
-                "nothing to compare: they have no mode with the same number of pictures"
+                "nothing to compare: they have no mode with the same number of pictures, by the same clock"
             );
         }
         writeln!(
@@ -141,6 +165,18 @@ impl fmt::Display for Compared {
              interval does not hold 1."
         )
     }
+}
+
+/// Text without what steers a terminal.
+fn printable(text: &str) -> String {
+    let printable = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(printable).collect()
 }
 
 fn p(p: f64) -> String {

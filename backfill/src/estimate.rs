@@ -6,31 +6,21 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use chrono::NaiveDate;
+use serde::Serialize;
+
 use crate::args::{Settings, Way};
 use crate::cost::{
-    Expected, InstanceSize, Interval, Meter, Place, Projection, Work, figures, float, usd,
+    Application, Expected, IDLE_SECONDS, Interval, Meter, PER_VCPU, Place, Projection,
+    START_UP_SECONDS, Usage, Work, figures, float, is_public_endpoint, usd,
 };
 use crate::measure::Measure;
 use crate::originals::Extent;
-use crate::plan::{PlanError, thumbnails_each};
-use crate::record::Line;
+use crate::plan::thumbnails_each;
+use crate::record::{Line, Run};
 
-/// Pictures at once in an instance, for each vCPU, as `deploy/code-engine/up` has it for the application;
-/// those of a job have [`PER_CORE_OF_JOB`].
-const PER_VCPU: f64 = 2.0;
 /// Pictures at once in an instance of a job, for each vCPU.
 const PER_CORE_OF_JOB: f64 = 4.0;
-/// The most instances of the application, as `deploy/code-engine/up` has it.
-const MAX_SCALE: f64 = 10.0;
-/// From the pull of its image until an instance works. Assumed: up to the 13 s after which the first worker of
-/// the paper's timelines starts.
-const START_UP_SECONDS: Interval = Interval::between(1.0, 13.0);
-/// How long an instance of the application stays when there is nothing more to do: "about a minute or more" by
-/// Code Engine's documentation, of which two are assumed.
-const IDLE_SECONDS: Interval = Interval::between(60.0, 120.0);
-/// Where Object Storage is.
-const OBJECT_STORAGE: &str = ".cloud-object-storage.appdomain.cloud";
-
 /// Why the rates of a run cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasuredError {
@@ -62,81 +52,100 @@ pub enum MeasuredError {
     },
 }
 
-/// Where a run of so many pictures does its work.
-pub(crate) fn place(settings: &Settings, pictures: u64) -> Place {
-    let size = InstanceSize::default();
+/// Where a run of so many pictures does its work, with so many in flight at most.
+fn place(settings: &Settings, pictures: u64, in_flight: usize) -> Place {
+    let Application {
+        size,
+        max_instances,
+    } = settings.application;
     let (per_vcpu, most, idle_seconds, is_called) = match &settings.way {
         Way::Sequential | Way::Parallel => return Place::Machine,
-        Way::FanOut { .. } => (PER_VCPU, MAX_SCALE, IDLE_SECONDS, true),
-        Way::Job(job) => {
-            let instances = f64::from(job.instances);
-            (PER_CORE_OF_JOB, instances, Interval::ZERO, false)
-        }
+        Way::FanOut { .. } => (PER_VCPU, max_instances, IDLE_SECONDS, true),
+        Way::Job(job) => (PER_CORE_OF_JOB, job.instances, Interval::ZERO, false),
     };
     let concurrency = (per_vcpu * size.vcpu).max(1.0);
     let at_once = match &settings.way {
         Way::Job(_) => pictures,
-        _ => pictures.min(settings.in_flight as u64),
+        _ => pictures.min(in_flight as u64),
     };
     let of_one = if is_called { concurrency } else { 1.0 };
     let needed = (float(at_once) / of_one).ceil();
     Place::Instances {
         size,
         concurrency,
-        number: Interval::exactly(needed.min(most)),
+        number: Interval::exactly(needed.min(most.into())),
         start_up_seconds: START_UP_SECONDS,
         idle_seconds,
         is_called,
     }
 }
 
+/// What adds up the usage of a run, to whose selection `selecting` was used.
+pub(crate) fn meter(settings: &Settings, run: &Run, selecting: Usage) -> Meter {
+    let place = place(settings, run.pictures, run.in_flight);
+    Meter::new(place, is_public(settings), selecting)
+}
+
 /// Whether what this process reads of the store is billed as egress.
-pub(crate) fn is_public(settings: &Settings) -> bool {
+fn is_public(settings: &Settings) -> bool {
     let here = matches!(settings.way, Way::Sequential | Way::Parallel);
-    let endpoint = settings.config.store.endpoint.trim_end_matches('/');
-    let host = endpoint.rsplit('/').next().unwrap_or_default();
-    let free = ["s3.direct.", "s3.private."];
-    here && host.ends_with(OBJECT_STORAGE) && !free.iter().any(|start| host.starts_with(start))
+    here && is_public_endpoint(&settings.config.store.endpoint)
 }
 
 /// What a run is expected to take and to use, and by which rates.
-struct Estimate {
-    projection: Projection,
+#[derive(Debug, Serialize)]
+pub(crate) struct Estimate {
+    /// The run.
+    expected: Projection,
+    /// A thousand pictures like its own.
     thousand: Projection,
+    /// A million of them.
     million: Projection,
     rates: String,
+    /// Of which dates the oldest and the newest price are.
+    prices: (NaiveDate, NaiveDate),
 }
 
-/// Shows what a run of this extent is expected to take and to cost.
+/// What a run of this extent, to whose selection `selecting` is used, is expected to take and to cost.
+pub(crate) fn estimate(
+    settings: &Settings,
+    extent: Extent,
+    selecting: &Usage,
+) -> Result<Estimate, MeasuredError> {
+    match settings.measured.as_deref() {
+        None => Ok(assumed(settings, extent, selecting)),
+        Some(path) => measured(settings, path, extent, selecting),
+    }
+}
+
+/// Shows it to people.
 pub(crate) fn write(
     settings: &Settings,
     extent: Extent,
+    estimate: &Estimate,
     out: &mut impl Write,
-) -> Result<(), PlanError> {
-    let estimate = match settings.measured.as_deref() {
-        None => assumed(settings, extent),
-        Some(path) => measured(settings, path, extent)?,
-    };
+) -> io::Result<()> {
     let Estimate {
-        projection,
+        expected,
         thousand,
         million,
         rates,
+        prices: (oldest, newest),
     } = estimate;
     writeln!(
         out,
         "expected   {}, {}; with a month's free tier {}",
-        time(projection.seconds),
-        usd(projection.cost.total()),
-        usd(projection.cost_with_free_tier.total())
+        time(expected.seconds),
+        usd(expected.cost.total()),
+        usd(expected.cost_with_free_tier.total())
     )?;
-    for (item, quantity) in projection.usage.iter() {
+    for (item, quantity) in expected.usage.iter() {
         writeln!(
             out,
             "           {:<18}{:<24}{}",
             item.name(),
             figures(quantity),
-            usd(projection.cost.get(item))
+            usd(expected.cost.get(item))
         )?;
     }
     writeln!(
@@ -148,21 +157,32 @@ pub(crate) fn write(
         time(million.seconds)
     )?;
     writeln!(out, "rates      {rates}")?;
-    if let Place::Instances { size, number, .. } = place(settings, extent.pictures) {
+    let place = place(settings, extent.pictures, settings.in_flight);
+    if let Place::Instances {
+        size,
+        number,
+        start_up_seconds,
+        idle_seconds,
+        ..
+    } = place
+    {
         writeln!(
             out,
             "           instances  {} of {} vCPU and {} GB, up after {} s and idle for {} s at the end",
             figures(number),
             size.vcpu,
             size.memory_gb,
-            figures(START_UP_SECONDS),
-            figures(match &settings.way {
-                Way::Job(_) => Interval::ZERO,
-                _ => IDLE_SECONDS,
-            })
+            figures(start_up_seconds),
+            figures(idle_seconds)
         )?;
+        if !matches!(settings.way, Way::Job(_)) {
+            writeln!(
+                out,
+                "           of {} at most; --instance-cpu, --instance-memory and --max-instances say another application",
+                settings.application.max_instances
+            )?;
+        }
     }
-    let (oldest, newest) = settings.prices.dates();
     writeln!(
         out,
         "prices     of {oldest} to {newest}, without contract and tax; a virtual machine is counted as bx2-2x8, \
@@ -174,37 +194,54 @@ pub(crate) fn write(
     Ok(())
 }
 
-fn assumed(settings: &Settings, extent: Extent) -> Estimate {
-    let of = |pictures: u64, bytes: u64| {
+fn assumed(settings: &Settings, extent: Extent, selecting: &Usage) -> Estimate {
+    let of = |pictures: u64, bytes: u64, selecting: Usage| {
+        let in_flight = settings.in_flight;
         let work = Work {
+            selecting,
             pictures,
             bytes,
             thumbnails_each: thumbnails_each(&settings.config.policy),
             in_flight: match &settings.way {
                 Way::Job(_) => pictures,
-                _ => settings.in_flight as u64,
+                _ => in_flight as u64,
             },
             processors: thread::available_parallelism().map_or(1, usize::from) as u64,
-            place: place(settings, pictures),
+            place: place(settings, pictures, in_flight),
             is_public: is_public(settings),
         };
         let Expected { seconds, usage } = Expected::of(&work);
         Projection::new(pictures, seconds, usage, &settings.prices)
     };
+    let each = float(extent.pictures.max(1)).recip();
     let mean = extent.bytes / extent.pictures.max(1);
+    let like = |pictures: u64| {
+        of(
+            pictures,
+            pictures * mean,
+            selecting.scaled(float(pictures) * each),
+        )
+    };
     Estimate {
-        projection: of(extent.pictures, extent.bytes),
-        thousand: of(1000, 1000 * mean),
-        million: of(1_000_000, 1_000_000 * mean),
+        expected: of(extent.pictures, extent.bytes, selecting.clone()),
+        thousand: like(1000),
+        million: like(1_000_000),
         rates: format!(
             "assumed, not measured: {}; --measured RUN takes those of a run of yours",
             Expected::ASSUMPTIONS
         ),
+        prices: settings.prices.dates(),
     }
 }
 
-/// By the record of another run, or its folder.
-fn measured(settings: &Settings, path: &Path, extent: Extent) -> Result<Estimate, MeasuredError> {
+/// By the record of another run, or its folder. What that run used to be selected is not in its record: this one's is
+/// taken.
+fn measured(
+    settings: &Settings,
+    path: &Path,
+    extent: Extent,
+    selecting: &Usage,
+) -> Result<Estimate, MeasuredError> {
     let path = if path.is_dir() {
         path.join("record.ndjson")
     } else {
@@ -218,10 +255,16 @@ fn measured(settings: &Settings, path: &Path, extent: Extent) -> Result<Estimate
         path: path.clone(),
         why,
     };
-    let source = BufReader::new(File::open(&path).map_err(file)?);
-    let mut run = None;
-    for (number, text) in (1..).zip(source.lines()) {
-        let line = serde_json::from_str(&text.map_err(file)?);
+    let mut source = BufReader::new(File::open(&path).map_err(file)?);
+    let (mut run, mut text) = (None, Vec::new());
+    for number in 1.. {
+        text.clear();
+        source.read_until(b'\n', &mut text).map_err(file)?;
+        // A last line that is cut is of a run that was killed, and is left out.
+        if !text.ends_with(b"\n") {
+            break;
+        }
+        let line = serde_json::from_slice(&text);
         let line = line.map_err(|source| MeasuredError::Line {
             path: path.clone(),
             line: number,
@@ -233,11 +276,7 @@ fn measured(settings: &Settings, path: &Path, extent: Extent) -> Result<Estimate
                 if begun.mode != mode || begun.job.is_some() != is_by_job(settings) {
                     return Err(other(format!("it was {}", begun.mode.name())));
                 }
-                let meter = Meter::new(
-                    place(settings, begun.pictures),
-                    is_public(settings),
-                    begun.pictures,
-                );
+                let meter = meter(settings, &begun, Usage::default());
                 run = Some((Measure::new(&begun), meter, begun));
             }
             (Line::Picture(picture), Some((measure, meter, _))) => {
@@ -253,12 +292,14 @@ fn measured(settings: &Settings, path: &Path, extent: Extent) -> Result<Estimate
     let elapsed = measure.summary(None).clocks.end_to_end_us;
     let elapsed = elapsed.ok_or_else(|| other("there is no clock over it".to_owned()))?;
     let elapsed = Duration::from_micros(elapsed);
+    let each = float(extent.pictures.max(1)).recip();
     let of = |pictures| {
-        let projection = Projection::of(pictures, &meter, elapsed, &settings.prices);
+        let selecting = selecting.scaled(float(pictures) * each);
+        let projection = Projection::of(pictures, (&meter, selecting), elapsed, &settings.prices);
         projection.ok_or_else(|| other("no picture is in it".to_owned()))
     };
     Ok(Estimate {
-        projection: of(extent.pictures)?,
+        expected: of(extent.pictures)?,
         thousand: of(1000)?,
         million: of(1_000_000)?,
         rates: format!(
@@ -268,6 +309,7 @@ fn measured(settings: &Settings, path: &Path, extent: Extent) -> Result<Estimate
             elapsed.as_secs_f64(),
             run.in_flight
         ),
+        prices: settings.prices.dates(),
     })
 }
 

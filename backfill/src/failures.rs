@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::args::Settings;
 use crate::audit::{Audit, Record};
 use crate::cli::{self, Error, OUTPUT};
+use crate::cost::Usage;
 use crate::listing::{self, listing};
 use crate::originals::{extent, written};
 use crate::replay::run_id;
@@ -56,7 +57,8 @@ pub(crate) async fn run(
     if retry {
         let count = extent(originals(settings, &store)).await?;
         let failed = originals(settings, &store);
-        let account = Account::begin(settings, run_id(), count)?;
+        let mut account = Account::begin(settings, run_id(), count)?;
+        account.selecting = Usage::of_listing(count.pictures).scaled(2.0);
         return cli::replay(settings, store, account, (1, failed), out).await;
     }
     let policy = settings.config.policy.clone();

@@ -54,6 +54,7 @@ impl Measure {
                 answer: spread(&answer),
                 traffic: Traffic::default(),
                 recipes: BTreeSet::new(),
+                cost: None,
             },
             answer,
             stages: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::args::{Compare, Offline, Report};
+use crate::args::{Compare, Offline, ReadPricesError, Report, read_prices};
 use crate::compare::Compared;
 use crate::report::{self, ReadError, WriteError};
 
@@ -15,6 +15,9 @@ pub enum OfflineError {
     /// The report.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The price table.
+    #[error(transparent)]
+    Prices(#[from] ReadPricesError),
     /// Standard output.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
@@ -30,8 +33,12 @@ pub fn execute(command: &Offline, out: &mut impl Write) -> Result<(), OfflineErr
             runs,
             out: folder,
             each,
+            prices,
         }) => {
-            let data = report::read(runs)?;
+            let mut data = report::read(runs)?;
+            if let Some(path) = prices {
+                data.prices = read_prices(path)?;
+            }
             for file in report::write(&data, folder, *each)? {
                 writeln!(out, "{}", folder.join(file).display())?;
             }

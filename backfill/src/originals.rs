@@ -1,6 +1,7 @@
 //! The originals of a bucket, listed page by page in ascending order of their keys.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cos_thumbnails::events::{Change, Operation};
 use cos_thumbnails::object::{Bucket, ETag, Key, ObjectId};
@@ -24,7 +25,18 @@ pub fn originals(
     policy: Policy,
     filter: Filter,
 ) -> impl Stream<Item = Result<Change, Error>> + Send + 'static {
+    counted(store, policy, filter, Arc::default())
+}
+
+/// The same, which adds to `objects` how many were listed for it, wanted or not.
+pub(crate) fn counted(
+    store: Arc<dyn Storage>,
+    policy: Policy,
+    filter: Filter,
+    objects: Arc<AtomicU64>,
+) -> impl Stream<Item = Result<Change, Error>> + Send + 'static {
     listing(store, policy.source_prefix()).try_filter_map(move |listed| {
+        objects.fetch_add(1, Ordering::Relaxed);
         let wanted = is_wanted(&filter, &policy, &listed);
         let change = wanted.then(|| original(&policy, &listed)).flatten();
         std::future::ready(Ok(change))

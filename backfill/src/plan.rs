@@ -65,7 +65,7 @@ impl Planned {
 }
 
 /// Shows the selection: for people, how much it is and the first keys; as JSON, one line per
-/// original with all keys that would be written.
+/// original with all keys that would be written, and a last one of what the run would take and cost.
 ///
 /// # Errors
 /// [`PlanError`].
@@ -76,8 +76,11 @@ pub(crate) async fn write(
     out: &mut impl Write,
 ) -> Result<(), PlanError> {
     let (policy, extent) = (&settings.config.policy, selected.extent());
+    let estimate = estimate::estimate(settings, extent, &selected.usage())?;
     if !settings.json {
         head(settings, &selected, out)?;
+        estimate::write(settings, extent, &estimate, out)?;
+        writeln!(out)?;
     }
     let originals = selected.stream(store, policy);
     let mut originals = originals.map_ok(|change| Planned::new(policy, change));
@@ -86,6 +89,8 @@ pub(crate) async fn write(
             serde_json::to_writer(&mut *out, &planned).map_err(io::Error::from)?;
             writeln!(out)?;
         }
+        serde_json::to_writer(&mut *out, &estimate).map_err(io::Error::from)?;
+        writeln!(out)?;
         return Ok(());
     }
     for _ in 0..EXAMPLES {
@@ -120,7 +125,7 @@ pub(crate) fn thumbnails_each(policy: &Policy) -> u64 {
     each.max().unwrap_or_default() as u64
 }
 
-fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> Result<(), PlanError> {
+fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> io::Result<()> {
     let (policy, extent) = (&settings.config.policy, selected.extent());
     writeln!(out, "A plan: nothing is sent, nothing is written.")?;
     writeln!(
@@ -172,7 +177,5 @@ fn head(settings: &Settings, selected: &Selected, out: &mut impl Write) -> Resul
         Way::Job(job) => format!("by instances of job {}", job.name),
     };
     writeln!(out, "mode       {mode}: {way}")?;
-    estimate::write(settings, extent, out)?;
-    writeln!(out)?;
     Ok(())
 }

@@ -14,8 +14,11 @@ use serde::{Deserialize, Serialize};
 
 mod environment;
 pub mod experiment;
+mod interval;
 
-pub use environment::Environment;
+pub(crate) use environment::build;
+pub use environment::{Environment, InstanceSize};
+pub use interval::Interval;
 
 pub use cos_thumbnails::object::Key;
 pub use cos_thumbnails::outcome::{Outcome, Reason, Stage, Traffic, Verdict};
@@ -208,6 +211,22 @@ pub struct Summary {
     pub traffic: Traffic,
     /// The recipes that the outcomes name.
     pub recipes: BTreeSet<String>,
+    /// What it cost, by an estimate. Absent where there is no clock over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<SummaryCost>,
+}
+
+/// What a run cost by list prices, in USD.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SummaryCost {
+    /// Each part by its name, without any free tier.
+    pub parts: BTreeMap<String, Interval>,
+    /// All of it.
+    pub total: Interval,
+    /// What it is to an account that has used nothing of this month's free tier.
+    pub total_with_free_tier: Interval,
+    /// The dates of the oldest and the newest price, such as `2024-09-03 to 2025-07-08`.
+    pub prices: String,
 }
 
 impl Summary {

@@ -6,6 +6,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
 use cos_thumbnails::events::Change;
@@ -17,8 +18,9 @@ use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{self, Audit, State};
+use crate::cost::Usage;
 use crate::filter::Filter;
-use crate::originals::{self, Extent, Original, extent, originals};
+use crate::originals::{self, Extent, Original, counted, extent, originals};
 
 /// Which originals are taken, and in which order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,12 +97,16 @@ pub(crate) enum Selected {
         extent: Extent,
         /// The last one, where it ends; absent where there is none.
         last_key: Option<Key>,
+        /// How many objects were listed up to there.
+        objects: u64,
     },
     /// These, in this order.
     Held {
         originals: Vec<Original>,
         /// What all took that these were chosen from.
         memory_bytes: usize,
+        /// How many objects were listed for it, and at how many an audit looked.
+        asked: (u64, u64),
     },
 }
 
@@ -119,15 +125,23 @@ impl Selection {
         audited: audit::Options,
     ) -> Result<Selected, Error> {
         let count = self.count.map_or(usize::MAX, saturated);
-        let listed = originals(Arc::clone(store), policy.clone(), self.filter.clone());
+        let objects = Arc::new(AtomicU64::new(0));
+        let listed = counted(
+            Arc::clone(store),
+            policy.clone(),
+            self.filter.clone(),
+            Arc::clone(&objects),
+        );
         if self.is_listed() {
-            return Ok(Selected::listed(self.filter.clone(), listed.take(count)).await?);
+            return Ok(Selected::listed(self.filter.clone(), listed.take(count), &objects).await?);
         }
+        let mut asked = (0, 0);
         let mut held: Vec<Original> = if self.only == Only::All {
             listed.map_ok(Original::new).try_collect().await?
         } else {
             let audit = Audit::new(Arc::clone(store), policy.clone(), audited);
-            let found = audit.of(self.filter.clone()).all();
+            let audit = audit.of(self.filter.clone());
+            let found = audit.all();
             let mut found = pin!(found.try_filter(|one| future::ready(self.only.takes(one.state))));
             let mut held = Vec::new();
             while let Some(finding) = found.try_next().await? {
@@ -137,8 +151,10 @@ impl Selection {
                     bytes: finding.bytes,
                 });
             }
+            asked = audit.asked();
             held
         };
+        asked.0 += objects.load(Ordering::Relaxed);
         let memory_bytes = held.iter().map(Original::memory).sum();
         let mut chance = fastrand::Rng::with_seed(self.seed);
         if let Some(sample) = self.sample {
@@ -154,6 +170,7 @@ impl Selection {
         Ok(Selected::Held {
             originals: held,
             memory_bytes,
+            asked,
         })
     }
 
@@ -167,6 +184,7 @@ impl Selected {
     async fn listed(
         filter: Filter,
         listed: impl Stream<Item = Result<Change, originals::Error>> + Send,
+        objects: &AtomicU64,
     ) -> Result<Self, originals::Error> {
         let mut last_key = None;
         let listed = listed.inspect_ok(|change| last_key = Some(change.object.key.clone()));
@@ -175,7 +193,16 @@ impl Selected {
             filter,
             extent,
             last_key,
+            objects: objects.load(Ordering::Relaxed),
         })
+    }
+
+    /// What it takes of the store to have selected them, and to list those anew that are not held.
+    pub(crate) fn usage(&self) -> Usage {
+        match self {
+            Self::Listed { objects, .. } => Usage::of_listing(*objects).scaled(2.0),
+            Self::Held { asked, .. } => Usage::of_listing(asked.0) + Usage::of_looks(asked.1),
+        }
     }
 
     /// How much it is.
@@ -199,17 +226,25 @@ impl Selected {
         match self {
             all if all.extent().pictures <= count => Ok(all),
             Self::Listed { filter, .. } => {
-                let listed = originals(Arc::clone(store), policy.clone(), filter.clone());
-                Self::listed(filter, listed.take(saturated(count))).await
+                let objects = Arc::new(AtomicU64::new(0));
+                let listed = counted(
+                    Arc::clone(store),
+                    policy.clone(),
+                    filter.clone(),
+                    Arc::clone(&objects),
+                );
+                Self::listed(filter, listed.take(saturated(count)), &objects).await
             }
             Self::Held {
                 mut originals,
                 memory_bytes,
+                asked,
             } => {
                 originals.truncate(saturated(count));
                 Ok(Self::Held {
                     originals,
                     memory_bytes,
+                    asked,
                 })
             }
         }

@@ -16,6 +16,9 @@ const CONFIDENCE: f64 = 0.95;
 /// Below this a p-value says that there is a difference.
 pub const SIGNIFICANCE: f64 = 1.0 - CONFIDENCE;
 
+/// Fewer values say too little for an interval by resampling.
+pub const FEW: usize = 5;
+
 /// How many times a sample is drawn anew for a bootstrap interval.
 const RESAMPLES: usize = 10_000;
 
@@ -65,8 +68,9 @@ pub struct Description {
 pub struct Comparison {
     /// Median of the second over median of the first.
     pub ratio: f64,
-    /// The ratio's interval: percentiles of bootstrap resamples.
-    pub interval: Interval,
+    /// The ratio's interval: percentiles of bootstrap resamples. Absent where either sample has fewer than
+    /// [`FEW`] values: what few of them can be drawn anew to is narrower than what is not known of them.
+    pub interval: Option<Interval>,
     /// The two-sided p-value of Mann and Whitney's test, by the normal approximation with corrections for
     /// continuity and ties.
     pub p: f64,
@@ -74,10 +78,11 @@ pub struct Comparison {
 
 impl Comparison {
     /// Whether a difference is shown, at a p-value that may be another than its own (see [`holm`]): neither
-    /// chance alone explains it, nor does the interval hold 1.
+    /// chance alone explains it, nor does the interval hold 1. Without an interval there is none shown.
     #[must_use]
     pub fn shows_difference(&self, p: f64) -> bool {
-        p < SIGNIFICANCE && !(self.interval.low..=self.interval.high).contains(&1.0)
+        let beside = |interval: Interval| !(interval.low..=interval.high).contains(&1.0);
+        p < SIGNIFICANCE && self.interval.is_some_and(beside)
     }
 }
 
@@ -141,6 +146,7 @@ pub fn compare(first: &[f64], second: &[f64]) -> Option<Comparison> {
     if !is_fit(first) || !is_fit(second) {
         return None;
     }
+    let is_enough = first.len().min(second.len()) >= FEW;
     let mut rng = Rng::with_seed(SEED);
     let ratios: Vec<f64> = (0..RESAMPLES)
         .map(|_| median(resample(second, &mut rng)) / median(resample(first, &mut rng)))
@@ -158,10 +164,10 @@ pub fn compare(first: &[f64], second: &[f64]) -> Option<Comparison> {
     let beyond = (1.0 - CONFIDENCE) / 2.0;
     Some(Comparison {
         ratio: median(second.to_vec()) / median(first.to_vec()),
-        interval: Interval {
+        interval: is_enough.then(|| Interval {
             low: ratios.quantile(beyond),
             high: ratios.quantile(1.0 - beyond),
-        },
+        }),
         p,
     })
 }

@@ -86,6 +86,7 @@ pub async fn serve(
 fn version(policy: &Policy) -> serde_json::Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "revision": option_env!("SOURCE_REVISION"),
         "recipes": [policy.recipes().fingerprint()],
         "limits": policy.limits_fingerprint(),
         "output_prefix": policy.output_prefix(),

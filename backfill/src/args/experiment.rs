@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::application::ApplicationFlags;
 use super::written::{JOURNAL, Sending};
 
 /// What was written behind `experiment`.
@@ -40,6 +41,8 @@ pub(super) struct RunFlags {
     /// Keep the experiment in a new folder of this one
     #[arg(long, value_name = "DIR", default_value = JOURNAL)]
     journal: PathBuf,
+    #[command(flatten)]
+    pub(super) application: ApplicationFlags,
 }
 
 /// What was written behind `experiment resume`.

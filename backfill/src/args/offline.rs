@@ -11,7 +11,7 @@ use super::written::{Cli, Subcommands};
 /// What was written behind `report`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Report {
-    /// Runs and experiments: their folders, or their records
+    /// Runs and experiments: their folders, or their records, which may be compressed by gzip (.gz)
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// The folder for the files; what has their names there is replaced
@@ -20,6 +20,9 @@ pub struct Report {
     /// Add the calls of every sample, an SVG each
     #[arg(long)]
     pub each: bool,
+    /// Price table in place of this version's, a TOML file like backfill/prices.toml
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
 }
 
 /// What was written behind `compare`.

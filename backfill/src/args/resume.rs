@@ -29,7 +29,8 @@ fn names(variable: &Variable) -> impl Iterator<Item = &'static str> + use<> {
 }
 
 impl Given {
-    /// Of a command line without the program's name, the function's URL in it, and the environment.
+    /// Of a command line without the program's name, the function's URL in it, and the environment: all but what
+    /// requests are authorised by.
     pub(super) fn new(
         arguments: &[OsString],
         function: Option<&str>,
@@ -43,9 +44,26 @@ impl Given {
                 None => argument.into_owned(),
             }
         };
+        let of_credentials: Vec<String> = variables()
+            .filter(|variable| is_credential(variable))
+            .map(|variable| format!("--{}", variable.flag()))
+            .collect();
+        // A credential's value is behind its flag, in the same argument or in the next one.
+        let mut is_value = false;
+        let is_kept = |argument: &&OsString| {
+            let argument = argument.to_string_lossy();
+            let (flag, value) = match argument.split_once('=') {
+                Some((flag, value)) => (flag, Some(value)),
+                None => (&*argument, None),
+            };
+            let is_flag = !is_value && of_credentials.iter().any(|known| known == flag);
+            let goes = is_flag || is_value;
+            is_value = is_flag && value.is_none();
+            !goes
+        };
         let kept_variables = variables().filter(|variable| !is_credential(variable));
         Self {
-            arguments: arguments.iter().map(kept).collect(),
+            arguments: arguments.iter().filter(is_kept).map(kept).collect(),
             variables: kept_variables
                 .flat_map(names)
                 .filter_map(|name| Some((name.to_owned(), env(name)?)))
@@ -129,6 +147,10 @@ pub(super) fn settings(
     })?;
     let mut run = cli.flags;
     run.sending.function = kept.function(flags.function, run.sending.function);
+    if flags.budgets.has_prices() {
+        // The table of then may be gone, and is not needed.
+        run.budgets.forget_prices();
+    }
     let of_run = (&kept.matches, kept.given.at);
     let asked = Asked::run(Action::Run, run, of_run, &mut kept.mistakes);
     let prices = flags.budgets.prices(&mut kept.mistakes);

@@ -1,6 +1,5 @@
 //! The flags by which originals are selected, and a run is bounded.
 
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -10,6 +9,7 @@ use clap::{ArgMatches, Args};
 use cos_thumbnails::config::Mistake;
 use cos_thumbnails::plan::Pattern;
 
+use super::read_prices;
 use crate::budget::Budgets;
 use crate::cost::Prices;
 use crate::filter::{Filter, Glob};
@@ -218,19 +218,22 @@ impl BudgetFlags {
         }
     }
 
+    pub(super) fn has_prices(&self) -> bool {
+        self.prices.is_some()
+    }
+
+    pub(super) fn forget_prices(&mut self) {
+        self.prices = None;
+    }
+
     /// The price table, if another than this version's is given.
     pub(super) fn prices(&self, mistakes: &mut Vec<Mistake>) -> Option<Prices> {
-        let path = self.prices.as_deref()?;
-        let text = fs::read_to_string(path).map_err(|error| error.to_string());
-        let prices = text.and_then(|text| {
-            Prices::parse(&text).map_err(|error| with_causes(&error).trim_end().to_owned())
-        });
-        let mistake = |problem| {
+        let mistake = |error| {
             mistakes.push(Mistake {
                 variable: "--prices",
-                problem: format!("{}: {problem}", path.display()),
+                problem: with_causes(&error).trim_end().to_owned(),
             });
         };
-        prices.map_err(mistake).ok()
+        read_prices(self.prices.as_deref()?).map_err(mistake).ok()
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::application::ApplicationFlags;
 use super::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
 use super::experiment::ExperimentFlags;
 use super::job::{JobFlags, ShardFlags};
@@ -98,6 +99,8 @@ pub(super) struct Flags {
     pub(super) selection: SelectionFlags,
     #[command(flatten)]
     pub(super) budgets: BudgetFlags,
+    #[command(flatten)]
+    pub(super) application: ApplicationFlags,
     #[command(flatten, next_help_heading = "Sending")]
     pub(super) sending: Sending,
     #[command(flatten)]

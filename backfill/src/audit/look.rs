@@ -1,5 +1,7 @@
 //! Looking at the objects themselves.
 
+use std::sync::atomic::Ordering;
+
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::{Decision, Plan};
 use cos_thumbnails::storage::{GetOptions, Head, Kind, Listed};
@@ -229,6 +231,7 @@ impl Audit {
 
     /// What is known of an object, if there is one.
     pub(crate) async fn head(&self, key: &Key) -> Result<Option<Head>, Error> {
+        self.asked.looks.fetch_add(1, Ordering::Relaxed);
         match self.store.head(key).await {
             Ok(head) => Ok(Some(head)),
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
@@ -242,6 +245,7 @@ impl Audit {
             max_length: Some(MAX_RECORD_BYTES),
             ..GetOptions::default()
         };
+        self.asked.looks.fetch_add(1, Ordering::Relaxed);
         match self.store.get(key, options).await {
             Ok(object) => Ok(Some(match FailureRecord::from_json(&object.body) {
                 Ok(record) => Record::Readable(Box::new(record)),

@@ -22,7 +22,7 @@ pub mod report;
 mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use cos_thumbnails::object::Key;
@@ -56,6 +56,14 @@ pub struct Audit {
     /// Of which originals alone there are findings, if not of all.
     wanted: Option<Filter>,
     sampled: Arc<AtomicUsize>,
+    asked: Arc<Asked>,
+}
+
+/// What an audit, with all its copies, asked the store for.
+#[derive(Debug, Default)]
+struct Asked {
+    listed: AtomicU64,
+    looks: AtomicU64,
 }
 
 /// How a bucket is looked at.
@@ -108,7 +116,17 @@ impl Audit {
             options,
             wanted: None,
             sampled: Arc::default(),
+            asked: Arc::default(),
         }
+    }
+
+    /// How many objects were listed by now, and at how many it was looked.
+    pub(crate) fn asked(&self) -> (u64, u64) {
+        let Asked { listed, looks } = &*self.asked;
+        (
+            listed.load(Ordering::Relaxed),
+            looks.load(Ordering::Relaxed),
+        )
     }
 
     /// The same with findings only of originals that `filter` wants: no other is looked at, and nothing that
@@ -186,8 +204,11 @@ impl Audit {
         T: Send,
         F: FnMut(Listed) -> Option<T> + Send,
     {
-        listing(Arc::clone(&self.store), prefix)
-            .try_filter_map(move |listed| future::ok(placed(listed)))
+        let asked = Arc::clone(&self.asked);
+        listing(Arc::clone(&self.store), prefix).try_filter_map(move |listed| {
+            asked.listed.fetch_add(1, Ordering::Relaxed);
+            future::ok(placed(listed))
+        })
     }
 
     fn is_wanted(&self, joined: &Joined<Candidate>) -> bool {

@@ -17,9 +17,20 @@ const CLASS_B: Interval = Interval::between(4.0, 6.0);
 /// The share of an original that is read. Assumed: of JPEGs a part, of others all.
 const READ: Interval = Interval::between(0.2, 1.0);
 
+/// Pictures at once in an instance of the application, for each vCPU, as `deploy/code-engine/up` has it.
+pub const PER_VCPU: f64 = 2.0;
+/// From the pull of its image until an instance works. Assumed: up to the 13 s after which the first worker of
+/// the paper's timelines starts.
+pub const START_UP_SECONDS: Interval = Interval::between(1.0, 13.0);
+/// How long an instance of the application stays when there is nothing more to do: "about a minute or more" by
+/// Code Engine's documentation, of which two are assumed.
+pub const IDLE_SECONDS: Interval = Interval::between(60.0, 120.0);
+
 /// What is to be done, and where.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Work {
+    /// What finding out which originals are sent uses.
+    pub selecting: Usage,
     /// Originals that are sent.
     pub pictures: u64,
     /// Their bytes.
@@ -77,34 +88,25 @@ impl Expected {
         let some = if work.pictures == 0 { 0.0 } else { 1.0 };
         let working = busy.over(at_once).at_least_as(cpu.over(processors));
         let seconds = (working + start_up) * some;
-        let mut usage = Usage::of_listing(work.pictures).scaled(2.0)
+        let calls = match work.place {
+            Place::Instances {
+                is_called: true, ..
+            } => work.pictures,
+            _ => 0,
+        };
+        let mut usage = work.selecting.clone()
             + Usage::of(
                 Item::ClassA,
                 Interval::exactly(pictures * float(work.thumbnails_each)),
             )
-            + Usage::of(Item::ClassB, CLASS_B * pictures);
+            + Usage::of(Item::ClassB, CLASS_B * pictures)
+            + Usage::of_calls(calls);
         if work.is_public {
             usage += &Usage::of(Item::EgressGb, READ * (bytes / 1e9));
         }
-        usage += &match work.place {
-            Place::Machine => Usage::of_machine(seconds),
-            Place::Instances {
-                size,
-                concurrency,
-                number,
-                start_up_seconds,
-                idle_seconds,
-                is_called,
-            } => {
-                let running = Interval {
-                    least: busy.least / concurrency.max(1.0),
-                    most: (working * number).most,
-                };
-                let up = (start_up_seconds + idle_seconds) * number * some;
-                let calls = if is_called { work.pictures } else { 0 };
-                Usage::of_instance(size, up, running) + Usage::of_calls(calls)
-            }
-        };
+        if work.pictures > 0 {
+            usage += &work.place.usage(working, busy);
+        }
         Self { seconds, usage }
     }
 }
@@ -116,6 +118,7 @@ mod tests {
 
     fn work(place: Place) -> Work {
         Work {
+            selecting: Usage::of_listing(1000).scaled(2.0),
             pictures: 1000,
             bytes: 2_000_000_000,
             thumbnails_each: 6,
@@ -162,7 +165,7 @@ mod tests {
         assert_eq!(used(&machine), [Item::ClassA, Item::ClassB, Item::VmHour]);
         let public = Work {
             is_public: true,
-            ..machine
+            ..machine.clone()
         };
         assert!(used(&public).contains(&Item::EgressGb));
         let usage = Expected::of(&machine).usage;
@@ -185,6 +188,7 @@ mod tests {
         let most = vcpu.most.unwrap_or(f64::NAN);
         assert!((most - 4.0 * (130.0 + 100.0)).abs() < 1e-6, "{vcpu:?}");
         let nothing = Work {
+            selecting: Usage::of_listing(0),
             pictures: 0,
             bytes: 0,
             ..instances

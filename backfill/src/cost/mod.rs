@@ -25,7 +25,6 @@
 //! ```
 
 mod expected;
-mod interval;
 mod prices;
 mod usage;
 
@@ -34,10 +33,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::expected::{Expected, Work};
-pub use self::interval::Interval;
+use crate::record::SummaryCost;
+
+pub use self::expected::{Expected, IDLE_SECONDS, PER_VCPU, START_UP_SECONDS, Work};
 pub use self::prices::{Currency, FreeTier, Item, NotCounted, Price, Prices, PricesError};
-pub use self::usage::{InstanceSize, Meter, Place, Usage};
+pub use self::usage::{Application, Meter, Place, Usage};
+pub use crate::record::{InstanceSize, Interval};
 
 /// Whether what an account gets for nothing is taken off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +86,22 @@ impl Cost {
     }
 }
 
+impl Prices {
+    /// What a usage costs, for the summary of a run.
+    #[must_use]
+    pub fn summary(&self, usage: &Usage) -> SummaryCost {
+        let cost = Cost::of(usage, self, Free::Without);
+        let parts = cost.iter().map(|(item, usd)| (item.name().to_owned(), usd));
+        let (oldest, newest) = self.dates();
+        SummaryCost {
+            parts: parts.collect(),
+            total: cost.total(),
+            total_with_free_tier: Cost::of(usage, self, Free::AMonth).total(),
+            prices: format!("{oldest} to {newest}"),
+        }
+    }
+}
+
 /// What so many pictures would cost and take, with the same machines and as many in flight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Projection {
@@ -101,13 +118,18 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Of `pictures`, by others that took `elapsed`: all in proportion, but for the start-up of instances.
-    /// Of none there is nothing to be told.
+    /// Of `pictures`, by others that took `elapsed`: all in proportion, but for the start-up of instances, and for
+    /// what it takes to select these. Of none there is nothing to be told.
     #[must_use]
-    pub fn of(pictures: u64, measured: &Meter, elapsed: Duration, prices: &Prices) -> Option<Self> {
+    pub fn of(
+        pictures: u64,
+        (measured, selecting): (&Meter, Usage),
+        elapsed: Duration,
+        prices: &Prices,
+    ) -> Option<Self> {
         let others = Some(measured.pictures()).filter(|others| *others > 0)?;
         let elapsed = elapsed.mul_f64(float(pictures) / float(others));
-        let usage = measured.scaled(pictures).usage(elapsed);
+        let usage = measured.scaled(pictures).usage(elapsed) + selecting;
         let seconds = Interval::exactly(elapsed.as_secs_f64());
         Some(Self::new(pictures, seconds, usage, prices))
     }
@@ -123,6 +145,16 @@ impl Projection {
             usage,
         }
     }
+}
+
+/// Whether what is read of Object Storage by that endpoint, from outside of its region, is billed as egress.
+#[must_use]
+pub fn is_public_endpoint(endpoint: &str) -> bool {
+    const OBJECT_STORAGE: &str = ".cloud-object-storage.appdomain.cloud";
+    let host = endpoint.trim_end_matches('/').rsplit('/').next();
+    let host = host.unwrap_or_default();
+    let free = ["s3.direct.", "s3.private."];
+    host.ends_with(OBJECT_STORAGE) && !free.iter().any(|start| host.starts_with(start))
 }
 
 /// A sum of USD for people, such as `0.0078 USD`, `0.05 to 0.09 USD`, `at least 0.05 USD`.

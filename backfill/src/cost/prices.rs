@@ -147,6 +147,12 @@ struct Table {
     not_counted: Vec<NotCounted>,
 }
 
+impl Default for Prices {
+    fn default() -> Self {
+        Self::of_this_version()
+    }
+}
+
 impl Prices {
     /// The table of this version: `backfill/prices.toml`.
     #[must_use]

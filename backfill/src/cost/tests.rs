@@ -60,10 +60,15 @@ fn instances() -> Place {
     }
 }
 
+/// Counted once, and sent once.
+fn listings(objects: u64) -> Usage {
+    Usage::of_listing(objects).scaled(2.0)
+}
+
 #[test]
 fn a_run_on_a_machine_costs_its_hours_and_its_requests() {
     let prices = Prices::of_this_version();
-    let mut meter = Meter::new(Place::Machine, true, 2500);
+    let mut meter = Meter::new(Place::Machine, true, listings(2500));
     for _ in 0..250 {
         meter.add(&picture(100, 1));
     }
@@ -83,14 +88,14 @@ fn a_run_on_a_machine_costs_its_hours_and_its_requests() {
     let sum = 0.007_831_2 + 0.000_42;
     assert!(close(cost.total(), sum + 0.0349, sum + 0.0559), "{cost:?}");
 
-    let direct = Meter::new(Place::Machine, false, 0).usage(Duration::ZERO);
+    let direct = Meter::new(Place::Machine, false, listings(0)).usage(Duration::ZERO);
     assert_eq!(direct.get(Item::EgressGb), Interval::ZERO);
     assert_eq!(direct.get(Item::ClassA), Interval::exactly(2.0));
 }
 
 #[test]
 fn instances_are_billed_from_their_start_up_to_their_end() {
-    let mut meter = Meter::new(instances(), false, 100);
+    let mut meter = Meter::new(instances(), false, listings(100));
     for attempts in [1, 3] {
         meter.add(&picture(5000, attempts));
     }
@@ -104,7 +109,7 @@ fn instances_are_billed_from_their_start_up_to_their_end() {
     assert!(close(usage.get(Item::GbSecond), 4.0 * 65.0, 4.0 * 1400.0));
     assert_eq!(usage.get(Item::HttpCall), Interval::exactly(4.0));
     assert_eq!(usage.get(Item::VmHour), Interval::ZERO);
-    let none = Meter::new(instances(), false, 0).usage(Duration::from_secs(20));
+    let none = Meter::new(instances(), false, listings(0)).usage(Duration::from_secs(20));
     assert_eq!(none.get(Item::VcpuSecond), Interval::ZERO, "nobody came up");
 }
 
@@ -126,10 +131,10 @@ fn a_free_tier_is_taken_off_once_and_never_below_nothing() {
 #[test]
 fn a_million_is_told_in_proportion_and_of_nothing_nothing() {
     let prices = Prices::of_this_version();
-    let mut meter = Meter::new(instances(), false, 250);
+    let mut meter = Meter::new(instances(), false, listings(250));
     let of = |meter: &Meter| {
         let elapsed = Duration::from_secs(10);
-        Projection::of(1_000_000, meter, elapsed, &prices)
+        Projection::of(1_000_000, (meter, Usage::default()), elapsed, &prices)
     };
     assert_eq!(of(&meter), None);
     for _ in 0..250 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Interval, Item, float};
-use crate::record::{End, Picture, Stage, Traffic};
+use crate::record::{End, InstanceSize, Picture, Stage, Traffic};
 
 /// The objects of one page of a listing, which is one request.
 const PAGE: u64 = 1000;
@@ -13,25 +13,6 @@ const PAGE: u64 = 1000;
 /// How much was used of each [`Item`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Usage(BTreeMap<Item, Interval>);
-
-/// The size of an instance, as it is configured and billed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct InstanceSize {
-    /// vCPUs.
-    pub vcpu: f64,
-    /// GB of memory.
-    pub memory_gb: f64,
-}
-
-impl Default for InstanceSize {
-    /// As `deploy/code-engine/up` has it: 1 vCPU and 4 GB.
-    fn default() -> Self {
-        Self {
-            vcpu: 1.0,
-            memory_gb: 4.0,
-        }
-    }
-}
 
 impl Usage {
     /// So much of one item.
@@ -73,6 +54,12 @@ impl Usage {
     pub fn of_listing(objects: u64) -> Self {
         let pages = objects.div_ceil(PAGE).max(1);
         Self::of(Item::ClassA, Interval::exactly(float(pages)))
+    }
+
+    /// So many objects that were looked at, by a HEAD or a GET.
+    #[must_use]
+    pub fn of_looks(objects: u64) -> Self {
+        Self::of(Item::ClassB, Interval::exactly(float(objects)))
     }
 
     /// So many bytes that were read by a public endpoint.
@@ -120,6 +107,25 @@ impl Add for Usage {
     }
 }
 
+/// How an application, or a job, is set up in Code Engine, as far as it is billed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Application {
+    /// The size of its instances.
+    pub size: InstanceSize,
+    /// How many of the application there are at most; of a job it is the run that says it.
+    pub max_instances: u16,
+}
+
+impl Default for Application {
+    /// As `deploy/code-engine/up` has it, and Code Engine: 1 vCPU, 4 GB, and 10 instances at most.
+    fn default() -> Self {
+        Self {
+            size: InstanceSize::default(),
+            max_instances: 10,
+        }
+    }
+}
+
 /// Where a run does its work, as far as that is billed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Place {
@@ -142,8 +148,38 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// What it is billed for when a run takes `elapsed` seconds, in which pictures were in work for `busy` seconds,
+    /// those of all added.
+    ///
+    /// An instance is billed from its start-up to its end. As nobody says which of them does what, they are taken to
+    /// be up for no longer than all of them all the time, and no shorter than if each always had as many pictures as
+    /// it may.
+    pub(super) fn usage(&self, elapsed: Interval, busy: Interval) -> Usage {
+        match *self {
+            Self::Machine => Usage::of_machine(elapsed),
+            Self::Instances {
+                size,
+                concurrency,
+                number,
+                start_up_seconds,
+                idle_seconds,
+                ..
+            } => {
+                let packed = busy.least / concurrency.max(1.0);
+                let all = number * elapsed;
+                let running = Interval {
+                    least: packed,
+                    most: all.most.map(|most| most.max(packed)),
+                };
+                Usage::of_instance(size, (start_up_seconds + idle_seconds) * number, running)
+            }
+        }
+    }
+}
+
 /// Adds up what a run uses, picture by picture. Its size does not grow with their number.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Meter {
     place: Place,
     /// Whether the store is read by a public endpoint, from outside of its region.
@@ -155,14 +191,13 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Of a run over a listing of so many objects.
+    /// Of a run for whose originals so much was used already.
     #[must_use]
-    pub fn new(place: Place, is_public: bool, listed: u64) -> Self {
+    pub fn new(place: Place, is_public: bool, selecting: Usage) -> Self {
         Self {
             place,
             is_public,
-            // Once to count them, and once to send them.
-            usage: Usage::of_listing(listed).scaled(2.0),
+            usage: selecting,
             busy_seconds: 0.0,
             pictures: 0,
         }
@@ -171,22 +206,27 @@ impl Meter {
     /// Adds a picture that came to its end. What failed attempts used in the store is not known, and left
     /// out.
     pub fn add(&mut self, picture: &Picture) {
+        let (traffic, busy) = match &picture.end {
+            End::Outcome(outcome) => (outcome.traffic, outcome.timings.get(Stage::Total)),
+            End::Error(_) => (Traffic::default(), None),
+        };
+        self.add_call(picture.attempts, &traffic, busy.unwrap_or_default());
+    }
+
+    /// Adds a picture that was sent so often, and was so long in work at last.
+    pub fn add_call(&mut self, attempts: u32, traffic: &Traffic, busy: Duration) {
         self.pictures += 1;
         if let Place::Instances {
             is_called: true, ..
         } = self.place
         {
-            self.usage += &Usage::of_calls(picture.attempts.into());
+            self.usage += &Usage::of_calls(attempts.into());
         }
-        let End::Outcome(outcome) = &picture.end else {
-            return;
-        };
-        self.usage += &Usage::of_requests(&outcome.traffic);
+        self.usage += &Usage::of_requests(traffic);
         if self.is_public {
-            self.usage += &Usage::of_egress(outcome.traffic.bytes_read);
+            self.usage += &Usage::of_egress(traffic.bytes_read);
         }
-        let total = outcome.timings.get(Stage::Total);
-        self.busy_seconds += total.unwrap_or_default().as_secs_f64();
+        self.busy_seconds += busy.as_secs_f64();
     }
 
     /// That of so many pictures as these.
@@ -208,31 +248,12 @@ impl Meter {
     }
 
     /// What was used by then.
-    ///
-    /// An instance is billed from its start-up to its end. As a record need not tell which of them did what,
-    /// they are taken to have been up for no longer than all of them all the time, and no shorter than if
-    /// each had always had as many pictures as it may.
     #[must_use]
     pub fn usage(&self, elapsed: Duration) -> Usage {
+        let elapsed = Interval::exactly(elapsed.as_secs_f64());
         let of_place = match self.place {
-            Place::Machine => Usage::of_machine(Interval::exactly(elapsed.as_secs_f64())),
             Place::Instances { .. } if self.pictures == 0 => Usage::default(),
-            Place::Instances {
-                size,
-                concurrency,
-                number,
-                start_up_seconds,
-                idle_seconds,
-                ..
-            } => {
-                let packed = self.busy_seconds / concurrency.max(1.0);
-                let all = number * elapsed.as_secs_f64();
-                let running = Interval {
-                    least: packed,
-                    most: all.most.map(|most| most.max(packed)),
-                };
-                Usage::of_instance(size, (start_up_seconds + idle_seconds) * number, running)
-            }
+            place => place.usage(elapsed, Interval::exactly(self.busy_seconds)),
         };
         self.usage.clone() + of_place
     }

@@ -78,8 +78,9 @@ pub enum Error {
     },
     /// One of the two would be rejected, each time, and none of its thumbnails made.
     #[error(
-        "{first:?} and {second:?} have the same thumbnails by this recipe, {key:?} among them: the second one would be \
-         rejected. Rename one of them, or take a recipe that keeps them apart"
+        "{:?} and {:?} have the same thumbnails by this recipe, {:?} among them: the second one would be rejected. \
+         Rename one of them, or take a recipe that keeps them apart",
+        .first.as_str(), .second.as_str(), .key.as_str()
     )]
     SameKey {
         /// An original.
@@ -139,10 +140,14 @@ pub enum Error {
 impl Error {
     /// Whether the command line, the file or the settings are wrong, and not what they ask for.
     pub(crate) fn is_usage(&self) -> bool {
-        !matches!(
-            self,
-            Self::Function(_) | Self::Originals(_) | Self::Temperature { .. } | Self::Failed { .. }
-        )
+        match self {
+            Self::Function(_)
+            | Self::Originals(_)
+            | Self::Temperature { .. }
+            | Self::Failed { .. } => false,
+            Self::Folder(error) => !error.is_of_disk(),
+            _ => true,
+        }
     }
 }
 

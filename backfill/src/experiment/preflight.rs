@@ -17,8 +17,8 @@ use crate::cli;
 use crate::filter::Filter;
 use crate::journal::Environment;
 use crate::originals::{Original, originals};
-use crate::record::Mode;
 use crate::record::experiment::{DataSet, Design, Experiment, Function};
+use crate::record::{Mode, build};
 use crate::replay::run_id;
 
 /// All that samples are taken from.
@@ -66,6 +66,7 @@ pub(super) async fn prepare(
             Some(Function {
                 url: url.to_string(),
                 version: version.version,
+                revision: version.revision,
                 limits: version.limits,
             })
         }
@@ -104,6 +105,7 @@ pub(super) async fn prepare(
         function,
         data_set: data_set(policy.source_prefix(), &originals),
         prices: Some(format!("{oldest} to {newest}")),
+        instance: Some(settings.application.size),
         in_flight: design
             .modes
             .iter()
@@ -200,10 +202,13 @@ fn data_set(prefix: &str, originals: &[Original]) -> DataSet {
 /// What an experiment that goes on must have in common with itself.
 pub(super) fn compare(before: &Experiment, now: &Experiment) -> Result<(), Error> {
     let function = |experiment: &Experiment| match &experiment.function {
-        Some(function) => format!("{}, limits {}", function.version, function.limits),
+        Some(function) => {
+            let build = build(&function.version, function.revision.as_deref());
+            format!("{build}, limits {}", function.limits)
+        }
         None => "none".to_owned(),
     };
-    let version = |experiment: &Experiment| experiment.environment.version.clone();
+    let version = |experiment: &Experiment| experiment.environment.build();
     let data = |experiment: &Experiment| experiment.data_set.sha256.clone();
     for (what, before, now) in [
         ("recipe", before.recipe.clone(), now.recipe.clone()),

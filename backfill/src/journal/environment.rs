@@ -12,6 +12,7 @@ impl Environment {
         let name = rustix::system::uname();
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: option_env!("SOURCE_REVISION").map(str::to_owned),
             system: format!(
                 "{} {}",
                 name.sysname().to_string_lossy(),

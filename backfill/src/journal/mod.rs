@@ -67,9 +67,7 @@ pub enum Selection {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A file failed.
-    #[error(
-        "{path:?} could not be {verb}; --journal DIR keeps runs elsewhere, --no-journal keeps none"
-    )]
+    #[error("{path:?} could not be {verb}{}", hint(verb))]
     File {
         /// The file.
         path: PathBuf,
@@ -94,6 +92,28 @@ pub enum JournalError {
     /// The record does not begin with this run.
     #[error("{0:?} does not begin with the run of the manifest")]
     AnotherRun(PathBuf),
+}
+
+/// What helps where nothing was begun.
+fn hint(verb: &str) -> &'static str {
+    match verb {
+        "made" => "; --journal DIR says another place, and a run can do without: --no-journal",
+        _ => "",
+    }
+}
+
+impl JournalError {
+    /// Whether a file that was begun could not be written, as on a disk that is full: nothing is wrong with what was
+    /// asked for.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        matches!(
+            self,
+            Self::File {
+                verb: "written",
+                ..
+            }
+        )
+    }
 }
 
 /// A run's folder, and its record to append to.

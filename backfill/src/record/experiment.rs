@@ -20,7 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Clocks, Environment, Key, Mode, Stage, Traffic, Verdict};
+use super::{Clocks, Environment, InstanceSize, Key, Mode, Stage, Traffic, Verdict};
 
 /// One line of an experiment's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,9 @@ pub struct Experiment {
     /// The dates of the oldest and the newest row of the price table, such as `2024-09-03 to 2025-07-08`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<String>,
+    /// The size of the function's instances, as it was said. Absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceSize>,
     /// Events under way at most, by mode.
     pub in_flight: BTreeMap<Mode, usize>,
     /// When it was begun, by this machine's clock.
@@ -162,6 +165,9 @@ pub struct Function {
     pub url: String,
     /// Its version.
     pub version: String,
+    /// The git revision that it was built of, where its build was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Fingerprint of its limits.
     pub limits: String,
 }

@@ -1,7 +1,9 @@
 //! What a report shows: plain numbers, in seconds since each sample began.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use crate::cost::{Meter, Prices};
 use crate::record::{Mode, Stage};
 
 /// All that a report shows.
@@ -11,6 +13,8 @@ pub struct Data {
     pub sources: Vec<Source>,
     /// The samples that count.
     pub samples: Vec<Sample>,
+    /// What things cost.
+    pub prices: Prices,
 }
 
 /// One run or experiment.
@@ -20,10 +24,13 @@ pub struct Source {
     pub name: String,
     /// What has to be known of it, by name, in the order in which it is shown.
     pub facts: Vec<(&'static str, String)>,
-    /// What the samples of several sources must have in common to be one series: machine, recipe, pictures.
+    /// What the samples of one series must have in common, within a source and between several: machine, recipe,
+    /// pictures, temperature. A name may be there twice.
     pub comparable: Vec<(&'static str, String)>,
     /// How many samples are left out, by reason.
     pub left_out: BTreeMap<String, usize>,
+    /// Whether its store was on the same machine, behind no network.
+    pub on_loopback: bool,
 }
 
 /// One run of one mode over so many pictures.
@@ -41,8 +48,11 @@ pub struct Sample {
     pub clocks: BTreeMap<Clock, f64>,
     /// Its calls.
     pub calls: Vec<Call>,
-    /// Seconds of processors that client and instances used, where it is known.
+    /// Seconds of processors that its pictures themselves took, in all modes the same: decoding, resizing, encoding.
+    /// Absent where one of them does not say it.
     pub cpu: Option<f64>,
+    /// What it used, as far as that is billed, and over which time. Absent where nobody says where it ran.
+    pub spent: Option<(Meter, Duration)>,
 }
 
 /// Which clock; neither is ever shown without its name.
@@ -73,7 +83,8 @@ impl Clock {
         match self {
             Self::Paper => {
                 "as the paper's programs have it: it ends before the thumbnails are stored, and in fan-out \
-                 begins with the first start in the function"
+                 begins with the first start in the function; of parallel and fan-out an upper bound, as pictures are \
+                 stored while others are made"
             }
             Self::EndToEnd => "from the first send to the last thumbnail stored",
         }

@@ -1,6 +1,7 @@
 //! One page that needs nothing beside it: no network, no script.
 
 use super::chart::{self, Chart};
+use super::costs;
 use super::data::{Clock, Data};
 use super::table::{COLUMNS, rows};
 use super::words;
@@ -22,6 +23,7 @@ pub(super) fn page(data: &Data, charts: &[Chart]) -> String {
     for clock in Clock::ALL {
         table(&mut page, data, clock);
     }
+    costs(&mut page, data);
     for chart in charts {
         page += &format!(
             "<h2>{}</h2>\n<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n",
@@ -54,10 +56,9 @@ fn table(page: &mut String, data: &Data, clock: Clock) {
         return;
     }
     *page += &format!(
-        "<h2>{}</h2>\n<div class=\"wide\"><table>\n<caption>{}: {}.</caption>\n<tr>",
+        "<h2>{}</h2>\n<div class=\"wide\"><table>\n<caption>{}</caption>\n<tr>",
         escape(&words::heading(clock)),
-        escape(clock.name()),
-        escape(clock.meaning())
+        escape(&words::caption(clock, &rows))
     );
     for column in COLUMNS {
         *page += &format!("<th>{}</th>", escape(column));
@@ -71,6 +72,28 @@ fn table(page: &mut String, data: &Data, clock: Clock) {
             *page += &format!("<td{class}>{}</td>", escape(cell));
         }
         *page += "</tr>\n";
+    }
+    *page += "</table></div>\n";
+}
+
+fn costs(page: &mut String, data: &Data) {
+    let rows = costs::rows(data);
+    if rows.is_empty() {
+        return;
+    }
+    *page += &format!(
+        "<h2>What it costs</h2>\n<div class=\"wide\"><table>\n<caption>{}</caption>\n<tr>",
+        escape(&costs::caption(data))
+    );
+    for column in costs::COLUMNS {
+        *page += &format!("<th>{}</th>", escape(column));
+    }
+    *page += "</tr>\n";
+    for row in rows {
+        let cells = row
+            .cells()
+            .map(|cell| format!("<td>{}</td>", escape(&cell)));
+        *page += &format!("<tr>{}</tr>\n", cells.concat());
     }
     *page += "</table></div>\n";
 }

@@ -1,6 +1,7 @@
 //! The same for a README or a wiki.
 
 use super::chart::Chart;
+use super::costs;
 use super::data::{Clock, Data};
 use super::table::{COLUMNS, rows};
 use super::words;
@@ -17,14 +18,26 @@ pub(super) fn text(data: &Data, charts: &[Chart]) -> String {
             continue;
         }
         text += &format!(
-            "\n## {}\n\n{}: {}.\n\n| {} |\n|---|{}\n",
+            "\n## {}\n\n{}\n\n| {} |\n|---|{}\n",
             words::heading(clock),
-            clock.name(),
-            clock.meaning(),
+            words::caption(clock, &rows),
             COLUMNS.join(" | "),
             "---:|".repeat(COLUMNS.len() - 1)
         );
         for row in rows {
+            let cells = row.cells().map(|cell| escape(&cell));
+            text += &format!("| {} |\n", cells.join(" | "));
+        }
+    }
+    let costs = costs::rows(data);
+    if !costs.is_empty() {
+        text += &format!(
+            "\n## What it costs\n\n{}\n\n| {} |\n|---|{}\n",
+            costs::caption(data),
+            costs::COLUMNS.join(" | "),
+            "---:|".repeat(costs::COLUMNS.len() - 1)
+        );
+        for row in costs {
             let cells = row.cells().map(|cell| escape(&cell));
             text += &format!("| {} |\n", cells.join(" | "));
         }

@@ -8,6 +8,7 @@
 //! | `table.csv`, `samples.csv` | the numbers |
 
 mod chart;
+mod costs;
 mod csv_files;
 mod data;
 mod html;
@@ -133,6 +134,7 @@ fn charts(data: &Data) -> Result<Vec<Chart>, ChartError> {
         }
     }
     charts.extend(chart::stages(data)?);
+    charts.extend(chart::cost(data)?);
     Ok(charts)
 }
 

@@ -8,7 +8,7 @@ use crate::record::Mode;
 pub(super) const NAME: &str = "the paper, in the cloud, 2021";
 
 /// What is to be said beside them.
-pub(super) const NOTE: &str = "The paper's series (dashed) were read off its charts. They were measured in the cloud \
+pub(super) const NOTE: &str = "The paper's series (dashed in charts) were read off its charts. They were measured in the cloud \
      in 2021: sequential and parallel on a virtual machine of 2 vCPU (bx2-2x8, eu-de), fan-out on Code Engine, \
      one instance of 0.125 vCPU per picture, with Pillow. Beside figures from another machine or another store \
      they say what was published, not who is faster.";

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use indicatif::DecimalBytes;
 
+use crate::cost::usd;
 use crate::record::{Mode, Run, Spread, Summary, Verdict};
 
 /// The summary as a few lines and a table.
@@ -91,6 +92,7 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
         traffic.heads,
         traffic.deletes,
     )?;
+    cost(out, summary)?;
     stages(out, summary)?;
     let ours = |recipe: &String| *recipe == run.recipe || run.recipes.contains(recipe);
     if !summary.recipes.iter().all(ours) {
@@ -134,6 +136,19 @@ fn clocks(out: &mut String, summary: &Summary) -> std::fmt::Result {
             }
         };
         writeln!(out, "paper clock       {}, {how}", seconds(us))?;
+    }
+    Ok(())
+}
+
+fn cost(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    if let Some(cost) = &summary.cost {
+        writeln!(
+            out,
+            "cost              {}, with a month's free tier {}: an estimate, by list prices of {}",
+            usd(cost.total),
+            usd(cost.total_with_free_tier),
+            cost.prices
+        )?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(super) struct Row {
     pub(super) outliers: Vec<(f64, String)>,
     /// The paper's time, by its clock alone.
     pub(super) paper: Option<f64>,
-    /// Milliseconds of processors per picture, in the mean, where all samples know it.
+    /// Milliseconds of a processor that making one picture's thumbnails takes, in the mean, where all samples know it.
     pub(super) cpu_ms: Option<f64>,
 }
 

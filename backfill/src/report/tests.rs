@@ -1,12 +1,14 @@
 //! From records on disk to the files of a report, and to what two say of each other.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::compare::Compared;
+use crate::cost::{Interval, Item};
 use crate::measure::Measure;
 use crate::record::{Line, Mode};
 
@@ -16,6 +18,7 @@ fn head(name: &str) -> Value {
         "record": "experiment", "experiment": name, "arguments": [], "variables": {},
         "design": {
             "name": "paper", "modes": ["parallel"], "counts": [2], "repetitions": 5, "output_prefix": "e/",
+            "temperature": "any",
         },
         "environment": {
             "version": "1", "system": "Linux", "machine": "x86_64", "processors": 2, "memory_bytes": 1_u64 << 33,
@@ -33,7 +36,7 @@ fn sample(number: u32, us: u64, discarded: Option<&str>) -> Vec<Value> {
             let at = |part: u64| n * us + us * part / 10;
             json!({
                 "record": "call", "sample": number, "n": n + 1, "key": format!("images/{n}.jpg"),
-                "attempts": 1, "cold": false, "verdict": "made",
+                "attempts": 1, "cold": false, "verdict": "made", "cpu_us": us / 2,
                 "times": {
                     "submitted_us": at(0), "sent_us": at(0), "function_started_us": at(1), "made_us": at(6),
                     "stored_us": at(9), "seen_us": at(10),
@@ -111,6 +114,7 @@ fn the_same_records_give_the_same_files() {
             "boxes-paper.svg",
             "calls-parallel.svg",
             "stages.svg",
+            "cost.svg",
             "calls-sample-1.svg",
             "calls-sample-2.svg",
             "calls-sample-3.svg",
@@ -118,6 +122,21 @@ fn the_same_records_give_the_same_files() {
             "calls-sample-5.svg",
         ]
     );
+}
+
+#[test]
+fn a_record_that_is_compressed_gives_the_same_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = experiment(folder.path(), "a", &[100, 110]);
+    let of = || files(&read(std::slice::from_ref(&path)).unwrap(), true).unwrap();
+    let plain = of();
+    let record = path.join("record.ndjson");
+    let compressed = fs::File::create(path.join("record.ndjson.gz")).unwrap();
+    let mut compressed = flate2::write::GzEncoder::new(compressed, flate2::Compression::best());
+    compressed.write_all(&fs::read(&record).unwrap()).unwrap();
+    compressed.finish().unwrap();
+    fs::remove_file(record).unwrap();
+    assert_eq!(of(), plain);
 }
 
 #[test]
@@ -131,11 +150,11 @@ fn the_table_has_the_figures_and_marks_what_is_far_away() {
         row.starts_with("end-to-end clock,parallel,2,5,0.11,0.167,"),
         "{row}"
     );
-    // Two pictures share (100 + 110 + 105 + 120 + 400) / 2 ms of processors in the mean of five samples.
+    // A picture takes half of (100 + 110 + 105 + 120 + 400) / 2 ms in the mean of five samples.
     assert!(row.ends_with(",0.1,0.4,1,41.75,"), "{row}");
     assert!(file(&files, "report.html").contains("<td class=\"outlier\">0.400 (5)</td>"));
     let samples = file(&files, "samples.csv");
-    assert_eq!(samples.lines().last(), Some("5,parallel,2,0.4,0.2,0.2"));
+    assert_eq!(samples.lines().last(), Some("5,parallel,2,0,0.4,0.2,0.2"));
 }
 
 #[test]
@@ -281,11 +300,21 @@ fn experiments_are_compared_by_cell_and_clock() {
         2
     );
 
-    // One sample each is none.
-    let compared = Compared::new(&path("one", &[100]), &path("other", &[900]));
+    // Four samples are too few, however far apart.
+    let compared = Compared::new(
+        &path("one", &[100; 4]),
+        &path("other", &[900, 901, 902, 903]),
+    );
     assert!(
         !compared.rows.iter().any(|row| row.difference),
         "{compared}"
+    );
+    assert_eq!(
+        compared
+            .to_string()
+            .matches("no interval of fewer than 5 samples")
+            .count(),
+        2
     );
 
     let mut other = fast;
@@ -295,6 +324,26 @@ fn experiments_are_compared_by_cell_and_clock() {
     let compared = Compared::new(&slow, &other);
     assert!(compared.rows.is_empty() && compared.unmatched.len() == 2);
     assert!(compared.to_string().contains("nothing to compare"));
+
+    // What one clock did not measure is not silently away, nor what does not count.
+    let mut without = path("without", &before);
+    for sample in &mut without.samples {
+        sample.clocks.remove(&Clock::Paper);
+    }
+    without.sources[0]
+        .left_out
+        .insert("warm\u{1b}[31m-ups".into(), 3);
+    let compared = Compared::new(&slow, &without);
+    assert_eq!(compared.rows.len(), 1);
+    let text = compared.to_string();
+    assert!(
+        text.contains("not compared: parallel, 2 pictures (the second has no paper clock)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("left out: 3 of without (warm\u{fffd}[31m-ups)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -312,4 +361,160 @@ fn a_sample_of_several_sources_is_named_with_its_source() {
         .collect();
     assert_eq!(names, ["a-1", "b-1"]);
     assert_eq!(file_name("../a b"), "sample-___a_b");
+}
+
+#[test]
+fn what_differs_within_a_series_is_told_before_any_figure() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut head = head(name);
+        head["function"] = json!({"url": "http://f/", "version": "1", "limits": "l"});
+        change(&mut head);
+        let lines: Vec<Value> = [head].into_iter().chain(sample(1, 100, None)).collect();
+        write_record(&folder.path().join(name), &lines)
+    };
+    let usual = of("usual", &|_| ());
+    for (pointer, value, told) in [
+        (
+            "/design/temperature",
+            json!("cold"),
+            "temperature: any, and cold",
+        ),
+        ("/environment/version", json!("2"), "version: 1, and 2"),
+        (
+            "/in_flight/parallel",
+            json!(9),
+            "in flight, parallel: 8, and 9",
+        ),
+        (
+            "/function/url",
+            json!("http://g/"),
+            "function: http://f/ (1), and http://g/ (1)",
+        ),
+    ] {
+        let another = of(&file_name(pointer), &|head| {
+            *head.pointer_mut(pointer).unwrap() = value.clone();
+        });
+        let data = read(&[usual.clone(), another]).unwrap();
+        assert_eq!(data.differences(), [told]);
+    }
+    // Nor does it help that it is one experiment, if it went on elsewhere.
+    let mut resumed = json!({"record": "resumed", "at": "2026-11-26T11:00:00Z"});
+    resumed["environment"] = head("a")["environment"].clone();
+    let same = write_record(&folder.path().join("same"), &[head("a"), resumed.clone()]);
+    assert!(read(&[same]).unwrap().differences().is_empty());
+    resumed["environment"]["processors"] = 64.into();
+    let moved = write_record(&folder.path().join("moved"), &[head("a"), resumed]);
+    let differences = read(&[moved]).unwrap().differences();
+    assert!(
+        differences[0].starts_with("machine: 2 x "),
+        "{differences:?}"
+    );
+}
+
+#[test]
+fn a_record_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = experiment(folder.path(), "a", &[1]);
+    let twice = read(&[path.clone(), path.join("record.ndjson")]).unwrap_err();
+    assert!(
+        twice
+            .to_string()
+            .ends_with("holds a, which was given already"),
+        "{twice}"
+    );
+}
+
+#[test]
+fn the_papers_figures_and_loopback_are_never_without_their_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = vec![head("a")];
+    lines.extend(sample(1, 100, None));
+    for line in &mut lines {
+        if line["record"] == "sample" {
+            line["count"] = 50.into();
+            line["verdicts"] = json!({"made": 48, "rejected": 2});
+        }
+    }
+    let data = read(&[write_record(folder.path(), &lines)]).unwrap();
+    for name in ["report.html", "report.md"] {
+        let files = files(&data, false).unwrap();
+        let text = file(&files, name);
+        let (notes, table) = text.split_once("Seconds by the paper clock").unwrap();
+        let (table, _) = table.split_once("What it costs").unwrap();
+        assert!(
+            table.contains("~44") && table.contains("not who is faster"),
+            "{table}"
+        );
+        assert!(table.contains("upper bound"), "{table}");
+        assert!(notes.contains("behind no network: a."), "{notes}");
+        assert!(
+            notes.contains("parallel, 50 pictures: 2 of them were rejected"),
+            "{notes}"
+        );
+    }
+}
+
+#[test]
+fn costs_are_those_of_what_a_typical_sample_used() {
+    let folder = tempfile::tempdir().unwrap();
+    // An hour for two pictures.
+    let path = experiment(folder.path(), "a", &[3_600_000]);
+    let mut data = read(&[path]).unwrap();
+    let [row] = &costs::rows(&data)[..] else {
+        panic!("one mode")
+    };
+    let used = |item| row.thousand.usage.get(item);
+    assert_eq!(used(Item::VmHour), Interval::exactly(500.0));
+    // Six of each picture, and a page twice.
+    assert_eq!(used(Item::ClassA), Interval::exactly(6002.0));
+    assert_eq!(
+        row.million.usage.get(Item::ClassA),
+        Interval::exactly(6_002_000.0)
+    );
+    let files = files(&data, false).unwrap();
+    let chart = file(&files, "cost.svg");
+    assert!(
+        chart.contains("VM hours") && chart.contains("49.5 to 54.5"),
+        "{chart}"
+    );
+    assert!(file(&files, "report.html").contains("<td>2 (1)</td>"));
+    data.samples[0].spent = None;
+    assert!(costs::rows(&data).is_empty());
+}
+
+#[test]
+fn of_fan_out_its_instances_are_paid_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = vec![head("a")];
+    lines[0]["instance"] = json!({"vcpu": 2.0, "memory_gb": 8.0});
+    lines.extend(sample(1, 5_000_000, None));
+    let last = lines.len() - 1;
+    lines[last]["mode"] = "fan-out".into();
+    let instance = json!({
+        "id": "i", "before": 0, "cold": true, "calls": 1, "ready_us": 0, "offset_us": 0, "offset_error_us": 0,
+        "usage": {"cpu_us": 1},
+    });
+    lines[last]["instances"] = json!([instance, instance]);
+    lines[last]["cold_instances"] = 1.into();
+    let data = read(&[write_record(folder.path(), &lines)]).unwrap();
+    let [row] = &costs::rows(&data)[..] else {
+        panic!("one mode")
+    };
+    let seconds = row.thousand.usage.get(Item::VcpuSecond);
+    // Two of 2 vCPU: one started up, both idle at the end; pictures were in work for 4 s each, four at once.
+    let fewest = 2.0 * (2.0 * (0.5 + 60.0) + 4000.0 / 4.0);
+    let greatest = 2.0 * 2.0 * (6.5 + 120.0 + 5000.0);
+    assert!(
+        (seconds.least - fewest).abs() < 1e-6,
+        "{seconds:?} {fewest}"
+    );
+    assert!(
+        (seconds.most.unwrap() - greatest).abs() < 1e-6,
+        "{seconds:?} {greatest}"
+    );
+    assert_eq!(
+        row.thousand.usage.get(Item::HttpCall),
+        Interval::exactly(1000.0)
+    );
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::data::{Clock, Data, Source};
+use super::paper;
+use super::table::Row;
 
 /// What has to be known of the clocks.
 pub(super) const CLOCKS: &str = "Two clocks, never without their names: the end-to-end clock counts from the first send to the last \
@@ -21,6 +23,19 @@ pub(super) fn heading(clock: Clock) -> String {
     format!("Seconds by the {}", clock.name())
 }
 
+/// What is to be said of a table.
+pub(super) fn caption(clock: Clock, rows: &[Row]) -> String {
+    let mut text = format!("{}: {}.", clock.name(), clock.meaning());
+    if rows.iter().any(|row| row.cpu_ms.is_some()) {
+        text += " CPU a picture: decoding, resizing and encoding alone, in all modes.";
+    }
+    if rows.iter().any(|row| row.paper.is_some()) {
+        text += " ";
+        text += paper::NOTE;
+    }
+    text
+}
+
 /// What a reader has to know before any figure.
 pub(super) fn notes(data: &Data) -> Vec<String> {
     let mut notes = Vec::new();
@@ -29,6 +44,18 @@ pub(super) fn notes(data: &Data) -> Vec<String> {
         notes.push(format!(
             "these records are not of one series. They differ in {}",
             differences.join("; ")
+        ));
+    }
+    let on_loopback: Vec<&str> = data
+        .sources
+        .iter()
+        .filter(|source| source.on_loopback)
+        .map(|source| source.name.as_str())
+        .collect();
+    if !on_loopback.is_empty() {
+        notes.push(format!(
+            "the store was on the same machine, behind no network: {}. Times of a cloud, the paper's among them, hold its network",
+            on_loopback.join(", ")
         ));
     }
     let few = data

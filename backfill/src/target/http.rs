@@ -133,6 +133,9 @@ impl Http {
 pub struct FunctionVersion {
     /// Its version.
     pub version: String,
+    /// The git revision that it was built of, where its build was told.
+    #[serde(default)]
+    pub revision: Option<String>,
     /// Fingerprint of all its recipes together.
     pub recipes: Vec<String>,
     /// Fingerprint of its limits.

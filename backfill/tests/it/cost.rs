@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use backfill::record::Summary;
+use cos_thumbnails::object::Key;
+use cos_thumbnails::storage::PutOptions;
+use serde_json::Value;
+
 use crate::journal::{folders, outcomes};
 use crate::modes::{run, settings, store, try_settings};
 
@@ -38,9 +43,16 @@ async fn a_plan_says_what_it_takes_and_costs_and_what_it_assumes() {
         "GB-seconds",
         "HTTP calls",
         "7 of 1 vCPU and 4 GB",
+        "of 10 at most",
     ] {
         assert!(text.contains(words), "{words} in {text}");
     }
+    let application = "--instance-cpu 2 --instance-memory 8 --max-instances 3";
+    let text_of_larger = plan(&format!("--mode fan-out {application}")).await;
+    assert!(
+        text_of_larger.contains("3 of 2 vCPU and 8 GB"),
+        "{text_of_larger}"
+    );
     assert!(!text.contains("VM hours"), "{text}");
 
     let endpoint = |kind: &str| {
@@ -70,6 +82,12 @@ async fn a_plan_goes_by_a_run_that_was_measured() {
     // Twelve were made by six PUTs each; one failure record, and two listings.
     let class_a = text.lines().find(|line| line.contains("Class A requests"));
     assert!(class_a.unwrap().contains(" 75 "), "{text}");
+    // As a kill leaves it.
+    let record = folder.join("record.ndjson");
+    let whole = fs::read_to_string(&record).unwrap();
+    fs::write(&record, whole.trim_end().strip_suffix('}').unwrap()).unwrap();
+    let (_, text) = plan(format!("--mode sequential {measured}")).await.unwrap();
+    assert!(text.contains(&rates), "{text}");
 
     for (args, why) in [
         (measured.clone(), "it was sequential"),
@@ -129,7 +147,62 @@ async fn prices_are_those_of_the_table_that_is_given() {
         let error = try_settings(&format!("--max-cost={cost}")).unwrap_err();
         assert!(error.to_string().contains("--max-cost"), "{error}");
     }
+    for (args, told) in [
+        ("--instance-cpu 3", "--instance-cpu 3 is none"),
+        (
+            "--instance-cpu 2 --instance-memory 2",
+            "with --instance-cpu 2: 4, 8, 16",
+        ),
+    ] {
+        let error = try_settings(args).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
     let job = "--mode fan-out --job j --max-cost 1";
     let error = try_settings(job).unwrap_err().to_string();
     assert!(error.contains("--max-cost is not for --job"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_listed_and_looked_at_is_counted_whatever_is_selected_of_it() {
+    let store = store().await;
+    for n in 0..1500 {
+        let key = Key::new(format!("images/zz/{n:04}.jpg"));
+        let put = store.put(&key, "x".into(), PutOptions::default());
+        put.await.unwrap();
+    }
+    let expected = async |args: &str| {
+        let (_, text) = run(&store, &format!("plan --json {args}")).await.unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let used = |item: &str| last["expected"]["usage"][item]["least"].as_f64().unwrap();
+        (used("class_a"), used("class_b"), last)
+    };
+    let (class_a, class_b, last) = expected("--exclude zz/**").await;
+    // Thirteen with six thumbnails each; two pages, twice.
+    assert_eq!((class_a, class_b), (13.0 * 6.0 + 4.0, 13.0 * 4.0));
+    assert!(last["expected"]["cost"]["class_a"]["most"].as_f64() > Some(0.0));
+    assert!(last["million"]["cost_with_free_tier"].is_object());
+    // An audit lists once, and looks at each mark.
+    let (class_a, class_b, last) = expected("--exclude zz/** --only missing").await;
+    let missing = last["expected"]["pictures"].as_f64().unwrap();
+    assert!((class_a - missing * 6.0 - 2.0).abs() < 1e-9, "{class_a}");
+    assert!(class_b >= missing * 4.0 + 13.0, "{class_b}");
+}
+
+#[tokio::test]
+async fn a_summary_says_what_the_run_cost() {
+    let store = store().await;
+    let (_, text) = run(&store, "--mode sequential --no-journal --json")
+        .await
+        .unwrap();
+    let summary: Summary = serde_json::from_str(&text).unwrap();
+    let cost = summary.cost.unwrap();
+    // Twelve by six PUTs, a failure record, and two listings.
+    let class_a = cost.parts["Class A requests"];
+    assert!(
+        (class_a.least - 75.0 * 0.0052 / 1000.0).abs() < 1e-9,
+        "{cost:?}"
+    );
+    assert!(cost.parts["VM hours"].least > 0.0 && cost.total.least > class_a.least);
+    let (_, text) = run(&store, "--mode sequential --no-journal").await.unwrap();
+    assert!(text.contains("\ncost              0.0"), "{text}");
 }

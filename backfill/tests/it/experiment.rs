@@ -269,6 +269,9 @@ fn check_manifest(folder: &Path, first: &Line) {
     let manifest: Experiment = serde_json::from_str(&text).unwrap();
     assert_eq!(*first, Line::Experiment(Box::new(manifest.clone())));
     assert_eq!(manifest.data_set.pictures, 24);
+    let revision = option_env!("SOURCE_REVISION").map(str::to_owned);
+    assert_eq!(manifest.environment.revision, revision);
+    assert_eq!(manifest.function.as_ref().unwrap().revision, revision);
     assert_eq!(manifest.data_set.sha256.len(), 64);
     let expected = BTreeMap::from([
         (Mode::Parallel, manifest.in_flight[&Mode::Parallel]),

@@ -295,11 +295,15 @@ async fn the_query_of_the_functions_url_is_not_kept() {
 async fn credentials_are_those_of_now() {
     let (store, runs) = (store().await, tempfile::tempdir().unwrap());
     let args = format!(
-        "--count 1 --cos-access-key-id old --journal {}",
+        "--count 1 --cos-access-key-id outworn --iam-cr-token-file=outworn-file --journal {}",
         runs.path().display()
     );
     run(&store, &args).await.unwrap();
     let folder = only_folder(runs.path());
+    let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
+    for kept in ["outworn", "cos-access", "token-file"] {
+        assert!(!manifest.contains(kept), "{kept} in {manifest}");
+    }
     let key = |args: &str| {
         let settings = try_settings(&format!("resume {}{args}", folder.display())).unwrap();
         settings

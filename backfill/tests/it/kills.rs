@@ -1,11 +1,13 @@
 //! Runs that are killed.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use backfill::record::{End, Line, Verdict};
+use backfill::record::{End, Line, Verdict, experiment};
 use cos_thumbnails::storage::S3Config;
 
 use crate::cloud::{backfill, ended, store_alone};
@@ -86,13 +88,9 @@ async fn case_23_a_run_that_is_killed_loses_nothing_and_repeats_what_was_in_flig
     server.stop().await;
 }
 
-/// A file that cannot grow beyond a size is a disk that is full there.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_whose_disk_is_full_says_how_to_go_on() {
-    let (server, config, _folder) = store_alone(20).await;
-    let runs = tempfile::tempdir().unwrap();
-    let args = format!("--mode sequential --journal {}", runs.path().display());
-    let program = backfill(&config, &args);
+/// The command, with files that cannot grow beyond 8 KiB: a disk that is full there.
+async fn on_a_full_disk(config: &S3Config, args: &str) -> (Option<i32>, String) {
+    let program = backfill(config, args);
     let mut limited = Command::new("bash");
     limited
         .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
@@ -108,7 +106,16 @@ async fn a_run_whose_disk_is_full_says_how_to_go_on() {
     let output = tokio::task::spawn_blocking(move || limited.output());
     let output = output.await.unwrap().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    (output.status.code(), text)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_disk_is_full_says_how_to_go_on() {
+    let (server, config, _folder) = store_alone(20).await;
+    let runs = tempfile::tempdir().unwrap();
+    let args = format!("--mode sequential --journal {}", runs.path().display());
+    let (code, text) = on_a_full_disk(&config, &args).await;
+    assert_eq!(code, Some(1), "{text}");
     let folder = begun(runs.path()).unwrap();
     let hint = format!("backfill resume {}", folder.display());
     assert!(text.contains(&hint), "{text}");
@@ -116,6 +123,95 @@ async fn a_run_whose_disk_is_full_says_how_to_go_on() {
     let (code, text) = ended(&config, &hint.replace("backfill ", "")).await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("20 of 20 pictures"), "{text}");
+    server.stop().await;
+}
+
+/// The command line of an experiment of so many samples, which needs no function.
+fn experiment_of(folder: &Path, repetitions: usize) -> String {
+    let design = format!(
+        "name = 'killed'\nmodes = ['sequential', 'parallel']\ncounts = [2, 4]\nrepetitions = {repetitions}\n\
+         output_prefix = 'experiments/killed/'\n"
+    );
+    let file = folder.join("design.toml");
+    fs::write(&file, design).unwrap();
+    let runs = folder.join("runs");
+    fs::create_dir_all(&runs).unwrap();
+    format!(
+        "experiment run {} --journal {}",
+        file.display(),
+        runs.display()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_experiment_whose_disk_is_full_says_how_to_go_on() {
+    let (server, config, _folder) = store_alone(4).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = on_a_full_disk(&config, &experiment_of(folder.path(), 3)).await;
+    assert_eq!(code, Some(1), "{text}");
+    let begun = begun(&folder.path().join("runs")).unwrap();
+    let hint = format!("backfill experiment resume {}", begun.display());
+    assert!(text.contains(&hint), "{text}");
+    assert!(
+        text.contains("could not be written") && !text.contains("--no-journal"),
+        "{text}"
+    );
+    let (code, text) = ended(&config, &hint.replace("backfill ", "")).await;
+    assert_eq!(code, Some(0), "{text}");
+    server.stop().await;
+}
+
+/// An experiment is killed at random moments, and gone on with until it is complete: each sample is there once, with all
+/// of its calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_experiment_that_is_killed_takes_each_sample_once() {
+    const REPETITIONS: usize = 5;
+    let (server, config, _folder) = store_alone(4).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (first, runs) = (
+        experiment_of(folder.path(), REPETITIONS),
+        folder.path().join("runs"),
+    );
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut kills_of_begun = 0;
+    let begun = loop {
+        let before = begun(&runs);
+        // From the fifteenth kill on it is left to come to its end.
+        if let Some(begun) = before.as_ref().filter(|_| kills_of_begun >= 15) {
+            let (code, text) =
+                ended(&config, &format!("experiment resume {}", begun.display())).await;
+            assert_eq!(code, Some(0), "{text}");
+            break begun.clone();
+        }
+        let args = match &before {
+            Some(folder) => format!("experiment resume {}", folder.display()),
+            None => first.clone(),
+        };
+        let mut child = start(&config, &args);
+        tokio::time::sleep(Duration::from_micros(random.u64(..150_000))).await;
+        child.kill().unwrap();
+        if child.wait().unwrap().signal() != Some(SIGKILL) {
+            break begun(&runs).unwrap();
+        }
+        kills_of_begun += usize::from(before.is_some());
+    };
+    assert!(kills_of_begun > 2, "{kills_of_begun}");
+    let text = fs::read_to_string(begun.join("record.ndjson")).unwrap();
+    let (mut counted, mut calls, mut ends) = (BTreeSet::new(), 0, 0);
+    for line in text.lines() {
+        match serde_json::from_str(line).unwrap() {
+            experiment::Line::Call(_) => calls += 1,
+            experiment::Line::Sample(sample) if sample.discarded.is_none() => {
+                assert_eq!(calls, sample.count, "{sample:?}");
+                let cell = (sample.mode, sample.count, sample.repetition);
+                assert!(counted.insert(cell), "{cell:?} twice");
+                calls = 0;
+            }
+            experiment::Line::Ended(_) => ends += 1,
+            _ => assert_eq!(calls, 0),
+        }
+    }
+    assert_eq!((counted.len(), ends), (4 * REPETITIONS, 1));
     server.stop().await;
 }
 

@@ -41,13 +41,22 @@ fn a_report_needs_a_record_and_nothing_else() {
 fn a_run_that_did_not_do_all_is_no_sample() {
     let folder = tempfile::tempdir().unwrap();
     let resumed = r#"{"record":"resumed","at":"2026-11-26T11:00:00Z","done":0}"#;
-    let early = "the run ended early, or pictures of it failed";
     for (record, why) in [
-        (RECORD.replace(r#""finished":1"#, r#""finished":0"#), early),
-        (RECORD.replace(r#""failed":0"#, r#""failed":1"#), early),
+        (
+            RECORD.replace(r#""finished":1"#, r#""finished":0"#),
+            "originals came or went during the run",
+        ),
+        (
+            RECORD.replace(r#""failed":0"#, r#""failed":1"#),
+            "pictures of the run failed",
+        ),
         (
             RECORD.replace(r#""failures""#, r#""ended_early":"interrupted","failures""#),
-            early,
+            "the run ended early",
+        ),
+        (
+            RECORD.replace(r#""failures""#, r#""resumed":1,"failures""#),
+            "the run was gone on with, and there is no clock over the time between",
         ),
         (format!("{RECORD}{resumed}\n"), "the run has not ended"),
     ] {

@@ -1,3 +1,6 @@
+use std::sync::atomic::AtomicU64;
+
+use async_trait::async_trait;
 use bytes::Bytes;
 use cos_thumbnails::object::{Bucket, ETag, Key};
 use cos_thumbnails::storage::iam::Credential;
@@ -110,6 +113,55 @@ const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 const CONFLICT: &str = "HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// A store that takes everything and keeps nothing.
+#[derive(Debug, Default)]
+struct Nowhere(AtomicU64);
+
+#[async_trait]
+impl Storage for Nowhere {
+    async fn put(&self, _: &Key, body: Bytes, _: PutOptions) -> Result<ETag, storage::Error> {
+        self.0.fetch_add(body.len() as u64, Ordering::Relaxed);
+        Ok(ETag::new("t"))
+    }
+    async fn head(&self, _: &Key) -> Result<Head, storage::Error> {
+        unreachable!("shards are written alone")
+    }
+    async fn list(&self, _: ListOptions) -> Result<Page, storage::Error> {
+        unreachable!("shards are written alone")
+    }
+    async fn get(&self, _: &Key, _: GetOptions) -> Result<Object, storage::Error> {
+        unreachable!("shards are written alone")
+    }
+    async fn delete(&self, _: &Key) -> Result<(), storage::Error> {
+        unreachable!("shards are written alone")
+    }
+}
+
+#[tokio::test]
+#[ignore = "half a minute in the dev profile, and its peak is that of its process: run alone with -- --ignored --nocapture"]
+async fn a_million_originals_are_sharded_within_64_mib() {
+    const MILLION: u64 = 1_000_000;
+    let (store, stop) = (Nowhere::default(), CancellationToken::new());
+    let mut fan_out = fan_out("http://127.0.0.1:1", &store, &stop);
+    fan_out.manifest.shards = 1000;
+    let bucket = Bucket::new("b");
+    let listed = (0..MILLION).map(|n| {
+        let (key, etag) = (Key::new(format!("images/2024/{n:08}.jpg")), ETag::new("v1"));
+        Ok(originals::written(&bucket, key, Some(etag), Some(1)))
+    });
+    let begun = std::time::Instant::now();
+    assert!(fan_out.place(MILLION, stream::iter(listed)).await.unwrap());
+    let seconds = begun.elapsed().as_secs_f64();
+    let peak = cos_thumbnails::process::peak_bytes().unwrap();
+    println!(
+        "sharded, {MILLION} keys into 1000 shards of {} bytes: {} kB at most, {seconds:.1} s, {:.0} keys/s",
+        store.0.into_inner(),
+        peak >> 10,
+        1e6 / seconds
+    );
+    assert!(peak < 64 << 20, "{peak}");
+}
 
 #[tokio::test]
 async fn a_job_run_whose_answer_is_lost_keeps_its_shards_and_one_that_is_refused_does_not() {

@@ -39,9 +39,10 @@ impl Axis {
         }
     }
 
-    /// Logarithmic, somewhat beyond `low` and `high`, which are above 0.
+    /// Logarithmic, somewhat beyond `low` and `high`. What is less than a microsecond has no place of its own on it: it
+    /// is drawn at the axis.
     pub(super) fn log(low: f64, high: f64) -> Self {
-        let low = low.max(f64::MIN_POSITIVE);
+        let (low, high) = (low.max(1e-6), high.max(1e-6));
         let range = low * 0.85..high.max(low) * 1.15;
         let ticks = if high / low > MANY_TIMES {
             decades(range.clone())
@@ -76,7 +77,9 @@ impl Ranged for Axis {
     fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
         let scale = |value: f64| if self.log { value.ln() } else { value };
         let (start, end) = (scale(self.range.start), scale(self.range.end));
-        let part = (scale(*value) - start) / (end - start);
+        // Logarithms of 0 are no places.
+        let value = value.max(self.range.start);
+        let part = (scale(value) - start) / (end - start);
         first + (part * f64::from(last - first)).round() as i32
     }
 
@@ -123,6 +126,19 @@ fn decades(range: Range<f64>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_at_the_end_of_a_logarithmic_axis() {
+        for high in [0.0, 3.0] {
+            let axis = Axis::log(0.0, high);
+            assert_eq!(axis.map(&0.0, (0, 100)), 0, "{high}");
+            assert!(
+                axis.key_points(plotters::coord::ranged1d::BoldPoints(9))
+                    .len()
+                    < 100
+            );
+        }
+    }
 
     #[test]
     fn ticks_are_numbers_that_people_would_choose() {

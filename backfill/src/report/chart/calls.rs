@@ -73,7 +73,10 @@ pub(crate) fn calls(sample: &Sample, name: &str) -> Result<Option<Chart>, ChartE
             chart.draw_series([Polygon::new(outline, colour.mix(opacity).filled())])?;
         }
 
-        let steps = active_calls(&calls);
+        // Of the others it is not known when they were at work.
+        let known = |call: &&&Call| call.started.is_some() && call.stored.is_some();
+        let timed: Vec<&Call> = calls.iter().filter(known).copied().collect();
+        let steps = active_calls(&timed);
         let most = steps
             .iter()
             .fold(0.0_f64, |most, (_, number)| most.max(*number));
@@ -86,7 +89,7 @@ pub(crate) fn calls(sample: &Sample, name: &str) -> Result<Option<Chart>, ChartE
         chart.draw_series([Polygon::new(steps.clone(), own.mix(0.25).filled())])?;
         chart.draw_series([PathElement::new(steps, own.stroke_width(2))])?;
 
-        let durations: Vec<f64> = calls.iter().map(|call| done(call) - begun(call)).collect();
+        let durations: Vec<f64> = timed.iter().map(|call| done(call) - begun(call)).collect();
         let longest = durations.iter().copied().fold(0.0, f64::max) * 1.02;
         let bins = bins(&durations, longest);
         let most = bins.iter().copied().max().unwrap_or_default();

@@ -3,6 +3,7 @@
 mod axis;
 mod boxes;
 mod calls;
+mod cost;
 mod lines;
 mod stages;
 
@@ -17,6 +18,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use self::axis::Axis;
 pub(super) use self::boxes::boxes;
 pub(super) use self::calls::calls;
+pub(super) use self::cost::cost;
 pub(super) use self::lines::lines;
 pub(super) use self::stages::stages;
 use crate::record::Mode;

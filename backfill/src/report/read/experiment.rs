@@ -1,10 +1,17 @@
 //! From the record of an experiment.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::{ReadError, Record, is_generated, machine, originals, seconds};
-use crate::record::Mode;
-use crate::record::experiment::{self, Discarded, Experiment, Line};
+use super::{
+    ReadError, Record, in_flight_of, is_generated, is_loopback, machine, originals, seconds, total,
+};
+use crate::cost::{
+    IDLE_SECONDS, Interval, Meter, PER_VCPU, Place, START_UP_SECONDS, Usage, float,
+    is_public_endpoint,
+};
+use crate::record::experiment::{self, Discarded, Experiment, Line, Temperature};
+use crate::record::{Environment, Mode, Stage, build};
 use crate::report::data::{Call, Clock, Sample, Source};
 
 pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadError> {
@@ -13,12 +20,17 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
         facts: Vec::new(),
         comparable: Vec::new(),
         left_out: BTreeMap::new(),
+        on_loopback: false,
     };
+    let mut place = None;
     let (mut samples, mut calls) = (Vec::new(), Vec::new());
     let (mut generated, mut offsets) = (false, Offsets::default());
     while let Some(line) = record.next()? {
         match line {
-            Line::Experiment(experiment) => describe(&mut source, &experiment),
+            Line::Experiment(experiment) => {
+                describe(&mut source, &experiment);
+                place = Some(*experiment);
+            }
             Line::Call(call) => {
                 generated |= is_generated(call.key.as_str());
                 calls.push(*call);
@@ -33,12 +45,20 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
                     });
                 } else {
                     offsets.add(&sample);
-                    samples.push(counted(&sample, &calls));
+                    let spent = place.as_ref().and_then(|of| spent(of, &sample, &calls));
+                    samples.push(Sample {
+                        spent,
+                        ..counted(&sample, &calls)
+                    });
                 }
             }
             Line::Resumed(resumed) => {
-                let on = format!("{} on {}", resumed.at, machine(&resumed.environment));
-                source.facts.push(("gone on with", on));
+                source.facts.push(("gone on with", resumed.at.to_string()));
+                // On another machine, or by another build, it is another series.
+                let on = of_environment(&resumed.environment);
+                let others = on.filter(|one| !source.comparable.contains(one));
+                let others: Vec<_> = others.collect();
+                source.comparable.extend(others);
             }
             Line::Ended(ended) => source.facts.push(("ended", ended.at.to_string())),
         }
@@ -51,10 +71,6 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
 fn describe(source: &mut Source, experiment: &Experiment) {
     let design = &experiment.design;
     let counts: Vec<String> = design.counts.iter().map(ToString::to_string).collect();
-    let in_flight = experiment.in_flight.iter();
-    let in_flight: Vec<String> = in_flight
-        .map(|(mode, most)| format!("{} {most}", mode.name()))
-        .collect();
     source.name.clone_from(&experiment.experiment);
     source.facts = vec![
         ("begun", experiment.started.to_string()),
@@ -68,25 +84,21 @@ fn describe(source: &mut Source, experiment: &Experiment) {
                 design.warm_ups
             ),
         ),
-        ("version", experiment.environment.version.clone()),
-        ("in flight at most", in_flight.join(", ")),
+        ("recipe in full", experiment.recipe_text.clone()),
     ];
     if let Some(prices) = &experiment.prices {
         source.facts.push(("prices of", prices.clone()));
     }
     if let Some(function) = &experiment.function {
-        source.facts.push((
-            "function",
-            format!("{} ({})", function.url, function.version),
-        ));
+        source
+            .facts
+            .push(("function's limits", function.limits.clone()));
     }
-    source.comparable = vec![
-        ("machine", machine(&experiment.environment)),
+    source.on_loopback = is_loopback(&experiment.endpoint);
+    source.comparable = of_environment(&experiment.environment).collect();
+    source.comparable.extend([
         ("store", experiment.endpoint.clone()),
-        (
-            "recipe",
-            format!("{} ({})", experiment.recipe_text, experiment.recipe),
-        ),
+        ("recipe", experiment.recipe.clone()),
         (
             "data set",
             format!(
@@ -94,7 +106,68 @@ fn describe(source: &mut Source, experiment: &Experiment) {
                 experiment.data_set.pictures, experiment.data_set.bytes, experiment.data_set.sha256
             ),
         ),
-    ];
+    ]);
+    if let Some(function) = &experiment.function {
+        let build = build(&function.version, function.revision.as_deref());
+        let text = format!("{} ({build})", function.url);
+        source.comparable.push(("function", text));
+        let temperature = match design.temperature {
+            Temperature::Any => "any",
+            Temperature::Cold => "cold",
+            Temperature::Warm => "warm",
+        };
+        source
+            .comparable
+            .push(("temperature", temperature.to_owned()));
+    }
+    let in_flight = experiment.in_flight.iter();
+    let in_flight = in_flight.map(|(mode, most)| (in_flight_of(*mode), most.to_string()));
+    source.comparable.extend(in_flight);
+}
+
+fn of_environment(
+    environment: &Environment,
+) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    [
+        ("machine", machine(environment)),
+        ("version", environment.build()),
+    ]
+    .into_iter()
+}
+
+/// What a sample used, where its work was done.
+fn spent(
+    experiment: &Experiment,
+    sample: &experiment::Sample,
+    calls: &[experiment::Call],
+) -> Option<(Meter, Duration)> {
+    let elapsed = Duration::from_micros(sample.clocks.end_to_end_us?);
+    let here = sample.mode != Mode::FanOut;
+    let place = if here {
+        Place::Machine
+    } else if sample.instances.is_empty() {
+        return None;
+    } else {
+        let size = experiment.instance.unwrap_or_default();
+        let number = float(sample.instances.len() as u64);
+        let cold = f64::from(sample.cold_instances) / number;
+        Place::Instances {
+            size,
+            concurrency: (PER_VCPU * size.vcpu).max(1.0),
+            number: Interval::exactly(number),
+            start_up_seconds: START_UP_SECONDS * cold,
+            idle_seconds: IDLE_SECONDS,
+            is_called: true,
+        }
+    };
+    let is_public = here && is_public_endpoint(&experiment.endpoint);
+    let mut meter = Meter::new(place, is_public, Usage::default());
+    for call in calls {
+        let busy_us = call.stages_us.get(&Stage::Total).copied();
+        let busy = Duration::from_micros(busy_us.unwrap_or_default());
+        meter.add_call(call.attempts, &call.traffic, busy);
+    }
+    Some((meter, elapsed))
 }
 
 fn counted(sample: &experiment::Sample, calls: &[experiment::Call]) -> Sample {
@@ -102,14 +175,6 @@ fn counted(sample: &experiment::Sample, calls: &[experiment::Call]) -> Sample {
         (Clock::EndToEnd, sample.clocks.end_to_end_us),
         (Clock::Paper, sample.clocks.paper_us),
     ];
-    let elsewhere: u64 = match sample.mode {
-        Mode::Sequential | Mode::Parallel => 0,
-        Mode::FanOut => sample
-            .instances
-            .iter()
-            .map(|instance| instance.usage.cpu_us)
-            .sum(),
-    };
     Sample {
         name: sample.sample.to_string(),
         mode: sample.mode,
@@ -120,7 +185,8 @@ fn counted(sample: &experiment::Sample, calls: &[experiment::Call]) -> Sample {
             .filter_map(|(clock, us)| Some((clock, seconds(us?))))
             .collect(),
         calls: calls.iter().map(call).collect(),
-        cpu: Some(seconds(sample.client.cpu_us.saturating_add(elsewhere))),
+        cpu: total(calls.iter().map(|call| call.cpu_us.map(seconds))),
+        spent: None,
     }
 }
 

@@ -3,18 +3,21 @@
 mod experiment;
 mod run;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::data::{Data, Sample, Source};
-use crate::record::Environment;
+use crate::record::{Environment, Mode};
 
-/// The record of a folder.
+/// The record of a folder, and the same compressed by gzip, as it may be published.
 const RECORD: &str = "record.ndjson";
+const COMPRESSED: &str = "record.ndjson.gz";
 
 /// What is known of the machine, beside the record.
 const MANIFEST: &str = "manifest.json";
@@ -54,6 +57,14 @@ pub enum ReadError {
     /// There is not a line.
     #[error("{0:?} is empty")]
     Empty(PathBuf),
+    /// Its samples would count twice.
+    #[error("{path:?} holds {name}, which was given already")]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The run or the experiment.
+        name: String,
+    },
 }
 
 /// Reads runs and experiments: each a folder, or its record.
@@ -64,15 +75,16 @@ pub fn read(paths: &[PathBuf]) -> Result<Data, ReadError> {
     let mut data = Data::default();
     for path in paths {
         let record = Record::open(path)?;
-        let kind = record.kind()?;
+        let (kind, path) = (record.kind()?, record.path.clone());
         let (source, samples) = match kind.as_str() {
             "experiment" => experiment::read(record)?,
             "run" => run::read(record)?,
-            _ => {
-                let path = record.path;
-                return Err(ReadError::Kind { path, kind });
-            }
+            _ => return Err(ReadError::Kind { path, kind }),
         };
+        if data.sources.iter().any(|before| before.name == source.name) {
+            let name = source.name;
+            return Err(ReadError::Twice { path, name });
+        }
         let alone = paths.len() == 1;
         data.samples.extend(samples.into_iter().map(|sample| {
             if alone || sample.name == source.name {
@@ -90,7 +102,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Data, ReadError> {
 /// A record, line by line. A last line that is cut is of a process that was killed, and is left out.
 struct Record {
     path: PathBuf,
-    lines: BufReader<File>,
+    lines: BufReader<Box<dyn io::Read>>,
     first: Option<String>,
     number: usize,
 }
@@ -98,7 +110,9 @@ struct Record {
 impl Record {
     fn open(path: &Path) -> Result<Self, ReadError> {
         let path = if path.is_dir() {
-            path.join(RECORD)
+            let all = [RECORD, COMPRESSED].map(|name| path.join(name));
+            let there = all.iter().find(|path| path.exists());
+            there.unwrap_or(&all[0]).clone()
         } else {
             path.to_owned()
         };
@@ -106,9 +120,15 @@ impl Record {
             path: path.clone(),
             source,
         })?;
+        let is_compressed = path.extension().is_some_and(|ending| ending == "gz");
+        let lines: Box<dyn io::Read> = if is_compressed {
+            Box::new(MultiGzDecoder::new(file))
+        } else {
+            Box::new(file)
+        };
         let mut record = Self {
             path,
-            lines: BufReader::new(file),
+            lines: BufReader::new(lines),
             first: None,
             number: 0,
         };
@@ -156,6 +176,24 @@ impl Record {
         Ok(line.ends_with('\n').then_some(line))
     }
 
+    /// Whether the store was on this machine, where a manifest beside the record tells.
+    fn on_loopback(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Manifest {
+            #[serde(default)]
+            variables: BTreeMap<String, String>,
+        }
+        let manifest = File::open(self.path.with_file_name(MANIFEST)).ok();
+        let manifest = manifest
+            .and_then(|file| serde_json::from_reader::<_, Manifest>(BufReader::new(file)).ok());
+        let variables = manifest
+            .map(|manifest| manifest.variables)
+            .unwrap_or_default();
+        let endpoint = ["COS_ENDPOINT", "AWS_ENDPOINT_URL"].map(|name| variables.get(name));
+        let endpoint = endpoint.into_iter().flatten().next();
+        endpoint.is_some_and(|endpoint| is_loopback(endpoint))
+    }
+
     /// The machine, where a manifest beside the record tells.
     fn environment(&self) -> Option<Environment> {
         #[derive(Deserialize)]
@@ -166,6 +204,14 @@ impl Record {
         let manifest: Manifest = serde_json::from_reader(BufReader::new(manifest)).ok()?;
         Some(manifest.environment)
     }
+}
+
+/// Whether a URL is of this machine.
+fn is_loopback(url: &str) -> bool {
+    let host = url.rsplit("://").next().unwrap_or(url);
+    ["127.", "localhost", "[::1]"]
+        .iter()
+        .any(|start| host.starts_with(start))
 }
 
 /// Says of what machine something is.
@@ -188,6 +234,15 @@ impl Source {
     }
 }
 
+/// Under which name the number in flight is compared: it is another one for each mode.
+fn in_flight_of(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Sequential => "in flight, sequential",
+        Mode::Parallel => "in flight, parallel",
+        Mode::FanOut => "in flight at most, fan-out",
+    }
+}
+
 /// What a picture's name says of where it comes from, if it was generated.
 fn is_generated(key: &str) -> bool {
     let name = key.rsplit('/').next().unwrap_or(key);
@@ -202,6 +257,13 @@ fn originals(generated: bool) -> String {
         "as they are in the bucket"
     };
     what.to_owned()
+}
+
+/// The sum, where there is any and all are known.
+fn total(each: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let mut each = each.peekable();
+    each.peek()?;
+    each.sum()
 }
 
 fn seconds(us: u64) -> f64 {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{ReadError, Record, is_generated, machine, originals, seconds};
+use super::{ReadError, Record, in_flight_of, is_generated, machine, originals, seconds, total};
 use crate::measure;
 use crate::record::{End, Line, Picture, Run, Stage, Summary, Verdict};
 use crate::report::data::{Call, Clock, Sample, Source};
 
 pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadError> {
-    let environment = record.environment();
+    let (environment, on_loopback) = (record.environment(), record.on_loopback());
     let (mut head, mut ended, mut pictures) = (None, None, BTreeMap::new());
     while let Some(line) = record.next()? {
         match line {
@@ -29,6 +29,7 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
         .values()
         .any(|picture| is_generated(picture.key.as_str()));
     let mut source = describe(&run);
+    source.on_loopback = on_loopback;
     source.comparable.push(("originals", originals(generated)));
     if let Some(environment) = environment {
         source.comparable.push(("machine", machine(&environment)));
@@ -54,7 +55,8 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
             .filter_map(|(clock, us)| Some((clock, seconds(us?))))
             .collect(),
         calls: pictures.values().map(call).collect(),
-        cpu: None,
+        cpu: total(pictures.values().map(cpu)),
+        spent: None,
     };
     Ok((source, vec![sample]))
 }
@@ -78,18 +80,27 @@ fn whole(ended: Option<Box<Summary>>) -> Result<Box<Summary>, &'static str> {
 }
 
 fn describe(run: &Run) -> Source {
-    let mut facts = vec![
-        ("begun", run.started.to_string()),
+    let mut comparable = vec![
+        ("recipe", run.recipe.clone()),
         ("version", run.version.clone()),
-        ("in flight at most", run.in_flight.to_string()),
+        (in_flight_of(run.mode), run.in_flight.to_string()),
     ];
-    facts.extend(run.function.clone().map(|function| ("function", function)));
-    facts.extend(run.job.clone().map(|job| ("job", job)));
+    comparable.extend(run.function.clone().map(|function| ("function", function)));
+    comparable.extend(run.job.clone().map(|job| ("job", job)));
     Source {
         name: run.run.clone(),
-        facts,
-        comparable: vec![("recipe", run.recipe.clone())],
+        facts: vec![("begun", run.started.to_string())],
+        comparable,
         left_out: BTreeMap::new(),
+        on_loopback: false,
+    }
+}
+
+/// Seconds of a processor that a picture took.
+fn cpu(picture: &Picture) -> Option<f64> {
+    match &picture.end {
+        End::Outcome(outcome) => Some(seconds(outcome.execution.as_ref()?.cpu_us)),
+        End::Error(_) => None,
     }
 }
 
