@@ -1,10 +1,15 @@
 //! HTTP by hand, so that tests can send what no client would.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Nothing takes so long, however busy the machine is: what never comes fails, and is not waited for.
+const NEVER_SO_LONG: Duration = Duration::from_mins(2);
 
 /// The bucket that events are about.
 pub(crate) const BUCKET: &str = "pictures";
@@ -76,7 +81,8 @@ impl Connection {
 
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        self.0.read_line(&mut line).await.unwrap();
+        let read = timeout(NEVER_SO_LONG, self.0.read_line(&mut line)).await;
+        read.expect("an answer").unwrap();
         assert!(
             line.ends_with("\r\n"),
             "the connection ended within {line:?}"
@@ -88,7 +94,8 @@ impl Connection {
     pub(crate) async fn rest(mut self) -> String {
         let mut rest = String::new();
         // A reset is an end as well.
-        let _ = self.0.read_to_string(&mut rest).await;
+        let read = timeout(NEVER_SO_LONG, self.0.read_to_string(&mut rest)).await;
+        let _ = read.expect("the connection's end");
         rest
     }
 }
