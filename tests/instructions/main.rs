@@ -1,5 +1,5 @@
-//! The six thumbnails of the paper from one picture: `six_thumbnails FILE`. It prints their lengths in
-//! bytes. `tests/instructions/run` counts the instructions of it.
+//! The six thumbnails of the paper from one picture: `six-thumbnails FILE`. It prints their lengths in
+//! bytes. The script beside it counts the instructions.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ fn six_thumbnails(original: &[u8]) -> Result<Rendered, Error> {
 
 fn main() -> ExitCode {
     let Some(path) = std::env::args_os().nth(1) else {
-        eprintln!("usage: six_thumbnails FILE");
+        eprintln!("usage: six-thumbnails FILE");
         return ExitCode::FAILURE;
     };
     let original = match std::fs::read(&path) {
