@@ -49,6 +49,7 @@ where
     let place = timeout_at(deadline, admission.enter()).await;
     let place = place.map_err(|_| Refusal::Deadline)??;
     drop((body, reserved));
+    let takes_events = reply::takes_events(&head.headers);
     let mut context = Context::new(caller.peer, shared.listener, deadline, head.headers);
     context.received = received;
     context.come_again = admission.come_again();
@@ -63,7 +64,7 @@ where
     let stop = shared.stop.clone();
     let work = timeout_at(deadline, work);
     match tokio::spawn(stop.run_until_cancelled_owned(work)).await {
-        Ok(Some(Ok(results))) => Ok(reply::answer(&results)),
+        Ok(Some(Ok(results))) => Ok(reply::answer(&results, takes_events)),
         Ok(Some(Err(_))) => Err(Refusal::Deadline),
         // It panicked, or the process ends.
         Err(_) | Ok(None) => Err(Refusal::Fault),

@@ -7,6 +7,7 @@
 //! | situation | answer | again |
 //! |---|---|---|
 //! | handled: thumbnails made, duplicate, original gone, nothing to do, content rejected | 200, the outcome as JSON | no |
+//! | the same, to a sender that takes answers for events of ours (`Prefer: reply`), as a Knative Broker does, which counts any other body as a failure | 200, no body | no |
 //! | several events in one request, all handled or refused for good | 200, an array with one entry per event; if every one was refused, the first one's 400 or 403 | no |
 //! | several events in one request, one of them to be tried again | its 503 or 429, with the longest `Retry-After` | yes |
 //! | the event, or one event of a batch, cannot be parsed: no event of that request is handled | 400 | no |
@@ -28,10 +29,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Response as HttpResponse, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Empty, Full};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tower::BoxError;
@@ -182,8 +183,29 @@ impl Refusal {
     }
 }
 
-/// The answer to a request whose events ended so, each with its id.
-pub(super) fn answer(results: &[(String, Result<Reply, Failure>)]) -> Response {
+/// Whether a sender takes the body of a success for an event of ours (`Prefer: reply`; knative/specs,
+/// `specs/eventing/data-plane.md`, "Derived (Reply) Events"). A Broker does, counts any other body as a failure, and
+/// sends the event again.
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|one| one.trim().eq_ignore_ascii_case("reply"))
+}
+
+/// The answer to a request whose events ended so, each with its id. A success has no body where it would be taken
+/// for an event.
+pub(super) fn answer(results: &[(String, Result<Reply, Failure>)], takes_events: bool) -> Response {
+    let mut response = told(results);
+    if takes_events && response.status().is_success() {
+        response.headers_mut().remove(CONTENT_TYPE);
+        *response.body_mut() = Empty::new().map_err(|never| match never {}).boxed_unsync();
+    }
+    response
+}
+
+fn told(results: &[(String, Result<Reply, Failure>)]) -> Response {
     if let [(_, result)] = results {
         let (retry_after, body) = match result {
             Ok(reply) => (None, reply.0.clone()),
@@ -276,10 +298,33 @@ mod tests {
 
     fn status(results: impl IntoIterator<Item = Result<Reply, Failure>>) -> (u16, Option<u64>) {
         let results: Vec<_> = results.into_iter().map(|r| ("id".to_owned(), r)).collect();
-        let response = answer(&results);
+        let response = answer(&results, false);
         let wait = response.headers().get(RETRY_AFTER);
         let wait = wait.and_then(|w| w.to_str().ok()?.parse().ok());
         (response.status().as_u16(), wait)
+    }
+
+    #[test]
+    fn a_success_has_no_body_where_it_would_be_taken_for_an_event() {
+        let prefers = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("prefer", HeaderValue::from_static(value));
+            }
+            takes_events(&headers)
+        };
+        assert!(prefers(&["reply"]) && prefers(&["respond-async", "wait=1, Reply"]));
+        assert!(!prefers(&[]) && !prefers(&["replying"]));
+        let length = |result, takes_events| {
+            let response = answer(&[("id".to_owned(), result)], takes_events);
+            let is_json = response.headers().contains_key(CONTENT_TYPE);
+            let length = hyper::body::Body::size_hint(response.body()).exact();
+            assert_eq!(is_json, length > Some(0));
+            length.unwrap_or(0)
+        };
+        assert!(length(Ok(made()), false) > 0);
+        assert_eq!(length(Ok(made()), true), 0);
+        assert!(length(Err(Failure::Busy(Duration::from_secs(1))), true) > 0);
     }
 
     #[test]
