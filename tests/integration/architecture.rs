@@ -211,6 +211,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("dataset", &[]),
     ("function", &["cos-thumbnails"]),
     ("backfill", &["cos-thumbnails"]),
+    ("six-thumbnails", &["cos-thumbnails"]),
     (
         "local-cloud",
         &["backfill", "cos-thumbnails", "dataset", "function"],
