@@ -97,10 +97,10 @@ fn is_public(settings: &Settings) -> bool {
 pub(crate) struct Estimate {
     /// The run.
     expected: Projection,
-    /// A thousand pictures like its own.
-    thousand: Projection,
+    /// A thousand pictures like its own, with the two listings of that many. Absent where it has none.
+    thousand: Option<Projection>,
     /// A million of them.
-    million: Projection,
+    million: Option<Projection>,
     rates: String,
     /// Of which dates the oldest and the newest price are.
     prices: (NaiveDate, NaiveDate),
@@ -148,14 +148,16 @@ pub(crate) fn write(
             usd(expected.cost.get(item))
         )?;
     }
-    writeln!(
-        out,
-        "           1,000 pictures {}; 1,000,000 {}, with a month's free tier {}, in {}",
-        usd(thousand.cost.total()),
-        usd(million.cost.total()),
-        usd(million.cost_with_free_tier.total()),
-        time(million.seconds)
-    )?;
+    if let (Some(thousand), Some(million)) = (thousand, million) {
+        writeln!(
+            out,
+            "           1,000 pictures {}; 1,000,000 {}, with a month's free tier {}, in {}",
+            usd(thousand.cost.total()),
+            usd(million.cost.total()),
+            usd(million.cost_with_free_tier.total()),
+            time(million.seconds)
+        )?;
+    }
     writeln!(out, "rates      {rates}")?;
     let place = place(settings, extent.pictures, settings.in_flight);
     if let Place::Instances {
@@ -213,14 +215,9 @@ fn assumed(settings: &Settings, extent: Extent, selecting: &Usage) -> Estimate {
         let Expected { seconds, usage } = Expected::of(&work);
         Projection::new(pictures, seconds, usage, &settings.prices)
     };
-    let each = float(extent.pictures.max(1)).recip();
-    let mean = extent.bytes / extent.pictures.max(1);
     let like = |pictures: u64| {
-        of(
-            pictures,
-            pictures * mean,
-            selecting.scaled(float(pictures) * each),
-        )
+        let mean = extent.bytes.checked_div(extent.pictures)?;
+        Some(of(pictures, pictures * mean, listings(pictures)))
     };
     Estimate {
         expected: of(extent.pictures, extent.bytes, selecting.clone()),
@@ -292,16 +289,14 @@ fn measured(
     let elapsed = measure.summary(None).clocks.end_to_end_us;
     let elapsed = elapsed.ok_or_else(|| other("there is no clock over it".to_owned()))?;
     let elapsed = Duration::from_micros(elapsed);
-    let each = float(extent.pictures.max(1)).recip();
-    let of = |pictures| {
-        let selecting = selecting.scaled(float(pictures) * each);
+    let of = |pictures, selecting| {
         let projection = Projection::of(pictures, (&meter, selecting), elapsed, &settings.prices);
         projection.ok_or_else(|| other("no picture is in it".to_owned()))
     };
     Ok(Estimate {
-        expected: of(extent.pictures)?,
-        thousand: of(1000)?,
-        million: of(1_000_000)?,
+        expected: of(extent.pictures, selecting.clone())?,
+        thousand: Some(of(1000, listings(1000))?),
+        million: Some(of(1_000_000, listings(1_000_000))?),
         rates: format!(
             "measured: run {}, {} pictures in {:.3} s, {} in flight; in proportion to pictures",
             run.run,
@@ -311,6 +306,11 @@ fn measured(
         ),
         prices: settings.prices.dates(),
     })
+}
+
+/// How so many originals are found: listed to be counted, and to be done.
+fn listings(pictures: u64) -> Usage {
+    Usage::of_listing(pictures).scaled(2.0)
 }
 
 fn is_by_job(settings: &Settings) -> bool {

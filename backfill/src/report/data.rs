@@ -44,6 +44,8 @@ pub struct Sample {
     pub pictures: u64,
     /// How many of them were rejected, so that nothing was made of them.
     pub rejected: u64,
+    /// How often one of them was sent again, because the function was busy or an attempt failed.
+    pub retries: u64,
     /// The clocks.
     pub clocks: BTreeMap<Clock, f64>,
     /// Its calls.

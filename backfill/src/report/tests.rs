@@ -155,7 +155,7 @@ fn the_table_has_the_figures_and_marks_what_is_far_away() {
     assert!(row.ends_with(",0.1,0.4,1,41.75,"), "{row}");
     assert!(file(&files, "report.html").contains("<td class=\"outlier\">0.400 (5)</td>"));
     let samples = file(&files, "samples.csv");
-    assert_eq!(samples.lines().last(), Some("5,parallel,2,0,0.4,0.2,0.2"));
+    assert_eq!(samples.lines().last(), Some("5,parallel,2,0,0,0.4,0.2,0.2"));
 }
 
 #[test]
@@ -435,6 +435,7 @@ fn the_papers_figures_and_loopback_are_never_without_their_note() {
         if line["record"] == "sample" {
             line["count"] = 50.into();
             line["verdicts"] = json!({"made": 48, "rejected": 2});
+            line["retries"] = 7.into();
         }
     }
     let data = read(&[write_record(folder.path(), &lines)]).unwrap();
@@ -453,5 +454,7 @@ fn the_papers_figures_and_loopback_are_never_without_their_note() {
             notes.contains("parallel, 50 pictures: 2 of them were rejected"),
             "{notes}"
         );
+        let again = "parallel, 50 pictures: sent again up to 7 times in a sample";
+        assert!(notes.contains(again), "{notes}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::data::{Clock, Data, Source};
+use super::data::{Clock, Data, Sample, Source};
 use super::paper;
 use super::table::Row;
 
@@ -69,23 +69,35 @@ pub(super) fn notes(data: &Data) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let with_rejected: BTreeMap<(&str, u64), BTreeSet<u64>> = data
-        .samples
-        .iter()
-        .filter(|sample| sample.rejected > 0)
-        .fold(BTreeMap::new(), |mut cells, sample| {
-            let cell = (sample.mode.name(), sample.pictures);
-            cells.entry(cell).or_default().insert(sample.rejected);
-            cells
-        });
-    for ((mode, pictures), numbers) in with_rejected {
+    for ((mode, pictures), numbers) in cells_with(data, |sample| sample.rejected) {
         let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         notes.push(format!(
             "{mode}, {pictures} pictures: {} of them were rejected, and took time without any thumbnail",
             numbers.join(" or ")
         ));
     }
+    for ((mode, pictures), numbers) in cells_with(data, |sample| sample.retries) {
+        let most = numbers.last().copied().unwrap_or_default();
+        notes.push(format!(
+            "{mode}, {pictures} pictures: sent again up to {most} times in a sample, as the function was busy or an attempt \
+             failed; its times hold the waits for that"
+        ));
+    }
     notes
+}
+
+/// The modes and numbers of pictures of which a sample has such a number, and which numbers.
+fn cells_with(
+    data: &Data,
+    number: impl Fn(&Sample) -> u64,
+) -> BTreeMap<(&'static str, u64), BTreeSet<u64>> {
+    let samples = data.samples.iter().filter(|sample| number(sample) > 0);
+    samples.fold(BTreeMap::new(), |mut cells, sample| {
+        let cell = (sample.mode.name(), sample.pictures);
+        let numbers: &mut BTreeSet<u64> = cells.entry(cell).or_default();
+        numbers.insert(number(sample));
+        cells
+    })
 }
 
 /// The facts of a source, with what was left out.

@@ -186,6 +186,12 @@ async fn what_is_listed_and_looked_at_is_counted_whatever_is_selected_of_it() {
     let missing = last["expected"]["pictures"].as_f64().unwrap();
     assert!((class_a - missing * 6.0 - 2.0).abs() < 1e-9, "{class_a}");
     assert!(class_b >= missing * 4.0 + 13.0, "{class_b}");
+    // A million are listed as a million are, however few were chosen of however many; and nothing is like none.
+    let (.., last) = expected("--count 1").await;
+    let million = &last["million"]["usage"];
+    assert_eq!(million["class_a"]["least"], 6_002_000.0);
+    let (.., last) = expected("--include none/**").await;
+    assert!(last["million"].is_null(), "{last}");
 }
 
 #[tokio::test]

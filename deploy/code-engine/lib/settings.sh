@@ -90,6 +90,8 @@ configure() {
     fail "SOURCE_PREFIX $SOURCE_PREFIX and OUTPUT_PREFIX $OUTPUT_PREFIX overlap: thumbnails would raise events"
   [[ $FAILURE_PREFIX != "$SOURCE_PREFIX"* && $SOURCE_PREFIX != "$FAILURE_PREFIX"* ]] ||
     fail "SOURCE_PREFIX $SOURCE_PREFIX and FAILURE_PREFIX $FAILURE_PREFIX overlap: failure records would raise events"
+  [[ $FAILURE_PREFIX != "$OUTPUT_PREFIX"* && $OUTPUT_PREFIX != "$FAILURE_PREFIX"* ]] ||
+    fail "OUTPUT_PREFIX $OUTPUT_PREFIX and FAILURE_PREFIX $FAILURE_PREFIX overlap: a failure record is no thumbnail"
   CPU=${CPU:-1}
   MEMORY=${MEMORY:-4G}
   is_pair "$CPU" "$MEMORY" || fail "no such pair of CPU and MEMORY: $CPU and $MEMORY; there are: ${PAIRS//$'\n'/ }"

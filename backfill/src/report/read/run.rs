@@ -50,6 +50,7 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
         mode: run.mode,
         pictures: run.pictures,
         rejected: summary.count(Verdict::Rejected),
+        retries: summary.retries,
         clocks: clocks
             .into_iter()
             .filter_map(|(clock, us)| Some((clock, seconds(us?))))

@@ -66,3 +66,30 @@ fn of_fan_out_its_instances_are_paid_for() {
         Interval::exactly(1000.0)
     );
 }
+
+#[test]
+fn an_instance_is_paid_for_while_it_is_there_however_many_pictures_it_has_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = vec![head("a")];
+    lines.extend(sample(1, 5_000_000, None));
+    for line in &mut lines {
+        if line["record"] == "call" {
+            // Eight times as long in work as the sample took: twenty at once, and more.
+            line["stages_us"]["total"] = 100_000_000.into();
+        }
+    }
+    let last = lines.len() - 1;
+    lines[last]["mode"] = "fan-out".into();
+    lines[last]["instances"] = json!([{
+        "id": "i", "before": 9, "cold": false, "calls": 2, "ready_us": 0, "offset_us": 0, "offset_error_us": 0,
+        "usage": {"cpu_us": 1},
+    }]);
+    let data = read(&[write_record(folder.path(), &lines)]).unwrap();
+    let [row] = &costs::rows(&data)[..] else {
+        panic!("one mode")
+    };
+    let seconds = row.thousand.usage.get(Item::VcpuSecond);
+    // 10 s for two pictures, so 5000 for a thousand, and one to two minutes of idleness.
+    assert!((seconds.least - 5060.0).abs() < 1e-6, "{seconds:?}");
+    assert!((seconds.most.unwrap() - 5120.0).abs() < 1e-6, "{seconds:?}");
+}
