@@ -260,7 +260,7 @@ impl Server {
         let reading = spawn_blocking(move || {
             let mut bytes = Vec::new();
             fs::File::open(&upload.file)?
-                .take(most + 1)
+                .take(most.saturating_add(1))
                 .read_to_end(&mut bytes)?;
             Ok::<_, std::io::Error>(bytes)
         });

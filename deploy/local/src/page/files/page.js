@@ -48,7 +48,10 @@ on("row", (row) => {
 on("tally", (tally) => {
   show("made", String(tally.made));
   show("not-made", `${tally.rejected}, ${tally.failed}`);
-  if (tally.made === 0) return;
+  if (tally.made === 0) {
+    for (const id of ["p50", "p95", "saved", "thousand"]) show(id, "–");
+    return;
+  }
   show("p50", time(tally.p50_us));
   show("p95", time(tally.p95_us));
   const saved = Math.max(0, tally.bytes_stored - tally.bytes_read);

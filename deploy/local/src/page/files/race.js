@@ -41,14 +41,13 @@ export function limit(most) {
 
 /** Shows a race as it stands. */
 export function show(news) {
-  const was = race;
   race = news;
+  const [gone, other] = race.is_running ? [start, stop] : [stop, start];
+  const hadFocus = document.activeElement === gone;
   start.disabled = race.is_running;
   stop.disabled = !race.is_running;
   // The button that was pressed is no longer there to be pressed: the focus goes to the other one.
-  if (race.is_running !== was.is_running && document.activeElement === document.body) {
-    (race.is_running ? stop : start).focus();
-  }
+  if (hadFocus) other.focus({ preventScroll: true });
   said.textContent = saying();
   result.hidden = race.lanes.length === 0;
   draw();
