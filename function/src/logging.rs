@@ -52,14 +52,11 @@ fn shown(writer: &mut Writer<'_>, name: &str, value: &dyn fmt::Debug) -> fmt::Re
         "message" => write!(writer, "{value:?}"),
         OUTCOME => {
             let outcome: Value = serde_json::from_str(&format!("{value:?}")).unwrap_or_default();
-            let word = |key: &str| outcome[key].as_str().unwrap_or_default().escape_debug();
-            match (&outcome["verdict"], &outcome["reason"]) {
-                (Value::String(_), Value::String(_)) => {
-                    write!(writer, "{}: {}", word("verdict"), word("reason"))
-                }
-                (Value::String(_), _) => write!(writer, "{}", word("verdict")),
-                _ => Ok(()),
-            }
+            let said = ["verdict", "reason", "message"]
+                .into_iter()
+                .filter_map(|key| outcome[key].as_str());
+            let said: Vec<_> = said.map(|text| text.escape_debug().to_string()).collect();
+            write!(writer, "{}", said.join(": "))
         }
         name => write!(writer, "{name}={value:?}"),
     }
@@ -130,8 +127,13 @@ impl Object {
         match serde_json::from_str(&text) {
             Ok(Value::Object(outcome)) if field.name() == OUTCOME => {
                 for (name, value) in outcome {
-                    // What is said of the answer goes before what is said in it.
-                    self.0.entry(name).or_insert(value);
+                    if name == "message" {
+                        // Why it ended so, which says more than that it did.
+                        self.0.insert(name, value);
+                    } else {
+                        // What is said of the answer goes before what is said in it.
+                        self.0.entry(name).or_insert(value);
+                    }
                 }
             }
             _ => self.insert(field, Value::String(text)),
@@ -181,6 +183,8 @@ mod tests {
     fn people_read_how_it_ended_and_why() {
         let rejected = r#"{"verdict":"rejected","reason":"empty","key":"\u001b[31m"}"#;
         assert_eq!(for_people(rejected), "rejected: empty");
+        let told = r#"{"verdict":"rejected","reason":"empty","message":"no\u001b bytes"}"#;
+        assert_eq!(for_people(told), "rejected: empty: no\\u{1b} bytes");
         assert_eq!(for_people(r#"{"verdict":"made"}"#), "made");
         assert_eq!(for_people(r#"{"seen":1}"#), "");
         let forged = r#"{"verdict":"a\u001b[31m\nb"}"#;

@@ -23,6 +23,9 @@ pub(crate) fn function(args: &[&str]) -> Command {
         .env("COS_BUCKET", BUCKET)
         .env("COS_ACCESS_KEY_ID", "id")
         .env("COS_SECRET_ACCESS_KEY", CANARY)
+        // Not looked at beside other credentials.
+        .env("CLOUD_OBJECT_STORAGE_APIKEY", CANARY)
+        .env("EVENT_SECRET", CANARY)
         .env("BACKFILL_SECRET", CANARY);
     command
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::binary::CANARY;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -112,7 +113,7 @@ pub(crate) fn bare(method: &str, path: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nhost: f\r\ncontent-length: 0\r\n\r\n")
 }
 
-/// The head of a request with an event as Code Engine sends it, and its body.
+/// The head of a request with an event as Code Engine sends it for a subscription that shows the secret, and its body.
 pub(crate) fn event_parts(id: &str, key: &str) -> (String, String) {
     let body = serde_json::json!({
         "bucket": BUCKET,
@@ -136,7 +137,7 @@ pub(crate) fn event_parts(id: &str, key: &str) -> (String, String) {
         "POST /events HTTP/1.1\r\nhost: f\r\ncontent-type: application/json\r\n\
          ce-specversion: 1.0\r\nce-id: {id}\r\nce-type: com.ibm.cloud.cos.document.write\r\n\
          ce-source: https://cloud.ibm.com/catalog/services/cloud-object-storage/{BUCKET}\r\n\
-         ce-time: 2026-08-13T11:56:31.032Z\r\n"
+         ce-time: 2026-08-13T11:56:31.032Z\r\nce-eventsecret: {CANARY}\r\n"
     );
     (head, body)
 }

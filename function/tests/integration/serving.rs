@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::binary::{CANARY, NO_STORE, function, json_lines};
+use crate::faults::{ORIGINAL, Place};
 use crate::http::{Connection, bare, event, send};
 use serde_json::{Value, json};
 
@@ -120,6 +121,56 @@ async fn case_26_and_27_logs_hold_no_secret_and_one_object_a_line_whatever_comes
     );
     assert_eq!(handled("foreign")["status"], 403);
     assert_eq!(handled("down")["status"], 503);
+}
+
+#[tokio::test]
+async fn the_log_has_all_that_the_sender_is_told_of_a_rejected_picture() {
+    let place = Place::new().await;
+    place.put(b"no picture".to_vec()).await;
+    let serving = Serving::start_at(&place.endpoint());
+    let outcome = send(serving.address, &event("e", ORIGINAL)).await.json();
+    assert_eq!(outcome["verdict"], "rejected", "{outcome}");
+    assert!(outcome["message"].is_string(), "{outcome}");
+    serving.ask_to_end();
+    let lines = json_lines(&serving.ended().1);
+    let line = lines.iter().find(|line| line["event_id"] == "e").unwrap();
+    for (name, value) in outcome.as_object().unwrap() {
+        assert_eq!(&line[name], value, "{name}");
+    }
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_shows_the_secret_by_its_extension_or_as_bearer_token() {
+    let mut command = function(&ARGS);
+    // Which would be enough.
+    command.env_remove("BACKFILL_SECRET");
+    let serving = Serving::start(command);
+    let by_extension = event("e", "thumbnails/x/16.jpg");
+    let shown = format!("ce-eventsecret: {CANARY}\r\n");
+    let with = |fields: &str| by_extension.replacen(&shown, fields, 1);
+    let by_bearer = format!("authorization: Bearer {CANARY}\r\n");
+    for (request, status, is_told) in [
+        (with(""), 403, true),
+        (with("ce-eventsecret: other\r\n"), 403, true),
+        (by_extension.clone(), 200, true),
+        (with(&by_bearer), 200, true),
+        // As behind a Broker, which takes bodies for events.
+        (with(&format!("{by_bearer}prefer: reply\r\n")), 200, false),
+    ] {
+        let answer = send(serving.address, &request).await;
+        assert_eq!(answer.status, status, "{request}\n{}", answer.body);
+        assert_eq!(
+            !answer.body.is_empty(),
+            is_told,
+            "{request}\n{}",
+            answer.body
+        );
+        assert!(!answer.body.contains(CANARY), "{}", answer.body);
+    }
+    serving.ask_to_end();
+    let (_, log) = serving.ended();
+    assert!(!log.contains(CANARY), "{log}");
 }
 
 #[tokio::test]
