@@ -1,4 +1,3 @@
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,17 +7,13 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
 use super::project::Project;
 use super::refusal::Refusal;
 use super::spec::MAX_SPEC_BYTES;
-use crate::accept::accept;
+use crate::accept::serve;
 use crate::identity::Identity;
 
 /// The longest body that is read. That of a specification may be no longer, but is refused with reason.
@@ -39,24 +34,11 @@ type Answer = (StatusCode, Option<Value>);
 impl Server {
     /// Serves until the task is aborted, and with it every connection.
     pub(super) async fn serve(self, listener: TcpListener) {
-        let mut connections = JoinSet::new();
-        loop {
-            let stream = accept(&listener).await;
+        serve(listener, move |request| {
             let server = self.clone();
-            let service = service_fn(move |request| {
-                let server = server.clone();
-                async move { Ok::<_, Infallible>(server.answer(request).await) }
-            });
-            connections.spawn(async move {
-                let mut http = http1::Builder::new();
-                let connection = http.timer(TokioTimer::new());
-                // That a client hangs up is its own matter.
-                let _ = connection
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            });
-            while connections.try_join_next().is_some() {}
-        }
+            async move { server.answer(request).await }
+        })
+        .await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {

@@ -18,21 +18,18 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::board::{Board, News};
 use super::guard::Guard;
 use super::race::{MOST, Races};
 use super::sign::{Signer, Unsigned};
-use crate::accept::accept;
+use crate::accept::serve;
 use crate::notifier::causes;
 use crate::pictures::Upload;
 
@@ -107,24 +104,11 @@ struct Start {
 impl Server {
     /// Serves until the task is aborted, and with it every connection.
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let mut connections = JoinSet::new();
-        loop {
-            let stream = accept(&listener).await;
+        serve(listener, move |request| {
             let server = Arc::clone(&self);
-            let service = service_fn(move |request| {
-                let server = Arc::clone(&server);
-                async move { Ok::<_, Infallible>(server.answer(request).await) }
-            });
-            connections.spawn(async move {
-                let mut http = http1::Builder::new();
-                let connection = http.timer(TokioTimer::new());
-                // That a page is closed is its own matter.
-                let _ = connection
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            });
-            while connections.try_join_next().is_some() {}
-        }
+            async move { server.answer(request).await }
+        })
+        .await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
