@@ -9,6 +9,12 @@ use super::super::whole::{self, GifFrame};
 use super::super::{Error, Format, Ignored, Limits, Orientation, Stop};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, area, truncated, zeroed};
 
+/// What is looked at of a frame, in bytes: beside its data, and of that for each pixel. A code has 12 bits at
+/// most and gives a pixel or more, but for those that begin the table anew, of which no encoder writes more
+/// than one for each that does. A file of nothing else would take a processor's second for a few megabytes.
+const BESIDE_DATA_BYTES: u64 = 64 << 10;
+const BYTES_PER_PIXEL: u64 = 3;
+
 /// A GIF before its pixels.
 pub(super) struct Gif<'a> {
     /// Signature, screen and the colours of all frames.
@@ -75,10 +81,14 @@ impl<'a> Gif<'a> {
             channels,
             stop,
         } = self;
+        let (wide, high) = frame.size;
+        let most = BESIDE_DATA_BYTES + BYTES_PER_PIXEL * area(wide, high);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let image = &frame.image[..frame.image.len().min(most)];
         // Nothing but the frame is shown to the decoder: it would hold long extensions before it.
         let parts = Input::new(beginning, stop)
             .chain(Input::new(frame.control, stop))
-            .chain(Input::new(frame.image, stop));
+            .chain(Input::new(image, stop));
         let mut decoder = DecodeOptions::new().read_info(parts).map_err(gif_error)?;
         let info = decoder.next_frame_info().map_err(gif_error)?;
         let info = info.ok_or_else(|| Error::malformed(Format::Gif, "no frame"))?;
@@ -94,7 +104,6 @@ impl<'a> Gif<'a> {
             colours[usize::from(index)] = [0; 4];
         }
 
-        let (wide, high) = frame.size;
         let mut indices = zeroed(Format::Gif, area(wide, high))?;
         decoder.read_into_buffer(&mut indices).map_err(gif_error)?;
         let (width, height) = screen;

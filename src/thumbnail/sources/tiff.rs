@@ -132,7 +132,7 @@ impl<'a> Tiff<'a> {
             bounded.intermediate_buffer_size = most;
             Source::Decoder(Box::new(decoder.with_limits(bounded)))
         } else {
-            let pieces = Pieces::new(&mut decoder, bytes, places, packing, limits, stop);
+            let pieces = Pieces::new(&mut decoder, bytes, places, packing, &layout, limits, stop);
             Source::Pieces(pieces?)
         };
         let tiff = Self {

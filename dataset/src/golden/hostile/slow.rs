@@ -52,6 +52,37 @@ fn again_and_again() -> Vec<Hostile> {
     ]
 }
 
+/// A square GIF of one colour whose data, with its first byte, is `lzw`.
+fn gif_of(side: u16, lzw: Vec<u8>) -> Vec<u8> {
+    let mut gif = Vec::new();
+    let written = Encoder::new(&mut gif, side, side, &[0; 6]).and_then(|mut encoder| {
+        encoder.write_lzw_pre_encoded_frame(&Frame {
+            width: side,
+            height: side,
+            buffer: lzw.into(),
+            ..Frame::default()
+        })
+    });
+    assert!(written.is_ok(), "{written:?}");
+    gif
+}
+
+/// Codes of nine bits each, the lowest bit first.
+fn of_nine_bits(codes: impl Iterator<Item = u32>) -> Vec<u8> {
+    let (mut bytes, mut held, mut bits) = (Vec::new(), 0, 0);
+    for code in codes {
+        held |= code << bits;
+        bits += 9;
+        while bits >= 8 {
+            bytes.push((held & 0xFF) as u8);
+            held >>= 8;
+            bits -= 8;
+        }
+    }
+    bytes.push((held & 0xFF) as u8);
+    bytes
+}
+
 /// Codes without pixels, millions of them; and strips that are all the same bytes of the file, so that it is
 /// read many times over.
 fn without_pixels() -> Vec<Hostile> {
@@ -65,17 +96,14 @@ fn without_pixels() -> Vec<Hostile> {
     // A megabyte of them: the decoder takes its time for each.
     let clear = gif_clear.repeat((1 << 20) / gif_clear.len());
     let lzw = [&[8][..], &clear, &lzw.unwrap_or_default()].concat();
-    let mut gif = Vec::new();
-    let written = Encoder::new(&mut gif, 16, 16, &[0; 6]).and_then(|mut encoder| {
-        encoder.write_lzw_pre_encoded_frame(&Frame {
-            width: 16,
-            height: 16,
-            buffer: lzw.into(),
-            ..Frame::default()
-        })
-    });
-    assert!(written.is_ok(), "{written:?}");
-    let mut all = vec![of("gif-of-clear-codes", gif, Expected::Read)];
+    let mut all = vec![of("gif-of-clear-codes", gif_of(16, lzw), Expected::Damaged)];
+
+    // As many as there are pixels: so write those who do not pack.
+    let (sides, end) = (400_u16, 257);
+    let pixels = usize::from(sides) * usize::from(sides);
+    let codes = std::iter::repeat_n([256, 0], pixels).flatten();
+    let lzw = [vec![8], of_nine_bits(codes.chain([end]))].concat();
+    all.push(of("gif-not-packed", gif_of(sides, lzw), Expected::Read));
 
     let row = vec![0; 16];
     let lzw = encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8).encode(&row);

@@ -76,6 +76,7 @@ impl<'a> Pieces<'a> {
         file: &'a [u8],
         places: Vec<(u64, u64)>,
         packing: Packing,
+        layout: &Layout,
         limits: &Limits,
         stop: &'a Stop,
     ) -> Result<Self, Error> {
@@ -92,11 +93,11 @@ impl<'a> Pieces<'a> {
         let lzw = settings.with_yield_on_full_buffer(true).build();
         Ok(Self {
             file,
-            places,
             packing,
             predicted: predictor == 2,
             reversed: is_reversed(decoder)?,
-            left: limits.max_bytes,
+            left: most_packed(file, places.len() as u64, layout).min(limits.max_bytes),
+            places,
             buffer: Vec::new(),
             lzw,
             stop,
@@ -197,6 +198,15 @@ impl<'a> Pieces<'a> {
         })?;
         Ok(())
     }
+}
+
+/// How many packed bytes of a file may be read: all of them, and of those that pieces share eight times what
+/// they unpack to. None is longer: of noise, T.6 makes seven bits of a pixel, LZW twelve of a byte.
+fn most_packed(file: &[u8], pieces: u64, layout: &Layout) -> u64 {
+    let lines = layout.lines(layout.piece.1);
+    let piece = layout.line_bytes().saturating_mul(lines);
+    let shared = pieces.saturating_mul(piece).saturating_mul(8);
+    shared.saturating_add(file.len() as u64)
 }
 
 /// Bytes with their bits the other way round.
