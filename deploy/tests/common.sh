@@ -11,8 +11,21 @@ cloud=$!
 read -r CLOUD_PORT <&"$port"
 export CLOUD_PORT
 export COS_BUCKET=photos COS_REGION=eu-de IMAGE=de.icr.io/space/cos-thumbnails:1
-unset PROJECT COS_INSTANCE APP CREDENTIALS COS_ACCESS_KEY_ID COS_SECRET_ACCESS_KEY COS_API_KEY BACKFILL_SECRET EVENT_SECRET
+unset PROJECT COS_INSTANCE APP RESOURCE_GROUP VISIBILITY CREDENTIALS COS_ACCESS_KEY_ID COS_SECRET_ACCESS_KEY COS_API_KEY BACKFILL_SECRET EVENT_SECRET
 readonly CODE_ENGINE=deploy/code-engine
+
+# An account in which nothing is yet, and a state that knows of nothing.
+fresh() {
+  rm -rf "$CLOUD" "$STATE"
+  mkdir "$CLOUD"
+  ibmcloud target -g Default >/dev/null
+}
+
+# edit FILTER: what is in the account, by other hands.
+edit() { jq "$1" "$CLOUD/state.json" >"$work/edited" && mv "$work/edited" "$CLOUD/state.json"; }
+
+# silent COMMAND...: those get no answer.
+silent() { printf '%s\n' "$@" >"$CLOUD/silent"; }
 
 die() {
   printf '%s: %s\n' "$0" "$*" >&2
@@ -23,11 +36,11 @@ die() {
 account() {
   jq -rS '[(.projects | to_entries[] | .key as $project | "project " + $project,
       (.value | to_entries[] | select(.value | type == "object") | .key as $kind | .value | keys[] | $kind + " " + .)),
-    (.instances | keys[] | "instance " + .), (.buckets | keys[] | "bucket " + .), (.profiles | keys[] | "profile " + .),
-    (.service_ids | keys[] | "service-id " + .), (.keys | keys[] | "key " + .), (.namespaces[] | "namespace " + .),
+    (.instances[] | "instance " + .name), (.buckets | keys[] | "bucket " + .), (.profiles | keys[] | "profile " + .),
+    (.service_ids | keys[] | "service-id " + .), (.keys | keys[] | "key " + .), (.namespaces[] | "namespace " + split("/")[1]),
     (.authorizations | keys[] | "authorization")] | sort | join(", ")' "$CLOUD/state.json"
 }
 
 # As often as the log has lines that change something.
-changes() { grep -cE '( |-)(create|update|delete|add|rm)( |$)|^docker (build|push)' "$CLOUD/log" || true; }
+changes() { grep -cE '( |-)(create|update|delete|add|rm|untag)( |$)|^docker (build|push)' "$CLOUD/log" || true; }
 new_log() { : >"$CLOUD/log"; }

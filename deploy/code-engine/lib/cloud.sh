@@ -21,15 +21,18 @@ quoted() {
 }
 
 # Runs a command, or prints it if nothing is to be changed. What it says is shown if it fails.
-run() {
+attempt() {
   local answer
   if [[ -n $DRY ]]; then
     quoted "$@"
   elif ! answer=$("$@" 2>&1); then
-    printf '%s\n' "$answer" >&2
-    fail "this failed: $(quoted "$@")"
+    printf '%s\n%s: this failed: %s\n' "$answer" "${0##*/}" "$(quoted "$@")" >&2
+    return 1
   fi
 }
+
+# The same, of a command without which nothing goes on.
+run() { attempt "$@" || exit 1; }
 
 # What a command says. One that fails has said nothing, and is never taken for one that found nothing.
 told() {
@@ -95,20 +98,22 @@ list_of() {
     namespace | image) echo cr namespace-list ;;
     service-id) echo iam service-ids ;;
     profile) echo iam trusted-profiles ;;
+    authorization) echo iam authorization-policies ;;
     *) echo ce "$(words "$1")" list ;;
   esac
 }
 
-# Whether it can be shown.
+# Whether it can be shown. A namespace is REGISTRY/NAME, an authorization its id.
 shown() {
   case $1 in
     project) ibmcloud ce project get --name "$2" ;;
-    instance) ibmcloud resource service-instance "$2" --output JSON ;;
+    instance) ibmcloud resource service-instance "$2" --output JSON | jq -e 'any(.[]; .crn | contains(":cloud-object-storage:"))' ;;
     bucket) ibmcloud cos bucket-location-get --bucket "$2" ;;
-    namespace) [[ -n $(ibmcloud cr namespace-list | awk -v name="$2" '$1 == name') ]] ;;
+    namespace) [[ -n $(ibmcloud cr namespace-list | awk -v name="${2#*/}" '$1 == name') ]] ;;
     image) ibmcloud cr image-inspect "$2" ;;
     service-id) ibmcloud iam service-id "$2" --output JSON ;;
     profile) ibmcloud iam trusted-profile "$2" --output JSON ;;
+    authorization) [[ -n $(ibmcloud iam authorization-policies | awk -v id="$2" '$1 == "ID:" && $2 == id') ]] ;;
     key) ibmcloud resource service-key "$2" --output JSON ;;
     subscription) ibmcloud ce sub cos get --name "$2" ;;
     schedule) ibmcloud ce sub cron get --name "$2" ;;
@@ -126,6 +131,12 @@ logged_in() {
     ibmcloud plugin show "$tool" >/dev/null 2>&1 || fail "ibmcloud has no plug-in $tool: ibmcloud plugin install $tool"
   done
   ibmcloud target >/dev/null 2>&1 || fail 'not logged in: ibmcloud login'
+}
+
+# What project and instance are made in.
+has_group() {
+  [[ -n ${RESOURCE_GROUP:-} || $(told ibmcloud target) != *'No resource group targeted'* ]] ||
+    fail 'no resource group is targeted: ibmcloud target -g NAME (ibmcloud resource groups lists them), or set RESOURCE_GROUP'
 }
 
 # Commands go to this region and, if one is named, to this group.

@@ -26,6 +26,7 @@ write_rights() { rights Writer "$OUTPUT_PREFIX" "$FAILURE_PREFIX" backfill-runs/
 # Sets has_secret, if application and jobs have one, and secret_text, to what is in it.
 credentials() {
   has_secret='' secret_text=''
+  tell_what_goes
   case $CREDENTIALS in
     trusted-profile)
       profile
@@ -43,7 +44,8 @@ credentials() {
 # one that is not as it should be is made anew.
 profile() {
   local name=$APP-cos crn=CRN_OF_$PROJECT want part
-  want=$(hash_of "$(read_rights)" "$(write_rights)")
+  [[ -n $DRY ]] || crn=$(project_crn)
+  want=$(hash_of "$(read_rights)" "$(write_rights)" "$crn")
   if exists profile "$name"; then
     made profile "$name" || fail "there is already a trusted profile $name, which was not made here; choose another APP"
     if [[ $(mark profile "$name") == "$want" ]]; then
@@ -54,7 +56,6 @@ profile() {
   fi
   remember profile "$name" begun
   run ibmcloud iam trusted-profile-create "$name" --description "Reads originals and writes thumbnails in $COS_BUCKET"
-  [[ -n $DRY ]] || crn=$(project_crn)
   for part in application:"$APP" job:"$APP-backfill" job:"$APP-verify"; do
     run ibmcloud iam trusted-profile-link-create "$name" --name "${part#*:}" --cr-type CE --link-crn "$crn" \
       --link-component-type "${part%%:*}" --link-component-name "${part#*:}"
@@ -111,6 +112,17 @@ other_secrets() {
   local name
   for name in "${SECRETS[@]}"; do
     [[ -z ${!name:-} ]] || lines "$name"
+  done
+}
+
+# What is no longer set is taken away, and what it closed stands open: from another shell that may be a mistake.
+tell_what_goes() {
+  local name text
+  if [[ -n $DRY ]] || ! made secret "$APP-cos" || ! exists secret "$APP-cos"; then return; fi
+  text=$(told ibmcloud ce secret get --name "$APP-cos")
+  for name in "${SECRETS[@]}"; do
+    [[ -n ${!name:-} || -z $(field "$name" <<<"$text") ]] ||
+      printf '%s: %s was set before and is not now: it is taken away\n' "${0##*/}" "$name" >&2
   done
 }
 

@@ -2,6 +2,9 @@
 # The image in IBM's registry, and what Code Engine pulls it with. An image of another registry is taken as it is.
 
 registry_host() { printf '%s\n' "${IMAGE%%/*}"; }
+
+# registry NAME: commands go to the registry that an image's or a namespace's name begins with.
+registry() { run ibmcloud cr region-set "$(region 2 "${1%%/*}" 3)"; }
 in_ibms_registry() { [[ -n $(region 2 "$(registry_host)" 3) ]]; }
 
 image() {
@@ -12,20 +15,35 @@ image() {
   local rest=${IMAGE#*/} namespace
   namespace=${rest%%/*}
   [[ $rest == */*:* ]] || fail "IMAGE is HOST/NAMESPACE/NAME:TAG, not $IMAGE"
-  run ibmcloud cr region-set "$(region 2 "$(registry_host)" 3)"
-  place namespace "$namespace" ibmcloud cr namespace-add "$namespace"
+  registry "$IMAGE"
+  place namespace "$(registry_host)/$namespace" ibmcloud cr namespace-add "$namespace"
   if exists image "$IMAGE"; then
     say image "$IMAGE" 'there'
   else
-    remember image "$IMAGE" made
-    if [[ -n $DRY ]] || ! "$CONTAINER_TOOL" image inspect "$IMAGE" >/dev/null 2>&1; then
-      run "$CONTAINER_TOOL" build --platform linux/amd64 --file "$root/deploy/Dockerfile" --tag "$IMAGE" "$root"
-    fi
+    [[ $IMAGE != *@* ]] || fail "there is no image $IMAGE, and what is built gets its digest by itself: name a tag"
+    # Built even if this machine has one of that name: it may be of another commit. What is the same comes from the cache.
+    build
     run ibmcloud cr login --client "$CONTAINER_TOOL"
-    run "$CONTAINER_TOOL" push "$IMAGE"
-    say image "$IMAGE" 'pushed'
+    place image "$IMAGE" "$CONTAINER_TOOL" push "$IMAGE"
   fi
   [[ -n ${REGISTRY_SECRET:-} ]] || pull_secret "$namespace"
+}
+
+# The image says of which commit it is, if there is one.
+build() {
+  local revision time commit=()
+  if revision=$(git -C "$root" describe --always --dirty --exclude='*' --abbrev=40 2>/dev/null) &&
+    time=$(git -C "$root" log -1 --format=%ct 2>/dev/null); then
+    commit=(--build-arg "SOURCE_REVISION=$revision" --build-arg "SOURCE_DATE_EPOCH=$time")
+  fi
+  run "$CONTAINER_TOOL" build --platform linux/amd64 --file "$root/deploy/Dockerfile" "${commit[@]}" --tag "$IMAGE" "$root"
+}
+
+# Whether the image's tag is the only one of its digest in its repository: with `image-rm` all of them would go.
+is_only_tag() {
+  local tags rest=${1#*/}
+  tags=$(told ibmcloud cr image-list --restrict "${rest%%/*}" --no-trunc --format '{{ .Digest }} {{ .Repository }} {{ .Tag }}') || exit
+  awk -v image="$1" '{ number[$1 " " $2]++ } $2 ":" $3 == image { wanted = $1 " " $2 } END { exit !(number[wanted] == 1) }' <<<"$tags"
 }
 
 # Code Engine pulls as an identity of its own, which may do nothing else than read this namespace.

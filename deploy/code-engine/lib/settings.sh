@@ -26,7 +26,7 @@ optional:
   CONCURRENCY            events in work on one instance                 (twice the CPUs, rounded up)
   MIN_SCALE, MAX_SCALE   instances, up to 250                                        (0, 10)
   REQUEST_TIMEOUT        seconds for one event, up to 600                            (120)
-  VISIBILITY             project, private or public                                  (project)
+  VISIBILITY             project, private, or public, which needs an EVENT_SECRET    (project)
   VERIFY_SCHEDULE        when `backfill verify --repair` runs, cron in UTC           (17 * * * *)
   STATE                  file that remembers what was made       (~/.local/state/cos-thumbnails/APP)
 
@@ -42,7 +42,8 @@ EVENTS="write"
 readonly SECRETS=(BACKFILL_SECRET EVENT_SECRET)
 
 # Those that decide what is made of a picture: application and jobs must agree on them.
-readonly HANDED_ON=(OUTPUT_KEY RECIPE SIZES QUALITY EFFORT CACHE_CONTROL ON_DELETE MAX_ATTEMPTS MAX_BYTES MAX_PIXELS MAX_SIDE)
+readonly HANDED_ON=(OUTPUT_KEY RECIPE RECIPES SIZES QUALITY EFFORT FIRST_READ_PERCENT CACHE_CONTROL ON_DELETE MAX_ATTEMPTS
+  MAX_BYTES MAX_PIXELS MAX_SIDE MAX_DECODED_BYTES MAX_ICC_BYTES MAX_EXIF_BYTES MIN_INTACT_PERCENT)
 
 # The pairs of vCPU and memory that Code Engine has (https://cloud.ibm.com/docs/codeengine?topic=codeengine-mem-cpu-combo).
 readonly PAIRS='
@@ -105,8 +106,19 @@ configure() {
   whole REQUEST_TIMEOUT "$REQUEST_TIMEOUT" 1 600
   VISIBILITY=${VISIBILITY:-project}
   one_of VISIBILITY "$VISIBILITY" project private public
+  # The function decodes what an event shows once, as CloudEvents has it; and it goes by a header.
+  [[ -z ${EVENT_SECRET:-} || $EVENT_SECRET =~ ^[A-Za-z0-9._~=+/-]+$ ]] ||
+    fail 'EVENT_SECRET is of letters, digits and . _ ~ = + / - alone: it goes by a header (openssl rand -hex 32 makes one)'
+  [[ -z ${RECIPES:-} || $RECIPES == /* ]] ||
+    fail "RECIPES is the path of a file in the image, from / on, not $RECIPES; the image that is built here has none"
   VERIFY_SCHEDULE=${VERIFY_SCHEDULE:-17 * * * *}
   STATE=${STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/cos-thumbnails/$APP}
   # Code Engine reaches COS by the direct endpoints, whose traffic is free.
   ENDPOINT=https://s3.direct.$COS_REGION.cloud-object-storage.appdomain.cloud
+}
+
+# Whoever finds a public application could have it work, and that is paid for.
+may_be_public() {
+  [[ $VISIBILITY != public || -n ${EVENT_SECRET:-} ]] ||
+    fail 'VISIBILITY=public needs an EVENT_SECRET: whoever finds the application could send it events (openssl rand -hex 32 makes one)'
 }

@@ -6,7 +6,7 @@ from os import path
 
 from command import read, refuse
 from files import CLOUD, STATE, read_private, write
-from names import crn, guid
+from names import HOSTS, crn, guid
 from project import Projects
 
 
@@ -15,8 +15,8 @@ class Cloud(Projects):
 
     def __init__(self):
         empty = {
-            "projects": {}, "selected": None, "region": "eu-de", "instances": {}, "buckets": {}, "authorizations": {},
-            "namespaces": [], "service_ids": {}, "profiles": {}, "keys": {}, "crn": None,
+            "projects": {}, "selected": None, "region": "eu-de", "group": None, "made": 0, "instances": {}, "buckets": {},
+            "authorizations": {}, "registry": "us-south", "namespaces": [], "service_ids": {}, "profiles": {}, "keys": {}, "crn": None,
         }  # fmt: skip
         self.state = json.loads(read(STATE)) if path.exists(STATE) else empty
 
@@ -41,29 +41,64 @@ class Cloud(Projects):
 
     def target(self, options):
         self.state["region"] = options.one("-r", self.state["region"])
+        self.state["group"] = options.one("-g", self.state["group"])
+        group = self.state["group"] or "No resource group targeted, use 'ibmcloud target -g RESOURCE_GROUP'"
+        print(f"API endpoint:     https://cloud.ibm.com\nRegion:           {self.state['region']}\nResource group:   {group}")
+
+    def group(self):
+        """Where something is made."""
+        return self.state["group"] or refuse("No resource group targeted. Use 'ibmcloud target -g RESOURCE_GROUP' to target a resource group.")
+
+    def is_targeted(self, one):
+        return self.state["group"] in (None, one["group"])
 
     def resource_service_instances(self, options):
-        print("\n".join(self.state["instances"]))
+        print("\n".join(one["name"] for one in self.state["instances"].values()))
+
+    def named_instances(self, name):
+        """What has that name: instances of Object Storage, and projects, which are instances of Code Engine."""
+        found = {
+            key: (one, crn("cloud-object-storage", "global", key)) for key, one in self.state["instances"].items() if one["name"] == name
+        }
+        project = self.state["projects"].get(name)
+        if project:
+            found[project["guid"]] = (project, crn("codeengine", project["region"], project["guid"]))
+        return found
 
     def resource_service_instance(self, options):
-        name, found = options.words[0], []
-        if name in self.state["instances"]:
-            found.append({"guid": guid("cloud-object-storage", name), "crn": crn("cloud-object-storage", "global", name)})
-        project = self.state["projects"].get(name)
-        if project and options.one("--location", project["region"]) == project["region"]:
-            found.append({"guid": guid("codeengine", name), "crn": crn("codeengine", project["region"], name)})
+        name = options.words[0]
+        found = [
+            {"guid": key, "crn": of} for key, (one, of) in self.named_instances(name).items()
+            if self.is_targeted(one) and options.one("--location", one["region"]) == one["region"]
+        ]  # fmt: skip
         if not found:
             refuse(f"Service instance '{name}' was not found.")
-        print(json.dumps(found))
+        # Code Engine before Object Storage: who takes the first one takes the wrong one.
+        print(json.dumps(sorted(found, key=lambda one: ":codeengine:" not in one["crn"])))
 
     def resource_service_instance_create(self, options):
         name, service, plan, location = options.words
         if (service, plan, location) != ("cloud-object-storage", "standard", "global"):
             refuse(f"no such service: {service} {plan} {location}")
-        self.state["instances"][name] = {}
+        self.state["instances"][self.new_guid("cloud-object-storage")] = {"name": name, "group": self.group(), "region": "global"}
+
+    def new_guid(self, kind):
+        self.state["made"] += 1
+        return guid(kind, self.state["made"])
 
     def resource_service_instance_delete(self, options):
-        del self.state["instances"][options.words[0]]
+        word = options.words[0]
+        found = [word.split(":")[7]] if word.startswith("crn:") else list(self.named_instances(word))
+        if len(found) != 1 or found[0] not in self.state["instances"]:
+            refuse(f"'{word}' is no one instance of Object Storage.")
+        if any(word.split(":")[7] in bucket["instance"] for bucket in self.state["buckets"].values()):
+            refuse("The instance has buckets.")
+        del self.state["instances"][found[0]]
+
+    def instance_guid(self, name):
+        """That of the one Object Storage instance of that name."""
+        found = [key for key, one in self.state["instances"].items() if one["name"] == name]
+        return found[0] if len(found) == 1 else refuse(f"Service instance '{name}' was not found, or not one alone.")
 
     def resource_service_keys(self, options):
         print("\n".join(self.state["keys"]))
@@ -79,7 +114,7 @@ class Cloud(Projects):
 
     def resource_service_key_create(self, options):
         name, role = options.words
-        if json.loads(options.one("--parameters", "{}")) != {"HMAC": True} or options.one("--instance-name") not in self.state["instances"]:
+        if json.loads(options.one("--parameters", "{}")) != {"HMAC": True} or not self.instance_guid(options.one("--instance-name")):
             refuse("no such key")
         self.state["keys"][name] = {"role": role}
         print("canary-made-secret")
@@ -99,14 +134,15 @@ class Cloud(Projects):
     def iam_authorization_policy_create(self, options):
         source, target, role = options.words
         by, on = options.one("--source-service-instance-name"), options.one("--target-service-instance-name")
-        if role != "Notifications Manager" or by not in self.state["projects"] or on not in self.state["instances"]:
+        if role != "Notifications Manager" or by not in self.state["projects"]:
             refuse("no such source, target or role")
-        number = guid("policy", f"{by} {on}")
-        if number in self.state["authorizations"]:
-            refuse("A policy with identical attributes and roles already exists.")
-        self.state["authorizations"][number] = {
-            "source": source, "target": target, "role": role, "by": guid(source, by), "on": guid(target, on),
+        policy = {
+            "source": source, "target": target, "role": role, "by": self.state["projects"][by]["guid"], "on": self.instance_guid(on),
         }  # fmt: skip
+        if policy in self.state["authorizations"].values():
+            refuse("A policy with identical attributes and roles already exists.")
+        number = self.new_guid("policy")
+        self.state["authorizations"][number] = policy
         print(json.dumps({"id": number, "type": "authorization"}, indent=4))
 
     def iam_authorization_policy_delete(self, options):
@@ -197,6 +233,8 @@ class Cloud(Projects):
         name = options.one("--bucket")
         if name in self.state["buckets"]:
             refuse("The requested bucket name is not available.")
+        if options.one("--ibm-service-instance-id").split(":")[7] not in self.state["instances"]:
+            refuse("There is no such instance.")
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
             refuse("The specified bucket name is invalid.")
         self.state["buckets"][name] = {"region": options.one("--region"), "instance": options.one("--ibm-service-instance-id"), "objects": []}
@@ -228,35 +266,71 @@ class Cloud(Projects):
     # --- the registry
 
     def cr_region_set(self, options):
-        if options.words[0] not in "global us-south ca-tor br-sao eu-central uk-south eu-es ap-south ap-north jp-osa".split():
+        if options.words[0] not in HOSTS:
             refuse("no such region")
+        self.state["registry"] = options.words[0]
+
+    def host(self):
+        """That of the registry that commands go to."""
+        return HOSTS[self.state["registry"]]
 
     def cr_login(self, options):
         write(f"{CLOUD}/logged-in", "")
 
     def cr_namespace_list(self, options):
-        print("Listing namespaces for account 'A' in registry 'de.icr.io'...\n\nNamespace   ")
-        print("".join(f"{name}   \n" for name in self.state["namespaces"]) + "\nOK")
+        print(f"Listing namespaces for account 'A' in registry '{self.host()}'...\n\nNamespace   ")
+        names = [one.split("/") for one in self.state["namespaces"]]
+        print("".join(f"{name}   \n" for host, name in names if host == self.host()) + "\nOK")
 
     def cr_namespace_add(self, options):
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{2,28}[a-z0-9]", options.words[0]):
             refuse("The namespace is not valid.")
-        self.state["namespaces"].append(options.words[0])
+        self.state["namespaces"].append(f"{self.host()}/{options.words[0]}")
 
     def cr_namespace_rm(self, options):
-        self.state["namespaces"].remove(options.words[0])
+        self.state["namespaces"].remove(f"{self.host()}/{options.words[0]}")
 
-    def pushed(self):
-        return read(f"{CLOUD}/pushed").split() if path.exists(f"{CLOUD}/pushed") else []
+    def pushed(self, everywhere=False):
+        """The images of the registry, as [name, digest]; without a tag the name ends with its colon."""
+        lines = read(f"{CLOUD}/pushed").splitlines() if path.exists(f"{CLOUD}/pushed") else []
+        return [line.split() for line in lines if everywhere or line.startswith(f"{self.host()}/")]
+
+    def push_again(self, images):
+        elsewhere = [one for one in self.pushed(everywhere=True) if one not in self.pushed()]
+        write(f"{CLOUD}/pushed", "".join(f"{name} {digest}\n" for name, digest in elsewhere + images))
+
+    def image(self, options):
+        """The one image that is named by its tag: its repository and its digest."""
+        for name, digest in self.pushed():
+            if name == options.words[0]:
+                return name.rpartition(":")[0], digest
+        return refuse("The image was not found.")
 
     def cr_image_inspect(self, options):
-        if options.words[0] not in self.pushed():
-            refuse("The image was not found.")
+        self.image(options)
+
+    def restricted(self, options):
+        return [one for one in self.pushed() if f"/{options.one('--restrict')}/" in one[0]]
 
     def cr_image_digests(self, options):
-        for image in self.pushed():
-            if f"/{options.one('--restrict')}/" in image:
-                print(image)
+        for name, digest in self.restricted(options):
+            print(f"{name.rpartition(':')[0]}@{digest}")
+
+    def cr_image_list(self, options):
+        if options.one("--format") not in (None, "{{ .Digest }} {{ .Repository }} {{ .Tag }}"):
+            refuse("the stand-in has no other templates of Go")
+        for name, digest in self.restricted(options):
+            repository, _, tag = name.rpartition(":")
+            if tag:
+                print(digest, repository, tag)
 
     def cr_image_rm(self, options):
-        write(f"{CLOUD}/pushed", "".join(f"{image}\n" for image in self.pushed() if image != options.words[0]))
+        repository, digest = self.image(options)
+        self.push_again([one for one in self.pushed() if (one[0].rpartition(":")[0], one[1]) != (repository, digest)])
+
+    def cr_image_untag(self, options):
+        repository, digest = self.image(options)
+        rest = [one for one in self.pushed() if one[0] != options.words[0]]
+        if not any((one[0].rpartition(":")[0], one[1]) == (repository, digest) for one in rest):
+            rest.append([f"{repository}:", digest])
+        self.push_again(rest)

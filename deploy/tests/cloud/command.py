@@ -4,7 +4,8 @@ from os import path
 
 FLAGS = {
     "--force", "--ignore-not-found", "--quiet", "--no-wait", "--wait", "--hard", "--follow", "--raw", "--timestamps",
-    "--all-containers", "--trusted-profiles-enabled", "--no-select", "--recursive", "--id", "--lock", "--kubecfg",
+    "--all-containers", "--trusted-profiles-enabled", "--no-select", "--recursive", "--id", "--lock", "--kubecfg", "--no-trunc",
+    "--default", "--long", "--all-resource-groups",
 }  # fmt: skip
 
 

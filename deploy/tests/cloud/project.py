@@ -4,7 +4,6 @@ import json
 import re
 
 from command import Options, refuse
-from names import guid
 from files import CLOUD, read_private, write
 
 PAIRS = {
@@ -24,14 +23,15 @@ class Projects:
         if name in self.state["projects"]:
             refuse(f"Project '{name}' already exists.")
         self.state["projects"][name] = {
-            "region": self.state["region"], "registry": {}, "secret": {}, "app": {}, "job": {}, "cos": {}, "cron": {},
+            "guid": self.new_guid("codeengine"), "region": self.state["region"], "group": self.group(),
+            "registry": {}, "secret": {}, "configmap": {}, "app": {}, "job": {}, "cos": {}, "cron": {}, "domainmapping": {},
         }  # fmt: skip
         self.state["selected"] = name
 
     def named_project(self, options):
         name = options.one("--name")
         project = self.state["projects"].get(name)
-        if not project or project["region"] != self.state["region"]:
+        if not project or project["region"] != self.state["region"] or not self.is_targeted(project):
             refuse(f"Project '{name}' was not found in region {self.state['region']}.")
         return name, project
 
@@ -41,11 +41,20 @@ class Projects:
     def ce_project_get(self, options):
         name, project = self.named_project(options)
         print(f"Getting project '{name}'...\nOK\n")
-        print(f"Name:                       {name}\nID:                         {guid('codeengine', name)}")
+        print(f"Name:                       {name}\nID:                         {project['guid']}")
         print(f"Status:                     active\nRegion:                     {project['region']}")
         print("\nQuotas:\n    Category                                  Used      Limit")
-        for title, kind in [("App revisions", "app"), ("Apps", "app"), ("Job runs", None), ("Jobs", "job")]:
-            print(f"    {title:<42}{len(project.get(kind, {})):<10}100")
+        # All rows of the documentation's examples. A new project has secrets and config maps of its own.
+        rows = [
+            ("App revisions", len(project["app"])), ("Apps", len(project["app"])), ("Build runs", 0), ("Builds", 0),
+            ("Configmaps", 2 + len(project["configmap"])), ("CPU", "1.025"), ("Custom domain mappings", len(project["domainmapping"])),
+            ("Ephemeral storage", "902625Ki"), ("Functions", 0), ("Instances (active)", 0), ("Job runs", 1), ("Jobs", len(project["job"])),
+            ("Memory", "4400M"), ("Secrets", 5 + len(project["secret"]) + len(project["registry"])),
+            ("Subscriptions (cron)", len(project["cron"])), ("Subscriptions (IBM Cloud Object Storage)", len(project["cos"])),
+            ("Subscriptions (Kafka)", 0),
+        ]  # fmt: skip
+        for title, used in rows:
+            print(f"    {title:<42}{used:<10}100")
 
     def ce_project_select(self, options):
         self.state["selected"], _ = self.named_project(options)
@@ -59,7 +68,9 @@ class Projects:
         things = self.project()[kind]
         name = options.one("--name") or options.one("--application")
         if verb == "list":
-            print("\n".join(things))
+            # A registry's secret is a secret.
+            names = [*things, *(self.project()["registry"] if kind == "secret" else [])]
+            print(f"Listing {kind}s...\nOK\n\nName  Data  Age\n" + "".join(f"{one}  1  2m\n" for one in names))
         elif verb == "create":
             if name in things:
                 refuse(f"{kind} '{name}' already exists")
@@ -122,7 +133,7 @@ class Projects:
                     refuse(f"Secret '{secret}' was not found")
             if "--registry-secret" in options and one("--registry-secret") not in project["registry"]:
                 refuse(f"Registry secret '{one('--registry-secret')}' was not found")
-            if one("--image") not in self.pushed() and ".icr.io/" in one("--image"):
+            if ".icr.io/" in one("--image") and one("--image") not in [name for name, _ in self.pushed(everywhere=True)]:
                 refuse("the image cannot be pulled")
         if kind == "registry" and read_private(one("--password-from-file")) != "canary-pull-key":
             refuse("not the key")
@@ -133,9 +144,10 @@ class Projects:
 
     def not_ready(self, one):
         """Why a COS subscription is not ready, in the words of IBM's troubleshooting pages."""
-        project, name = self.project(), self.state["selected"]
+        project = self.project()
         bucket = self.state["buckets"].get(one.one("--bucket"))
-        if not any(policy["by"] == guid("codeengine", name) for policy in self.state["authorizations"].values()):
+        by, on = (project["guid"], "All instances"), (bucket["instance"].split(":")[7] if bucket else "", "All instances")
+        if bucket and not any(policy["by"] in by and policy["on"] in on for policy in self.state["authorizations"].values()):
             return "Verify you have assigned the Notifications Manager role to your project"
         if not bucket or bucket["region"] != project["region"]:
             return f"Error accessing bucket in region {project['region']}"

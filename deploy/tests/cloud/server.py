@@ -18,7 +18,7 @@ from account import Cloud
 from command import Refused, parse, read, refuse
 from files import CLOUD, write
 
-CHANGE = re.compile(r"( |-)(create|update|delete|add|rm)( |$)")
+CHANGE = re.compile(r"( |-)(create|update|delete|add|rm|untag)( |$)")
 
 
 def breaks(break_at):
