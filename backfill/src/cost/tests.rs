@@ -114,6 +114,27 @@ fn instances_are_billed_from_their_start_up_to_their_end() {
 }
 
 #[test]
+fn instances_that_have_more_than_they_should_are_as_many_as_was_said() {
+    let seconds = |said: f64| {
+        let mut place = instances();
+        if let Place::Instances { number, .. } = &mut place {
+            *number = Interval::exactly(said);
+        }
+        let mut meter = Meter::new(place, false, Usage::default());
+        for _ in 0..20 {
+            meter.add(&picture(5000, 1));
+        }
+        meter.usage(Duration::from_secs(10)).get(Item::VcpuSecond)
+    };
+    // Ten pictures at once, and a --max-instances of which each would have two of them.
+    assert!(close(seconds(5.0), 5.0 * 60.0 + 50.0, 5.0 * 130.0));
+    // One that is too small: one instance has all ten.
+    assert!(close(seconds(1.0), 70.0, 130.0), "{:?}", seconds(1.0));
+    // And one that is too great: nobody knows how many of them were up.
+    assert!(close(seconds(50.0), 50.0 * 60.0 + 50.0, 50.0 * 130.0));
+}
+
+#[test]
 fn a_free_tier_is_taken_off_once_and_never_below_nothing() {
     let prices = Prices::of_this_version();
     let used = |item, quantity| Usage::of(item, Interval::exactly(quantity));

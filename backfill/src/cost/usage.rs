@@ -154,7 +154,8 @@ impl Place {
     ///
     /// An instance is billed from its start-up to its end. As nobody says which of them does what, they are taken to
     /// be up for no longer than all of them all the time, and no shorter than if each always had as many pictures as
-    /// it may.
+    /// it may. Where more were in work than that, it is this that is wrong, which is assumed, and not their number,
+    /// which was seen or said: each had more, and all were up all the time.
     pub(super) fn usage(&self, elapsed: Interval, busy: Interval) -> Usage {
         match *self {
             Self::Machine => Usage::of_machine(elapsed),
@@ -167,10 +168,10 @@ impl Place {
                 ..
             } => {
                 let packed = busy.least / concurrency.max(1.0);
-                let all = number * elapsed;
+                let most = (number * elapsed).most;
                 let running = Interval {
-                    least: packed,
-                    most: all.most.map(|most| most.max(packed)),
+                    least: most.map_or(packed, |most| packed.min(most)),
+                    most,
                 };
                 Usage::of_instance(size, (start_up_seconds + idle_seconds) * number, running)
             }

@@ -155,12 +155,9 @@ fn spent(
         let size = experiment.instance.unwrap_or_default();
         let number = float(sample.instances.len() as u64);
         let cold = f64::from(sample.cold_instances) / number;
-        // Those that were there may have had more pictures at once than is good for them, as one on this machine has.
-        let all: Duration = calls.iter().map(busy).sum();
-        let seen = all.as_secs_f64() / (number * elapsed.as_secs_f64());
         Place::Instances {
             size,
-            concurrency: (PER_VCPU * size.vcpu).max(1.0).max(seen),
+            concurrency: (PER_VCPU * size.vcpu).max(1.0),
             number: Interval::exactly(number),
             start_up_seconds: START_UP_SECONDS * cold,
             idle_seconds: IDLE_SECONDS,
