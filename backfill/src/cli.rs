@@ -295,9 +295,11 @@ async fn begin(
     let mut account = Account::begin(settings, run, selected.extent())?;
     if let Some(runs) = &settings.journal {
         let (originals, held) = match &selected {
-            Selected::Listed { last_key, .. } => {
-                let last_key = last_key.clone();
-                (journal::Selection::Listed { last_key }, None)
+            Selected::Listed {
+                last_key, objects, ..
+            } => {
+                let (last_key, objects) = (last_key.clone(), *objects);
+                (journal::Selection::Listed { last_key, objects }, None)
             }
             Selected::Held { originals, .. } => {
                 (journal::Selection::Held, Some(originals.as_slice()))
@@ -342,17 +344,18 @@ async fn resume(
             memory_bytes: 0,
             asked: (0, 0),
         },
-        journal::Selection::Listed { last_key } => Selected::Listed {
+        journal::Selection::Listed { last_key, objects } => Selected::Listed {
             filter: settings.selection.filter.clone(),
             extent: Extent {
                 pictures: manifest.run.pictures,
                 bytes: manifest.run.bytes,
             },
             last_key,
-            objects: manifest.run.pictures,
+            objects,
         },
     };
-    account.selecting = selected.usage();
+    // What it took to select them was paid for when the run was begun.
+    account.selecting = selected.sending();
     let done = before.done;
     let left = selected
         .stream(&store, &settings.config.policy)

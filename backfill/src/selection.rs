@@ -199,9 +199,18 @@ impl Selected {
 
     /// What it takes of the store to have selected them, and to list those anew that are not held.
     pub(crate) fn usage(&self) -> Usage {
-        match self {
-            Self::Listed { objects, .. } => Usage::of_listing(*objects).scaled(2.0),
+        let selecting = match self {
+            Self::Listed { objects, .. } => Usage::of_listing(*objects),
             Self::Held { asked, .. } => Usage::of_listing(asked.0) + Usage::of_looks(asked.1),
+        };
+        selecting + self.sending()
+    }
+
+    /// What of that it takes to list those anew that are not held.
+    pub(crate) fn sending(&self) -> Usage {
+        match self {
+            Self::Listed { objects, .. } => Usage::of_listing(*objects),
+            Self::Held { .. } => Usage::default(),
         }
     }
 

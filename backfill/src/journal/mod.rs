@@ -58,6 +58,9 @@ pub enum Selection {
     Listed {
         /// The last one when the run was begun.
         last_key: Option<Key>,
+        /// How many objects were listed up to there, wanted or not.
+        #[serde(default)]
+        objects: u64,
     },
     /// Those of `selection.ndjson`.
     Held,

@@ -21,7 +21,10 @@ fn manifest() -> Manifest {
         variables: BTreeMap::new(),
         read: Utc::now(),
         seed: 0,
-        originals: Selection::Listed { last_key: None },
+        originals: Selection::Listed {
+            last_key: None,
+            objects: 0,
+        },
         environment: Environment::here(),
     }
 }

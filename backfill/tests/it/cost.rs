@@ -8,7 +8,7 @@ use cos_thumbnails::object::Key;
 use cos_thumbnails::storage::PutOptions;
 use serde_json::Value;
 
-use crate::journal::{folders, outcomes};
+use crate::journal::{begin_again, folders, outcomes};
 use crate::modes::{run, settings, store, try_settings};
 
 #[tokio::test]
@@ -192,6 +192,29 @@ async fn what_is_listed_and_looked_at_is_counted_whatever_is_selected_of_it() {
     assert_eq!(million["class_a"]["least"], 6_002_000.0);
     let (.., last) = expected("--include none/**").await;
     assert!(last["million"].is_null(), "{last}");
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_pays_for_the_listing_that_it_takes() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    for n in 0..10_000 {
+        let key = Key::new(format!("images/zz/{n:04}.jpg"));
+        let put = store.put(&key, "x".into(), PutOptions::default());
+        put.await.unwrap();
+    }
+    let args = format!(
+        "--exclude zz/** --mode sequential --journal {}",
+        runs.path().display()
+    );
+    run(&store, &args).await.unwrap();
+    let folder = folders(runs.path()).remove(0);
+    assert_eq!(outcomes(&folder).len(), 13);
+    begin_again(&folder);
+    // Eleven pages are 0.0000572 USD; what is found made is nearly nothing.
+    let args = format!("resume {} --max-cost 0.00005", folder.display());
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 3, "{text}");
+    assert_eq!(outcomes(&folder).len(), 1, "{text}");
 }
 
 #[tokio::test]

@@ -191,7 +191,7 @@ async fn held_originals_stay_the_same_when_the_bucket_changes() {
 }
 
 /// As a kill leaves it before anything is done.
-fn begin_again(folder: &Path) {
+pub(crate) fn begin_again(folder: &Path) {
     let path = folder.join("record.ndjson");
     let record = fs::read_to_string(&path).unwrap();
     fs::write(&path, record.lines().next().unwrap().to_owned() + "\n").unwrap();
