@@ -479,6 +479,7 @@ pub(crate) fn header(settings: &Settings, run: String, extent: Extent) -> record
             Way::Job(job) => Some(job.name.clone()),
             _ => None,
         },
+        endpoint: Some(settings.config.store.endpoint.clone()),
         started,
     }
 }

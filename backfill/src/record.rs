@@ -90,6 +90,9 @@ pub struct Run {
     /// The job whose instances did the work, in fan-out by a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// URL of the store; records of earlier versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// When the run began, by this machine's clock.
     pub started: DateTime<Utc>,
 }

@@ -13,6 +13,7 @@ fn manifest() -> Manifest {
         recipes: std::collections::BTreeSet::default(),
         function: None,
         job: None,
+        endpoint: None,
         started: Utc::now(),
     };
     Manifest {

@@ -17,6 +17,7 @@ fn run(mode: Mode, pictures: u64) -> Run {
         recipes: BTreeSet::new(),
         function: None,
         job: None,
+        endpoint: None,
         started: chrono::DateTime::UNIX_EPOCH,
     }
 }

@@ -253,6 +253,7 @@ fn a_run_is_one_sample() {
         "generated stand-ins for photographs".to_owned(),
     );
     assert!(data.sources[0].comparable.contains(&originals));
+    assert!(!data.sources[0].on_loopback, "nobody says where");
 }
 
 #[test]

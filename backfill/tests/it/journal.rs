@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use backfill::cli::{self, Error};
 use backfill::journal::{JournalError, Manifest};
 use backfill::record::{End, Line, Summary};
+use backfill::report;
 use bytes::Bytes;
 use cos_thumbnails::object::{ETag, Key};
 use cos_thumbnails::storage::{
@@ -95,6 +96,30 @@ async fn a_run_is_a_folder_with_its_environment_and_no_secret() {
     let (_, text) = run(&store, &args).await.unwrap();
     let summary: Summary = serde_json::from_str(&text).unwrap();
     assert_eq!(summary.resumed, 2);
+}
+
+#[tokio::test]
+async fn a_report_knows_where_the_store_was_however_that_was_said() {
+    let store = store().await;
+    for (flag, here) in [
+        ("", true),
+        ("--cos-endpoint http://0.0.0.0:9000", true),
+        ("--cos-endpoint=https://s3.eu-de.example", false),
+    ] {
+        let runs = tempfile::tempdir().unwrap();
+        let record = runs.path().join("run.ndjson");
+        let args = format!(
+            "{flag} --count 1 --record {} --journal {}/runs",
+            record.display(),
+            runs.path().display()
+        );
+        let (code, text) = run(&store, &args).await.unwrap();
+        assert_eq!(code, 0, "{text}");
+        for kept in [record, only_folder(&runs.path().join("runs"))] {
+            let data = report::read(&[kept]).unwrap();
+            assert_eq!(data.sources[0].on_loopback, here, "{flag}");
+        }
+    }
 }
 
 /// With a function that is not there.

@@ -3,7 +3,6 @@
 mod experiment;
 mod run;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -176,24 +175,6 @@ impl Record {
         Ok(line.ends_with('\n').then_some(line))
     }
 
-    /// Whether the store was on this machine, where a manifest beside the record tells.
-    fn on_loopback(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Manifest {
-            #[serde(default)]
-            variables: BTreeMap<String, String>,
-        }
-        let manifest = File::open(self.path.with_file_name(MANIFEST)).ok();
-        let manifest = manifest
-            .and_then(|file| serde_json::from_reader::<_, Manifest>(BufReader::new(file)).ok());
-        let variables = manifest
-            .map(|manifest| manifest.variables)
-            .unwrap_or_default();
-        let endpoint = ["COS_ENDPOINT", "AWS_ENDPOINT_URL"].map(|name| variables.get(name));
-        let endpoint = endpoint.into_iter().flatten().next();
-        endpoint.is_some_and(|endpoint| is_loopback(endpoint))
-    }
-
     /// The machine, where a manifest beside the record tells.
     fn environment(&self) -> Option<Environment> {
         #[derive(Deserialize)]
@@ -206,12 +187,20 @@ impl Record {
     }
 }
 
-/// Whether a URL is of this machine.
+/// Whether a store's URL is of this machine: by its name, by an address of loopback, or by the one that stands for all
+/// of its addresses and leads back to it.
 fn is_loopback(url: &str) -> bool {
-    let host = url.rsplit("://").next().unwrap_or(url);
-    ["127.", "localhost", "[::1]"]
-        .iter()
-        .any(|start| host.starts_with(start))
+    let authority = url.rsplit("://").next().unwrap_or(url);
+    let end = match authority.find(']') {
+        Some(bracket) => bracket + 1,
+        None => authority.find([':', '/']).unwrap_or(authority.len()),
+    };
+    let host = authority[..end].to_ascii_lowercase();
+    let is_of_loopback = |host: &str| {
+        let rest = host.strip_prefix("127.");
+        rest.is_some_and(|rest| rest.bytes().all(|c| c == b'.' || c.is_ascii_digit()))
+    };
+    ["localhost", "0.0.0.0", "[::1]", "[::]"].contains(&host.as_str()) || is_of_loopback(&host)
 }
 
 /// Says of what machine something is.
@@ -268,4 +257,35 @@ fn total(each: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 
 fn seconds(us: u64) -> f64 {
     std::time::Duration::from_micros(us).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_each_of_its_names() {
+        for here in [
+            "http://127.0.0.1:9000",
+            "http://127.1.2.3/",
+            "http://0.0.0.0:9000",
+            "http://LocalHost:9000",
+            "https://localhost",
+            "localhost",
+            "http://[::1]:9000/",
+            "http://[::]:9000",
+        ] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in [
+            "https://s3.direct.eu-de.cloud-object-storage.appdomain.cloud",
+            "http://127.example.org:9000",
+            "http://localhost.example.org",
+            "http://10.0.0.127:9000",
+            "http://[fe80::1]:9000",
+            "",
+        ] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+    }
 }

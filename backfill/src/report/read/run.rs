@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{ReadError, Record, in_flight_of, is_generated, machine, originals, seconds, total};
+use super::{
+    ReadError, Record, in_flight_of, is_generated, is_loopback, machine, originals, seconds, total,
+};
 use crate::measure;
 use crate::record::{End, Line, Picture, Run, Stage, Summary, Verdict};
 use crate::report::data::{Call, Clock, Sample, Source};
 
 pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadError> {
-    let (environment, on_loopback) = (record.environment(), record.on_loopback());
+    let environment = record.environment();
     let (mut head, mut ended, mut pictures) = (None, None, BTreeMap::new());
     while let Some(line) = record.next()? {
         match line {
@@ -29,7 +31,6 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
         .values()
         .any(|picture| is_generated(picture.key.as_str()));
     let mut source = describe(&run);
-    source.on_loopback = on_loopback;
     source.comparable.push(("originals", originals(generated)));
     if let Some(environment) = environment {
         source.comparable.push(("machine", machine(&environment)));
@@ -88,12 +89,13 @@ fn describe(run: &Run) -> Source {
     ];
     comparable.extend(run.function.clone().map(|function| ("function", function)));
     comparable.extend(run.job.clone().map(|job| ("job", job)));
+    comparable.extend(run.endpoint.clone().map(|endpoint| ("store", endpoint)));
     Source {
         name: run.run.clone(),
         facts: vec![("begun", run.started.to_string())],
         comparable,
         left_out: BTreeMap::new(),
-        on_loopback: false,
+        on_loopback: run.endpoint.as_deref().is_some_and(is_loopback),
     }
 }
 
