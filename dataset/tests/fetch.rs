@@ -348,6 +348,11 @@ async fn a_wrong_part_before_wrong_bytes_ends() {
     let (end, asked, _) = fetch_one(&answers, Some(10_000), Some(&content(6000))).await;
     assert!(matches!(&end, Err(Error::NotIt(_))), "{end:?}");
     assert_eq!(asked.len(), 2);
+    // Nor does it begin a third time where the second was cut in between.
+    let answers = [Answer::Wrong, Answer::Cut(4000), Answer::Wrong];
+    let (end, asked, _) = fetch_one(&answers, Some(10_000), Some(&content(6000))).await;
+    assert!(matches!(&end, Err(Error::NotIt(_))), "{end:?}");
+    assert_eq!(ranges(&asked), ["bytes=6000-", "", "bytes=4000-"]);
 }
 
 #[tokio::test]
