@@ -218,13 +218,17 @@ mod tests {
     }
 
     #[test]
-    fn the_papers_experiment_is_a_design() {
+    fn the_experiments_of_the_data_set_are_designs() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dataset/paper.toml");
         let design = read(&path).unwrap();
         assert_eq!(design.modes.len(), 3);
         assert_eq!(design.counts, [50, 100, 150, 200, 250]);
         assert!(design.repetitions >= 10);
         assert_eq!(design.recipe.as_deref(), Some("paper"));
+        let of_instances = read(&path.with_file_name("fan-out.toml")).unwrap();
+        assert_eq!(of_instances.counts, design.counts);
+        assert_eq!(of_instances.recipe, design.recipe);
+        assert_eq!(of_instances.temperature, Temperature::Cold);
     }
 
     #[test]
