@@ -1,6 +1,5 @@
-# The same as ../code-engine/up makes, but for the image, which has to be in the registry, and for the audit's schedule and
-# the subscription's own resource: the provider has none for subscriptions
-# (https://github.com/IBM-Cloud/terraform-provider-ibm/issues/5231), so `ibmcloud` makes it.
+# The same as ../code-engine/up makes, but for the image, which has to be in the registry. Subscriptions are in
+# subscriptions.tf, the application's rights in profile.tf.
 
 terraform {
   required_version = ">= 1.4"
@@ -27,10 +26,11 @@ variable "image" {
   type        = string
 }
 
-variable "registry_secret" {
-  description = "Secret in the project that the image is pulled with; none for a public image"
+variable "registry_key" {
+  description = "API key of IAM that may read the image's namespace, best of a service ID that may nothing else; none for a public image"
   type        = string
   default     = null
+  sensitive   = true
 }
 
 variable "name" {
@@ -46,15 +46,21 @@ variable "source_prefix" {
 }
 
 variable "output_prefix" {
-  description = "Thumbnails go under keys that start so; never below source_prefix"
+  description = "Thumbnails go under keys that start so"
   type        = string
   default     = "thumbnails/"
 }
 
 variable "failure_prefix" {
-  description = "Failure records go under keys that start so; never below source_prefix"
+  description = "Failure records go under keys that start so"
   type        = string
   default     = "failures/"
+}
+
+variable "verify_schedule" {
+  description = "When lost events are looked for, and what is missing is made: cron in UTC"
+  type        = string
+  default     = "17 * * * *"
 }
 
 provider "ibm" {
@@ -63,6 +69,7 @@ provider "ibm" {
 
 locals {
   regions         = [for line in split("\n", file("${path.module}/../code-engine/regions.tsv")) : split("\t", line)[0] if line != "" && !startswith(line, "#")]
+  prefixes        = [var.source_prefix, var.output_prefix, var.failure_prefix]
   cpu             = "1"
   memory          = "4G"
   request_timeout = 120
@@ -88,6 +95,11 @@ resource "ibm_code_engine_project" "project" {
     precondition {
       condition     = contains(local.regions, var.region)
       error_message = "No region with both Code Engine and regional buckets in ../code-engine/regions.tsv."
+    }
+    # What the function writes would raise events, and a failure record is no thumbnail.
+    precondition {
+      condition     = alltrue([for one in local.prefixes : length([for other in local.prefixes : other if startswith(other, one)]) == 1])
+      error_message = "Two of source_prefix, output_prefix and failure_prefix overlap: none may begin with another."
     }
   }
 }
@@ -116,11 +128,27 @@ resource "ibm_iam_authorization_policy" "hear_of_writes" {
   roles                       = ["Notifications Manager"]
 }
 
+# What the image is pulled with.
+resource "ibm_code_engine_secret" "registry" {
+  count      = var.registry_key == null ? 0 : 1
+  project_id = ibm_code_engine_project.project.project_id
+  name       = "${var.name}-registry"
+  format     = "registry"
+
+  data = {
+    server   = split("/", var.image)[0]
+    username = "iamapikey"
+    password = var.registry_key
+    email    = ""
+  }
+}
+
+# It asks the store before it says that it is ready, and so does nothing before it may.
 resource "ibm_code_engine_app" "function" {
   project_id                         = ibm_code_engine_project.project.project_id
   name                               = var.name
   image_reference                    = var.image
-  image_secret                       = var.registry_secret
+  image_secret                       = one(ibm_code_engine_secret.registry[*].name)
   image_port                         = 8080
   managed_domain_mappings            = "local"
   run_compute_resource_token_enabled = true
@@ -139,6 +167,8 @@ resource "ibm_code_engine_app" "function" {
       value = run_env_variables.value
     }
   }
+
+  depends_on = [ibm_iam_trusted_profile_link.link, ibm_iam_trusted_profile_policy.rights]
 
   probe_readiness {
     type              = "http"
@@ -163,7 +193,7 @@ resource "ibm_code_engine_job" "job" {
   project_id                         = ibm_code_engine_project.project.project_id
   name                               = "${var.name}-${each.key}"
   image_reference                    = var.image
-  image_secret                       = var.registry_secret
+  image_secret                       = one(ibm_code_engine_secret.registry[*].name)
   run_commands                       = ["/backfill"]
   run_arguments                      = each.value.arguments
   run_compute_resource_token_enabled = true
@@ -172,6 +202,8 @@ resource "ibm_code_engine_job" "job" {
   scale_retry_limit                  = each.value.retries
   scale_max_execution_time           = each.value.seconds
 
+  depends_on = [ibm_iam_trusted_profile_link.link, ibm_iam_trusted_profile_policy.rights]
+
   dynamic "run_env_variables" {
     for_each = local.environment
     content {
@@ -179,24 +211,5 @@ resource "ibm_code_engine_job" "job" {
       name  = run_env_variables.key
       value = run_env_variables.value
     }
-  }
-}
-
-# Replaced, and not updated, when one of its values changes.
-resource "terraform_data" "subscription" {
-  input = {
-    project = ibm_code_engine_project.project.project_id
-    name    = "${var.name}-writes"
-  }
-  triggers_replace = [var.bucket, var.source_prefix, ibm_code_engine_app.function.name]
-  depends_on       = [ibm_iam_authorization_policy.hear_of_writes]
-
-  provisioner "local-exec" {
-    command = "ibmcloud ce project select --id ${self.input.project} && ibmcloud ce sub cos create --name ${self.input.name} --destination-type app --destination ${ibm_code_engine_app.function.name} --bucket ${var.bucket} --event-type write --prefix ${var.source_prefix} --path /events"
-  }
-
-  provisioner "local-exec" {
-    when    = destroy
-    command = "ibmcloud ce project select --id ${self.input.project} && ibmcloud ce sub cos delete --name ${self.input.name} --force --ignore-not-found"
   }
 }

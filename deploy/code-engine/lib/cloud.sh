@@ -135,7 +135,9 @@ logged_in() {
 
 # What project and instance are made in.
 has_group() {
-  [[ -n ${RESOURCE_GROUP:-} || $(told ibmcloud target) != *'No resource group targeted'* ]] ||
+  local text
+  text=$(told ibmcloud target)
+  [[ -n ${RESOURCE_GROUP:-} || $text != *'No resource group targeted'* ]] ||
     fail 'no resource group is targeted: ibmcloud target -g NAME (ibmcloud resource groups lists them), or set RESOURCE_GROUP'
 }
 

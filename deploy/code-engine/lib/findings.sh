@@ -21,7 +21,7 @@ finding_line() {
 up_again="deploy/code-engine/up"
 
 examine_bucket() {
-  local found elsewhere
+  local found elsewhere owner
   if ! exists bucket "$COS_BUCKET"; then
     finding "there is no bucket $COS_BUCKET" \
       ibmcloud cos bucket-create --bucket "$COS_BUCKET" --ibm-service-instance-id "$cos_crn" --class standard --region "$COS_REGION"
@@ -31,11 +31,28 @@ examine_bucket() {
   elsewhere=$APP-$found
   if [[ -z $found || -z $(region 1 "$found" 1) ]]; then
     finding "bucket $COS_BUCKET is not regional (${found:-no region}): it raises no events; its objects have to be copied into one that is" \
-      ibmcloud cos bucket-create --bucket "$COS_BUCKET-$COS_REGION" --ibm-service-instance-id "$cos_crn" --class standard --region "$COS_REGION"
+      env "APP=$APP-regional" "PROJECT=$APP-regional" "COS_INSTANCE=$COS_INSTANCE" "COS_BUCKET=$COS_BUCKET-$COS_REGION" "$up_again"
   elif [[ $found != "$COS_REGION" ]]; then
-    finding_line "bucket $COS_BUCKET is in $found, the project in $COS_REGION: no event gets there" \
-      "$(quoted env "APP=$elsewhere" "PROJECT=$elsewhere" "COS_INSTANCE=$COS_INSTANCE" "COS_REGION=$found" deploy/code-engine/up)"
+    finding "bucket $COS_BUCKET is in $found, the project in $COS_REGION: no event gets there" \
+      env "APP=$elsewhere" "PROJECT=$elsewhere" "COS_INSTANCE=$COS_INSTANCE" "COS_REGION=$found" "$up_again"
   fi
+  if ! has_bucket "$cos_crn"; then
+    owner=$(bucket_owner)
+    finding_line "bucket $COS_BUCKET is of ${owner:-another account}, not of $COS_INSTANCE, for which authorization and rights are" \
+      "deploy/code-engine/down && $(quoted env "COS_INSTANCE=${owner:-NAME}" "$up_again")"
+  fi
+}
+
+# The name of the instance in this account that has the bucket.
+bucket_owner() {
+  local crn name every
+  every=$(json '.[] | "\(.crn) \(.name)"' ibmcloud resource service-instances --service-name cloud-object-storage --all-resource-groups --output JSON) || exit
+  while read -r crn name; do
+    if has_bucket "$crn"; then
+      printf '%s\n' "$name"
+      return
+    fi
+  done <<<"$every"
 }
 
 examine_authorization() {
@@ -49,7 +66,7 @@ examine_authorization() {
 
 # Sets app_text, to what `app get` says; empty if there is none.
 examine_app() {
-  local runs cpu memory least timeout most
+  local runs cpu memory least taken timeout most deadline
   app_text=
   if ! exists app "$APP"; then
     finding "there is no application $APP: the subscription has no destination" "$up_again"
@@ -65,19 +82,32 @@ examine_app() {
   [[ $runs == "$IMAGE" || $runs == "$IMAGE@"* ]] ||
     finding "application $APP runs another image: $runs" ibmcloud ce app update --name "$APP" --image "$IMAGE"
   least=$(concurrency_for "$cpu")
-  [[ $(field Concurrency <<<"$app_text") -le $((2 * least)) ]] ||
-    finding "application $APP takes $(field Concurrency <<<"$app_text") events at once on $cpu vCPU: they wait for the CPU, and no further instance starts" \
+  taken=$(number Concurrency)
+  [[ $taken -le $((2 * least)) ]] ||
+    finding "application $APP takes $taken events at once on $cpu vCPU: they wait for the CPU, and no further instance starts" \
       ibmcloud ce app update --name "$APP" --concurrency "$least"
-  most=$(field 'Maximum Scale' <<<"$app_text")
+  most=$(number 'Maximum Scale')
   [[ $most -ge 1 && $most -le 250 ]] ||
     finding "application $APP may have $most instances; a project has 250" ibmcloud ce app update --name "$APP" --max-scale "$MAX_SCALE"
-  timeout=$(field Timeout <<<"$app_text")
-  [[ $(variable DEADLINE_SECONDS) -lt $timeout ]] ||
-    finding "application $APP is cut off after $timeout s, before its own deadline ($(variable DEADLINE_SECONDS) s): its sender is not told to come again" \
+  timeout=$(number Timeout)
+  deadline=$(variable DEADLINE_SECONDS)
+  [[ ${deadline:-$DEFAULT_DEADLINE} -lt $timeout ]] ||
+    finding "application $APP is cut off after $timeout s, before its own deadline (${deadline:-$DEFAULT_DEADLINE} s): its sender is not told to come again" \
       ibmcloud ce app update --name "$APP" --env "DEADLINE_SECONDS=$((timeout * 8 / 10))"
-  [[ $(condition Ready <<<"$app_text") != false ]] ||
+  [[ $(condition Ready <<<"$app_text") == true ]] ||
     finding "application $APP is not ready: $(field 'Status Summary' <<<"$app_text")" ibmcloud ce app events --application "$APP"
 }
+
+# number NAME: a field of the application that is one. What does not say it has not said that all is well.
+number() {
+  local value
+  value=$(field "$1" <<<"$app_text")
+  [[ $value =~ ^[0-9]+$ ]] || fail "ibmcloud ce app get does not say $1 of $APP as IBM documents it"
+  printf '%s\n' "$value"
+}
+
+# What the function takes where DEADLINE_SECONDS is not set.
+readonly DEFAULT_DEADLINE=240
 
 # The value of a literal variable of the application.
 variable() { literal "$1" <<<"$app_text"; }
@@ -147,17 +177,36 @@ examine_readiness() {
 }
 
 examine_credentials() {
-  [[ $CREDENTIALS != trusted-profile ]] || examine_profile
-  [[ $CREDENTIALS != trusted-profile || -n $(other_secrets) ]] || return 0
+  local text name needed=()
+  case $CREDENTIALS in
+    trusted-profile)
+      examine_profile
+      [[ -n $(other_secrets) ]] || return 0
+      ;;
+    hmac) needed=(COS_ACCESS_KEY_ID COS_SECRET_ACCESS_KEY) ;;
+    api-key) needed=(COS_API_KEY) ;;
+  esac
   if ! exists secret "$APP-cos"; then
     finding "there is no secret $APP-cos for application and jobs" "$up_again"
-  elif [[ -n $app_text ]] && ! names_secret <<<"$app_text"; then
-    finding "application $APP does not get the secret $APP-cos" ibmcloud ce app update --name "$APP" --env-from-secret "$APP-cos"
+    return
   fi
+  [[ -z $app_text ]] || names_secret <<<"$app_text" ||
+    finding "application $APP does not get the secret $APP-cos" ibmcloud ce app update --name "$APP" --env-from-secret "$APP-cos"
+  # Names alone: values are on no screen, and whether the store takes them only the function's /readyz says.
+  text=$(told ibmcloud ce secret get --name "$APP-cos")
+  for name in "${needed[@]}"; do
+    [[ -n $(field "$name" <<<"$text") ]] || {
+      finding_line "the secret $APP-cos has no $name" "$(quoted ibmcloud ce secret delete --name "$APP-cos" --force) && $up_again"
+      break
+    }
+  done
 }
 
+# The profile made anew has the links and rights that are needed, and no others.
+profile_anew() { printf '%s && %s\n' "$(quoted ibmcloud iam trusted-profile-delete "$APP-cos" --force)" "$up_again"; }
+
 examine_profile() {
-  local links
+  local links crn part kind name
   if ! exists profile "$APP-cos"; then
     finding "there is no trusted profile $APP-cos: the store refuses every call" "$up_again"
     return
@@ -165,38 +214,48 @@ examine_profile() {
   [[ -z $app_text || $(variable COS_TRUSTED_PROFILE) == "$APP-cos" ]] ||
     finding "application $APP is not told of its trusted profile" \
       ibmcloud ce app update --name "$APP" --trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos"
-  links=$(json '.[] | select(.cr_type == "CE") | "\(.link.component_type) \(.link.component_name)"' \
+  crn=$(project_crn)
+  links=$(json '.[] | select(.cr_type == "CE") | "\(.link.component_type) \(.link.component_name) \(.link.crn)"' \
     ibmcloud iam trusted-profile-links "$APP-cos" --output JSON)
-  grep -qxF "application $APP" <<<"$links" ||
-    finding "application $APP may not be the trusted profile $APP-cos" \
-      ibmcloud iam trusted-profile-link-create "$APP-cos" --name "$APP" --cr-type CE --link-crn "$(project_crn)" \
-      --link-component-type application --link-component-name "$APP"
+  for part in application:"$APP" job:"$APP-backfill" job:"$APP-verify"; do
+    kind=${part%%:*} name=${part#*:}
+    if [[ $'\n'$links$'\n' == *$'\n'"$kind $name $crn"$'\n'* ]]; then
+      continue
+    elif [[ $'\n'$links == *$'\n'"$kind $name "* ]]; then
+      finding_line "the trusted profile $APP-cos is for $kind $name of another project, such as one of the same name that is gone" "$(profile_anew)"
+      break
+    fi
+    finding "$kind $name may not be the trusted profile $APP-cos" \
+      ibmcloud iam trusted-profile-link-create "$APP-cos" --name "$name" --cr-type CE --link-crn "$crn" \
+      --link-component-type "$kind" --link-component-name "$name"
+  done
 }
 
-# Whether a role of the profile's policies is one of ROLES and covers PREFIX, be it the whole bucket.
+# Whether a role of the profile's policies is one of ROLES and covers PREFIX, be it the whole bucket: in this instance of Object
+# Storage, by `path` for objects and by `prefix` for lists.
 may() {
-  jq -e --arg roles "$1" --arg prefix "$2" --arg bucket "$COS_BUCKET" '
+  jq -e --arg roles "$1" --arg prefix "$2" --arg bucket "$COS_BUCKET" --arg instance "$cos_guid" '
     def attribute($key): [.resource.attributes[]? | select(.key == $key) | .value][0];
-    def paths: [.. | objects | select(.key? == "{{resource.attributes.path}}") | .value] | flatten;
+    def is($key; $value): attribute($key) | . == null or . == $value;
+    def covers($key): [.. | objects | select(.key? == "{{resource.attributes.\($key)}}") | .value] | flatten
+      | any(rtrimstr("*") as $begin | $prefix | startswith($begin));
     any(.[];
       ([.control.grant.roles[]?.role_id | split(":")[-1]] | any(. as $role | $roles | split(" ") | index([$role]))) and
-      (attribute("resource") | . == null or . == $bucket) and
-      (.rule == null or (paths | any(rtrimstr("*") as $path | $prefix | startswith($path)))))' <<<"$policies" >/dev/null
+      is("serviceName"; "cloud-object-storage") and is("serviceInstance"; $instance) and is("resource"; $bucket) and
+      (.rule == null or (covers("path") and covers("prefix"))))' <<<"$policies" >/dev/null
 }
 
 examine_rights() {
-  local prefix role anew
+  local prefix role policies
   case $CREDENTIALS in
     trusted-profile)
       exists profile "$APP-cos" || return 0
       policies=$(told ibmcloud iam trusted-profile-policies "$APP-cos" --api-version v2 --output JSON)
-      # The profile made anew has the rights that are needed, and no others.
-      anew="$(quoted ibmcloud iam trusted-profile-delete "$APP-cos" --force) && $up_again"
       may 'ContentReader Reader Writer Manager' "$SOURCE_PREFIX" ||
-        finding_line "$APP-cos may not list and read $SOURCE_PREFIX in $COS_BUCKET" "$anew"
+        finding_line "$APP-cos may not list and read $SOURCE_PREFIX in $COS_BUCKET" "$(profile_anew)"
       for prefix in "$OUTPUT_PREFIX" "$FAILURE_PREFIX" backfill-runs/; do
         may 'Writer Manager' "$prefix" || {
-          finding_line "$APP-cos may not list, write and delete $prefix in $COS_BUCKET" "$anew"
+          finding_line "$APP-cos may not list, write and delete $prefix in $COS_BUCKET" "$(profile_anew)"
           break
         }
       done

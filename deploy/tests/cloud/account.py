@@ -53,7 +53,8 @@ class Cloud(Projects):
         return self.state["group"] in (None, one["group"])
 
     def resource_service_instances(self, options):
-        print("\n".join(one["name"] for one in self.state["instances"].values()))
+        every = [{"name": one["name"], "crn": crn("cloud-object-storage", "global", key)} for key, one in self.state["instances"].items()]
+        print(json.dumps(every) if options.one("--output") == "JSON" else "\n".join(one["name"] for one in every))
 
     def named_instances(self, name):
         """What has that name: instances of Object Storage, and projects, which are instances of Code Engine."""

@@ -153,14 +153,15 @@ class Projects:
             return f"Error accessing bucket in region {project['region']}"
         if one.one("--destination") not in project[one.one("--destination-type", "app")]:
             return "NotFound : Sink not found"
-        return None
+        # What a test says is wrong with it.
+        return one.one("broken")
 
     def show(self, kind, name, of):
         print(f"Getting {kind} '{name}'...\nOK\n\nName:               {name}")
         if kind == "secret":
             print("\nData:\n---\n" + "".join(f"{line.partition('=')[0]}: REDACTED\n" for line in of.all("data")))
         if kind == "app":
-            print("Status Summary:     Application deployed successfully\n")
+            print(f"Status Summary:     {of.one('broken', 'Application deployed successfully')}\n")
         if kind in ("app", "job"):
             print("Environment Variables:\n    Type                   Name                 Value")
             for secret in of.all("--env-from-secret"):
@@ -171,9 +172,12 @@ class Projects:
             print(f"    CPU:                {of.one('--cpu')}\n    Ephemeral Storage:  400M\n    Memory:             {of.one('--memory')}")
         if kind == "app":
             print(f"\nRevisions:\n    {name}-00001:\n        Age:                3d6h\n    Running Instances:  0\n\nRuntime:")
-            print(f"    Concurrency:    {of.one('--concurrency', '100')}\n    Maximum Scale:  {of.one('--max-scale', '10')}")
+            if not of.one("silent"):
+                print(f"    Concurrency:    {of.one('--concurrency', '100')}")
+            print(f"    Maximum Scale:  {of.one('--max-scale', '10')}")
             print(f"    Minimum Scale:  {of.one('--min-scale', '0')}\n    Timeout:        {of.one('--request-timeout', '300')}")
-            print("\nConditions:\n    Type                 OK    Age   Reason\n    Ready                true  3d6h")
+            ready = "false" if of.one("broken") else "true"
+            print(f"\nConditions:\n    Type                 OK    Age   Reason\n    Ready                {ready:<6}3d6h")
         if kind == "job":
             print(f"\nRuntime:\n    Array Indices:       0\n    Max Execution Time:  {of.one('--maxexecutiontime')}")
         if kind == "cos":
@@ -185,4 +189,4 @@ class Projects:
             print(f"Ready:        {'false' if reason else 'true'}\n\nConditions:\n    Type            OK     Age  Reason")
             print(f"    CosConfigured   {f'false  10s  {reason}' if reason else 'true   10s'}")
         if kind == "cron":
-            print(f"\nDestination:  Job:{of.one('--destination')}\nSchedule:     {of.one('--schedule')}\nReady:        true")
+            print(f"\nDestination:  Job:{of.one('--destination')}\nSchedule:     {of.one('--schedule')}\nReady:        {of.one('broken', 'true')}")

@@ -1,5 +1,6 @@
 """What of deploy/terraform can be seen without the provider: whether it is HCL, has the arguments that the provider documents,
-lacks none that is required, names nothing that is not there, and calls `ibmcloud` as it is documented.
+lacks none that is required, names nothing that is not there, neither a resource nor an attribute of it, and calls `ibmcloud` as
+it is documented.
 
     check.py FOLDER     run from deploy/tests
 """
@@ -68,17 +69,31 @@ class Check:
                         self.body(where, f"{kind}/{name}", inner)
 
     def names(self, where, value):
-        for kind, name in re.findall(r"\b(var|local|ibm_\w+|terraform_data)\.(\w+)", json.dumps(value)):
+        references = r"\b(var|local|ibm_\w+|terraform_data)\.(\w+)(?:\[[^]]*\])?(?:\.(\w+))?"
+        for kind, name, attribute in re.findall(references, json.dumps(value)):
             there = {"var": self.variables, "local": self.locals}.get(kind)
             if (name not in there) if there is not None else (f"{kind}.{name}" not in self.resources):
                 self.mistakes.append(f"{where}: there is no {kind}.{name}")
+            elif there is None and attribute and attribute not in {**self.table.get(kind, {}), **self.table.get(f"{kind}@", {})}:
+                self.mistakes.append(f"{where}: {kind} has no attribute {attribute}")
+
+    def each(self, where, body):
+        if "for_each" not in body and re.search(r"\beach\.", json.dumps(body)):
+            self.mistakes.append(f"{where}: each.* without for_each")
 
     def commands(self, where, body):
         for _, provisioner in labelled(body.get("provisioner", [])):
-            line = re.sub(r"\$\{[^}]*\}", "x", provisioner["command"].strip('"'))
+            line = re.sub(r"\$\{[^}]*\}", "x", provisioner["command"][1:-1].replace('\\"', '"'))
+            for unquoted in re.findall(r'(?<!")\$\w+|\bx\b', line):
+                self.mistakes.append(f"{where}: a shell reads {unquoted} of: {line}")
+            if not line.startswith("ibmcloud target -r "):
+                self.mistakes.append(f"{where}: in no region: {line}")
             for words in line.split("&&"):
                 try:
-                    parse(shlex.split(words)[1:])
+                    program, *rest = shlex.split(words)
+                    if program != "ibmcloud":
+                        self.mistakes.append(f"{where}: {program} is not ibmcloud")
+                    parse(rest)
                 except Refused as refused:
                     self.mistakes.append(f"{where}: {refused}")
 
@@ -88,6 +103,10 @@ class Check:
         for where, (kind, body) in self.resources.items():
             self.body(where, kind, body)
             self.commands(where, body)
+            self.each(where, body)
+        for kind in ("ibm_code_engine_project", "ibm_code_engine_app", "ibm_code_engine_job", "ibm_cos_bucket", "terraform_data"):
+            if not any(where.startswith(f"{kind}.") for where in self.resources):
+                self.mistakes.append(f"no {kind} is read: not the files, or the parser gives another shape")
         return self.mistakes
 
 
