@@ -229,7 +229,62 @@ impl Watch {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::thumbnail::{Effort, decode};
+    use crate::thumbnail::{Effort, Fit, decode};
+
+    fn png(pixels: &image::RgbaImage) -> Vec<u8> {
+        let mut file = Vec::new();
+        pixels
+            .write_to(
+                &mut std::io::Cursor::new(&mut file),
+                image::ImageFormat::Png,
+            )
+            .unwrap();
+        file
+    }
+
+    fn only_thumbnail(bytes: &[u8], recipe: Recipe) -> image::RgbImage {
+        let recipe = recipe.with_sizes(&[32]).unwrap();
+        let made = render(bytes, &recipe, &Limits::default(), &Stop::default()).unwrap();
+        let shown = image::load_from_memory(&made.thumbnails[0].bytes);
+        shown.unwrap().to_rgb8()
+    }
+
+    /// All pixels are that colour, but for what JPEG makes of it.
+    fn assert_plain(shown: &image::RgbImage, colour: [u8; 3]) {
+        let near = |pixel: &image::Rgb<u8>| {
+            let mut levels = pixel.0.iter().zip(colour);
+            levels.all(|(level, expected)| level.abs_diff(expected) <= 4)
+        };
+        let off = shown.pixels().find(|pixel| !near(pixel));
+        assert_eq!(off, None, "of {colour:?}");
+    }
+
+    #[test]
+    fn what_covers_a_box_is_the_middle_of_the_picture() {
+        // Small, and so large that it is shrunk once before.
+        for third in [40, 400] {
+            let colours = [[250, 10, 10, 255], [10, 200, 10, 255], [10, 10, 250, 255]];
+            let of = |at: u32| image::Rgba(colours[(at / third) as usize]);
+            let wide = image::RgbaImage::from_fn(3 * third, third, |x, _| of(x));
+            let high = image::RgbaImage::from_fn(third, 3 * third, |_, y| of(y));
+            for picture in [wide, high] {
+                let shown = only_thumbnail(&png(&picture), Recipe::standard().with_fit(Fit::Cover));
+                assert_eq!(shown.dimensions(), (32, 32));
+                // The filter reaches beyond the edges.
+                let inner = image::imageops::crop_imm(&shown, 8, 8, 16, 16).to_image();
+                assert_plain(&inner, [10, 200, 10]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_transparent_shows_the_background_of_the_recipe() {
+        let clear = png(&image::RgbaImage::new(64, 64));
+        let (standard, green) = (Recipe::standard(), [0, 120, 40]);
+        assert_plain(&only_thumbnail(&clear, standard.clone()), [255; 3]);
+        let shown = only_thumbnail(&clear, standard.with_background(green));
+        assert_plain(&shown, green);
+    }
 
     #[test]
     fn a_stop_ends_the_work_between_two_outputs() {

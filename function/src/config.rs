@@ -39,7 +39,7 @@ pub const DRAIN_SECONDS: Variable = Variable::with_default(
 pub const MEMORY_BUDGET_BYTES: Variable = Variable::with_default(
     "MEMORY_BUDGET_BYTES",
     "three quarters of the container's memory",
-    "memory for all pictures in work, at least 16777216; one that finds none gets 429",
+    "memory for all pictures in work, at least 16777216; one that finds none gets 429, one that is longer than a quarter of it or needs more than half is rejected",
 );
 /// The secret that a backfill shows.
 pub const BACKFILL_SECRET: Variable = Variable {

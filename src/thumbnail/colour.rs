@@ -23,7 +23,13 @@ pub(super) fn predicted_bytes(profile_bytes: u64) -> u64 {
 /// A profile that cannot be used, as one for another number of channels, is ignored and the picture
 /// taken as sRGB, as browsers do.
 pub(super) fn to_srgb(raster: Raster, profile: Option<&ColorProfile>) -> Result<Raster, Error> {
-    let Some(profile) = profile else {
+    let grey = matches!(raster.channels, Channels::Grey | Channels::GreyAlpha);
+    let channels = if grey {
+        DataColorSpace::Gray
+    } else {
+        DataColorSpace::Rgb
+    };
+    let Some(profile) = profile.filter(|_| !keeps(profile, channels)) else {
         return Ok(expand_grey(raster));
     };
     let of_grey = profile.color_space == DataColorSpace::Gray;
@@ -101,9 +107,7 @@ fn is_srgb(profile: &ColorProfile) -> bool {
         (profile.blue_colorant, [0.1431, 0.0606, 0.7141]),
     ];
     let curves = [&profile.red_trc, &profile.green_trc, &profile.blue_trc];
-    profile.lut_a_to_b_perceptual.is_none()
-        && profile.lut_a_to_b_colorimetric.is_none()
-        && profile.lut_a_to_b_saturation.is_none()
+    !has_tables(profile)
         && primaries.iter().all(|(colorant, expected)| {
             let found = [colorant.x, colorant.y, colorant.z];
             found
@@ -116,12 +120,19 @@ fn is_srgb(profile: &ColorProfile) -> bool {
             .all(|curve| curve.as_ref().is_some_and(has_srgb_curve))
 }
 
+/// Whether a profile has tables, which go before its primaries and curves.
+pub(super) fn has_tables(profile: &ColorProfile) -> bool {
+    profile.lut_a_to_b_perceptual.is_some()
+        || profile.lut_a_to_b_colorimetric.is_some()
+        || profile.lut_a_to_b_saturation.is_some()
+}
+
 /// Whether a curve is that of sRGB to half a level of 8 bits.
 #[expect(
     clippy::cast_precision_loss,
     reason = "an ICC curve has at most 2^32 entries"
 )]
-fn has_srgb_curve(curve: &ToneReprCurve) -> bool {
+pub(super) fn has_srgb_curve(curve: &ToneReprCurve) -> bool {
     match curve {
         ToneReprCurve::Parametric(of) => {
             let expected = [2.4, 1.0 / 1.055, 0.055 / 1.055, 1.0 / 12.92, 0.04045];
@@ -145,11 +156,20 @@ fn has_srgb_curve(curve: &ToneReprCurve) -> bool {
 }
 
 /// The light that a value of sRGB from 0 to 1 stands for.
-fn srgb_light(value: f64) -> f64 {
+pub(super) fn srgb_light(value: f64) -> f64 {
     if value <= 0.04045 {
         value / 12.92
     } else {
         ((value + 0.055) / 1.055).powf(2.4)
+    }
+}
+
+/// The value of sRGB from 0 to 1 that stands for a light.
+pub(super) fn srgb_value(light: f64) -> f64 {
+    if light <= 0.003_130_8 {
+        light * 12.92
+    } else {
+        light.powf(1.0 / 2.4) * 1.055 - 0.055
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the bytes of an original to one upright picture, as small as its thumbnails allow.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use moxcms::DataColorSpace;
@@ -269,10 +270,7 @@ fn of_pixels(
 ) -> Result<Picture, Error> {
     let header = opened.header;
     let original = header.orientation.upright_size(header.width, header.height);
-    let Pixels {
-        mut raster,
-        profile,
-    } = match opened.read()? {
+    let Pixels { raster, profile } = match opened.read()? {
         Shown::Pixels(pixels) => *pixels,
         Shown::Planes(planes) => {
             let coarse = Coarse::upright(planes, header.orientation);
@@ -284,10 +282,12 @@ fn of_pixels(
     go_on(stop)?;
     let longer = u64::from(header.width.max(header.height));
     let whole = fit.whole_box((header.width, header.height), largest);
-    if longer >= 4 * u64::from(whole) {
+    let raster = if longer >= 4 * u64::from(whole) {
         let twice = fit_size(header.width, header.height, whole.saturating_mul(2));
-        raster = resize(&raster, twice, WHOLE)?;
-    }
+        resize(&raster, twice, WHOLE)?
+    } else {
+        raster.held(Cow::into_owned)
+    };
     go_on(stop)?;
     let raster = header.orientation.apply(raster);
     let raster = colour::to_srgb(raster, profile.as_ref())?;

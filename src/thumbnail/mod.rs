@@ -34,6 +34,7 @@ mod inspect;
 mod jpeg;
 mod kernels;
 mod limits;
+mod narrow;
 mod orient;
 mod picture;
 mod planar;

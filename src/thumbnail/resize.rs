@@ -22,14 +22,14 @@ fn pixel_type(channels: Channels) -> PixelType {
 ///
 /// Of the source's width and height the shares `shown` are used, around the middle.
 pub(super) fn resize(
-    source: &Raster,
+    source: &Raster<impl AsRef<[u8]>>,
     (width, height): (u32, u32),
     shown: (f64, f64),
 ) -> Result<Raster, Error> {
     let view = ImageRef::new(
         source.width,
         source.height,
-        &source.samples,
+        source.samples.as_ref(),
         pixel_type(source.channels),
     )
     .map_err(|e| Error::failed("resize", e))?;

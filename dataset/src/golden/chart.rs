@@ -70,6 +70,26 @@ impl Chart {
         Self::new(colours.take(48).collect())
     }
 
+    /// The same, by half a turn.
+    pub(super) fn upside_down(&self) -> Self {
+        let colours = self.colours.iter().rev().copied().collect();
+        Self {
+            colours,
+            ..self.clone()
+        }
+    }
+
+    /// The same, by a quarter of a turn to the right.
+    pub(super) fn turned_right(&self) -> Self {
+        let (columns, rows) = (self.columns as usize, self.rows());
+        let column = |x: usize| self.colours.iter().skip(x).step_by(columns).rev();
+        Self {
+            columns: rows,
+            patch: (self.patch.1, self.patch.0),
+            colours: (0..columns).flat_map(column).copied().collect(),
+        }
+    }
+
     /// One patch of any size.
     pub(super) fn single(colour: [u8; 4], width: u32, height: u32) -> Self {
         Self {

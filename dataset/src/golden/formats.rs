@@ -1,13 +1,10 @@
-//! GIF, WebP and BMP.
+//! GIF and BMP.
 
 use std::borrow::Cow;
 
 use gif::{Encoder, Frame};
-use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder};
 
-use super::spaces::{self, byte};
-use super::{Chart, Golden, turned};
+use super::{Chart, Golden};
 
 pub(super) use super::tiff::zlib;
 
@@ -112,30 +109,9 @@ pub(super) fn gif() -> Vec<Golden> {
         file(&palette, &[frame]),
     ));
 
-    // The frame leaves the outermost patches free.
-    let mut inner = chart.clone();
-    for (n, colour) in inner.colours.iter_mut().enumerate() {
-        if n / 8 == 0 || n / 8 == 5 || n % 8 == 0 || n % 8 == 7 {
-            colour[3] = 0;
-        }
+    for (name, side) in [("gif-frame-within", 32), ("gif-frame-at-odd-offsets", 33)] {
+        all.push(framed(name, &Chart::colours().with_patches(side)));
     }
-    let (left, top) = (32_u16, 32_u16);
-    let (w, h) = (width - 64, height - 64);
-    let rows = rows[usize::from(top)..].iter().take(h.into());
-    let buffer = rows.flat_map(|row| row[usize::from(left)..][..usize::from(w)].to_vec());
-    let frame = Frame {
-        left,
-        top,
-        width: w,
-        height: h,
-        buffer: Cow::Owned(buffer.collect()),
-        ..whole
-    };
-    all.push(Golden::new(
-        "gif-frame-within",
-        &inner,
-        file(&palette, &[frame]),
-    ));
 
     for (w, h) in [(1, 1), (1, 5000), (5000, 1)] {
         let chart = Chart::single([200, 100, 50, 255], w, h);
@@ -154,120 +130,36 @@ pub(super) fn gif() -> Vec<Golden> {
     all
 }
 
-/// Lossless and lossy, with and without alpha, profile and EXIF, animated.
-pub(super) fn webp() -> Vec<Golden> {
-    let (chart, alpha) = (Chart::colours(), Chart::with_alpha());
-    let size = |chart: &Chart| (chart.width(), chart.height());
-    let rgb = chart.samples(|[r, g, b, _]| [r, g, b]);
-    let lossless =
-        |size: (u32, u32), data: &[u8], color, icc: Option<Vec<u8>>, exif: Option<Vec<u8>>| {
-            let mut bytes = Vec::new();
-            let mut encoder = WebPEncoder::new_lossless(&mut bytes);
-            let set = icc.map_or(Ok(()), |icc| encoder.set_icc_profile(icc));
-            let set = set.and(exif.map_or(Ok(()), |exif| encoder.set_exif_metadata(exif)));
-            assert!(set.is_ok(), "{set:?}");
-            let written = encoder.encode(data, size.0, size.1, color);
-            assert!(written.is_ok(), "{written:?}");
-            bytes
-        };
-    let eight = ExtendedColorType::Rgb8;
-    let plain = lossless(size(&chart), &rgb, eight, None, None);
-    let rgba = alpha.samples(|rgba| rgba);
-    let clear = lossless(size(&alpha), &rgba, ExtendedColorType::Rgba8, None, None);
-    let mut all = vec![
-        Golden::new("webp-animated", &chart, animated(&chart, &plain)),
-        Golden::new("webp-lossless", &chart, plain),
-        Golden::new("webp-lossless-alpha", &alpha, clear),
-        Golden::new(
-            "webp-lossy",
-            &chart,
-            include_bytes!("../../golden/lossy.webp").to_vec(),
-        ),
-        Golden::new(
-            "webp-lossy-alpha",
-            &alpha,
-            include_bytes!("../../golden/lossy-alpha.webp").to_vec(),
-        ),
-        Golden::new(
-            "webp-lossy-animated",
-            &chart,
-            include_bytes!("../../golden/lossy-animated.webp").to_vec(),
-        ),
-        // Sides that are odd, so that its rows are longer in the file.
-        Golden {
-            width: 251,
-            height: 187,
-            ..Golden::new(
-                "webp-lossy-odd",
-                &chart,
-                include_bytes!("../../golden/lossy-odd.webp").to_vec(),
-            )
-        },
-    ];
-    for space in spaces::rgb() {
-        let data = chart.samples(|[r, g, b, _]| (space.of_srgb)([r, g, b]).map(byte));
-        let icc = Some(spaces::encoded(&space.profile));
-        let bytes = lossless(size(&chart), &data, eight, icc, None);
-        all.push(Golden::new(
-            format!("webp-icc-{}", space.name),
-            &chart,
-            bytes,
-        ));
+/// A GIF whose frame leaves the outermost patches free.
+fn framed(name: &str, chart: &Chart) -> Golden {
+    let (samples, palette) = indices(chart);
+    let mut inner = chart.clone();
+    for (n, colour) in inner.colours.iter_mut().enumerate() {
+        if n / 8 == 0 || n / 8 == 5 || n % 8 == 0 || n % 8 == 7 {
+            colour[3] = 0;
+        }
     }
-    let pixels = chart.pixels(|[r, g, b, _]| [r, g, b]);
-    for orientation in 0..=9 {
-        let (size, stored) = turned(size(&chart), &pixels, orientation);
-        let exif = Some(exif(orientation, orientation.is_multiple_of(2)));
-        let bytes = lossless(size, &stored.concat(), eight, None, exif);
-        all.push(Golden::new(
-            format!("webp-orientation-{orientation}"),
-            &chart,
-            bytes,
-        ));
-    }
-    for (w, h) in [(1, 1), (1, 5000), (5000, 1)] {
-        let chart = Chart::single([200, 100, 50, 255], w, h);
-        let data = chart.samples(|[r, g, b, _]| [r, g, b]);
-        let bytes = lossless((w, h), &data, eight, None, None);
-        all.push(Golden::new(format!("webp-{w}x{h}"), &chart, bytes));
-    }
-    all
-}
-
-/// Two frames, the second one white (RFC 9649, 2.7.1.1), each a lossless picture.
-fn animated(chart: &Chart, first: &[u8]) -> Vec<u8> {
-    let (width, height) = (chart.width(), chart.height());
-    let mut second = Vec::new();
-    let white = vec![255; (width * height * 3) as usize];
-    let written = WebPEncoder::new_lossless(&mut second).encode(
-        &white,
-        width,
-        height,
-        ExtendedColorType::Rgb8,
-    );
-    assert!(written.is_ok(), "{written:?}");
-    let three = |value: u32| [0, 1, 2].map(|n| value.to_le_bytes()[n]);
-    let last = [three(width - 1), three(height - 1)].concat();
-    let mut chunks = Vec::new();
-    let mut put = |kind: &[u8; 4], content: &[u8]| {
-        chunks.extend(kind);
-        chunks.extend(
-            u32::try_from(content.len())
-                .unwrap_or(u32::MAX)
-                .to_le_bytes(),
-        );
-        chunks.extend(content);
-        chunks.resize(chunks.len().next_multiple_of(2), 0);
+    let [width, height, free] = [chart.width(), chart.height(), chart.width() / 8]
+        .map(|side| u16::try_from(side).unwrap_or(u16::MAX));
+    let (w, h) = (width - 2 * free, height - 2 * free);
+    let rows = samples
+        .chunks(width.into())
+        .skip(free.into())
+        .take(h.into());
+    let buffer = rows.flat_map(|row| row[usize::from(free)..][..usize::from(w)].to_vec());
+    let frame = Frame {
+        left: free,
+        top: free,
+        width: w,
+        height: h,
+        buffer: Cow::Owned(buffer.collect()),
+        ..Frame::default()
     };
-    put(b"VP8X", &[&[2, 0, 0, 0], &last[..]].concat());
-    put(b"ANIM", &[255, 255, 255, 255, 0, 0]);
-    for picture in [first, &second[..]] {
-        // What stands behind the RIFF header is the frame's own chunk.
-        let frame = [&[0; 6], &last[..], &three(100), &[2], &picture[12..]].concat();
-        put(b"ANMF", &frame);
-    }
-    let length = u32::try_from(chunks.len() + 4).unwrap_or(u32::MAX);
-    [b"RIFF", &length.to_le_bytes()[..], b"WEBP", &chunks].concat()
+    let mut bytes = Vec::new();
+    let written = Encoder::new(&mut bytes, width, height, &palette)
+        .and_then(|mut encoder| encoder.write_frame(&frame));
+    assert!(written.is_ok(), "{written:?}");
+    Golden::new(name, &inner, bytes)
 }
 
 /// All depths, run-length coded and not, from the bottom and from the top.
@@ -350,6 +242,21 @@ pub(super) fn bmp() -> Vec<Golden> {
         &chart,
         file(32, 0, &[], upright, &data),
     ));
+    // With a mask for alpha (BITMAPV4HEADER): as it is; and where nobody has set it, opaque.
+    let translucent = Chart::with_alpha();
+    let as_it_is = translucent.samples(|[r, g, b, a]| [b, g, r, a]);
+    let never_set = chart.samples(|[r, g, b, _]| [b, g, r, 0]);
+    for (name, chart, data) in [
+        ("bmp-32-bit-alpha", &translucent, as_it_is),
+        ("bmp-32-bit-alpha-never-set", &chart, never_set),
+    ] {
+        let masks = [0x00FF_0000_u32, 0x0000_FF00, 0x0000_00FF, 0xFF00_0000];
+        let mut rest = masks.map(u32::to_le_bytes).concat();
+        rest.resize(108 - 40, 0);
+        let mut bytes = file(32, 3, &rest, upright, &rows(&data, 4 * width as usize));
+        bytes[14] = 108;
+        all.push(Golden::new(name, chart, bytes));
+    }
     let of = |[r, g, b, _]: [u8; 4]| {
         let [r, g, b] = [r, g, b].map(u16::from);
         (((r * 31 + 127) / 255) << 11 | ((g * 63 + 127) / 255) << 5 | ((b * 31 + 127) / 255))

@@ -18,6 +18,7 @@ mod png_colours;
 mod spaces;
 mod tiff;
 mod tiff_forms;
+mod webp;
 
 use chart::{Chart, turned};
 pub use formats::bitmap;
@@ -64,7 +65,7 @@ pub fn pictures() -> Vec<Golden> {
         jpeg::pictures(),
         tiff_forms::pictures(),
         formats::gif(),
-        formats::webp(),
+        webp::pictures(),
         formats::bmp(),
     ]
     .concat()

@@ -127,6 +127,26 @@ pub(super) fn pictures() -> Vec<Golden> {
     );
     all.push(Golden::new("png-chrm-bt2020", &chart, bytes));
 
+    // High dynamic range: primaries 9, transfer 16 (PQ) and 18 (HLG). What is white on a chart is diffuse white.
+    for (name, transfer) in [("pq", 16), ("hlg", 18)] {
+        let value = if transfer == 16 {
+            spaces::pq
+        } else {
+            spaces::hlg
+        };
+        let of = |[r, g, b, _]: [u8; 4]| spaces::linear_bt2020([r, g, b]).map(value);
+        let chunks = [(*b"cICP", vec![9, transfer, 0, 1])];
+        let wide = chart.samples(of).into_iter().map(word);
+        let wide: Vec<u8> = wide.flat_map(u16::to_be_bytes).collect();
+        let (sixteen, eight) = (BitDepth::Sixteen, BitDepth::Eight);
+        let narrow = chart.samples(of).into_iter().map(byte).collect();
+        for (bits, depth, data) in [(16, sixteen, wide), (8, eight, narrow)] {
+            let bytes = file(size(&chart), ColorType::Rgb, depth, plain, &chunks, &data);
+            let name = format!("png-cicp-{name}-{bits}-bit");
+            all.push(Golden::new(name, &chart, bytes));
+        }
+    }
+
     let srgb = |encoder: &mut Encoder<'_, &mut Vec<u8>>| {
         encoder.set_source_srgb(SrgbRenderingIntent::Perceptual);
     };

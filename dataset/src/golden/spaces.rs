@@ -56,6 +56,30 @@ pub(super) fn linear_bt2020(rgb: [u8; 3]) -> [f64; 3] {
     LinRec2020::from_color_unclamped(xyz(rgb)).into()
 }
 
+/// The value of PQ for a light of which 1 is diffuse white, 203 cd/m2 (ITU-R BT.2100-2, table 4, the inverse).
+pub(super) fn pq(light: f64) -> f64 {
+    let of = (light * 203.0 / 10_000.0).powf(0.159_301_757_812_5);
+    ((0.835_937_5 + 18.851_562_5 * of) / (1.0 + 18.687_5 * of)).powf(78.843_75)
+}
+
+/// The value of HLG for a light of which 1 is diffuse white, at 75 % (ITU-R BT.2100-2, table 5).
+pub(super) fn hlg(light: f64) -> f64 {
+    let light = light * 0.264_962_56;
+    if light <= 1.0 / 12.0 {
+        (3.0 * light).sqrt()
+    } else {
+        0.178_832_77 * (12.0 * light - 0.284_668_92).ln() + 0.559_910_73
+    }
+}
+
+/// sRGB with red and blue exchanged, so that no one can take it for sRGB.
+pub(super) fn exchanged() -> Vec<u8> {
+    let mut profile = ColorProfile::new_srgb();
+    std::mem::swap(&mut profile.red_colorant, &mut profile.blue_colorant);
+    profile.cicp = None;
+    encoded(&profile)
+}
+
 /// The light of a level of sRGB.
 pub(super) fn light(level: u8) -> f64 {
     let light: LinSrgb<f64> = Srgb::new(level, level, level).into_linear();
@@ -131,6 +155,13 @@ pub(super) fn press() -> Vec<u8> {
 /// What [`press`] prints with inks from 0 to 1, as sRGB levels from 0 to 1.
 pub(super) fn printed([c, m, y, k]: [f64; 4]) -> [f64; 3] {
     [c, m, y].map(|ink| 0.95 * (1.0 - 0.9 * ink) * (1.0 - 0.9 * k))
+}
+
+/// Cyan, magenta, yellow and as much black as there can be, which multiplied are the colour.
+pub(super) fn inks([r, g, b]: [u8; 3]) -> [u16; 4] {
+    let most: u16 = r.max(g).max(b).max(1).into();
+    let ink = |level: u8| 255 - (u16::from(level) * 255 + most / 2) / most;
+    [ink(r), ink(g), ink(b), 255 - most]
 }
 
 /// L\*a\*b\* by D50.

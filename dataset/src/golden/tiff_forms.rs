@@ -290,6 +290,8 @@ fn colours(side: u32) -> Vec<Form> {
         ..base.clone()
     };
     all.push(Form::new("tiff-cmyk", &chart, &tiff, &cmyk));
+    let with_black = chart.samples(|[r, g, b, _]| spaces::inks([r, g, b]));
+    all.push(Form::new("tiff-cmyk-black", &chart, &tiff, &with_black));
     let planar = Tiff {
         planar: true,
         ..tiff.clone()

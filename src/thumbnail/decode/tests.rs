@@ -1,5 +1,7 @@
 //! JPEGs on their way into pictures; written by another encoder than ours.
 
+use std::any::Any;
+
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use moxcms::ColorProfile;
 
@@ -230,4 +232,27 @@ fn memory_is_limited_alike_with_and_without_inspection() {
     assert!(read_within(&bytes, 512, &with(peak.peak_bytes)).is_ok());
     let refused = read_within(&bytes, 512, &with(peak.peak_bytes - 1));
     assert!(matches!(refused, Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn case_29_a_panic_of_a_decoder_is_an_error_of_the_bytes() {
+    for (panic, message) in [
+        (
+            Box::new("index out of range") as Box<dyn Any + Send>,
+            "index out of range",
+        ),
+        (Box::new("at 7".to_owned()), "at 7"),
+        (Box::new(7), ""),
+    ] {
+        let read = catch(Format::Png, || -> Result<(), Error> {
+            std::panic::resume_unwind(panic)
+        });
+        let error = read.unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(
+            cause.as_deref(),
+            Some(&*format!("the decoder panicked: {message}"))
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! Windows bitmaps, as `image` reads them.
 
+use std::borrow::Cow;
+
 use image::codecs::bmp::BmpDecoder;
 use image::{ColorType, ImageDecoder, ImageError};
 
@@ -46,10 +48,13 @@ impl<'a> Bmp<'a> {
         Ok((header, Self { decoder, channels }))
     }
 
-    pub(super) fn read(self) -> Result<Pixels, Error> {
+    pub(super) fn read(self) -> Result<Pixels<'a>, Error> {
         let (width, height) = self.decoder.dimensions();
         let mut samples = zeroed(Format::Bmp, self.decoder.total_bytes())?;
         self.decoder.read_image(&mut samples).map_err(bmp_error)?;
+        if self.channels == Channels::Rgba {
+            opaque_if_unseen(&mut samples);
+        }
         let mut raster = Raster {
             width,
             height,
@@ -58,9 +63,19 @@ impl<'a> Bmp<'a> {
         };
         premultiply(&mut raster)?;
         Ok(Pixels {
-            raster,
+            raster: raster.held(Cow::Owned),
             profile: None,
         })
+    }
+}
+
+/// Makes opaque what would be seen nowhere: many programs write 32 bits and leave the fourth byte alone.
+fn opaque_if_unseen(samples: &mut [u8]) {
+    let pixels = samples.as_chunks_mut::<4>().0;
+    if pixels.iter().all(|pixel| pixel[3] == 0) {
+        for pixel in pixels {
+            pixel[3] = u8::MAX;
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! GIF: the first frame, as `gif` reads it, on the screen that the header announces.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use ::gif::{DecodeOptions, DecodingError};
@@ -73,7 +74,7 @@ impl<'a> Gif<'a> {
         Ok((header, gif))
     }
 
-    pub(super) fn read(self) -> Result<Pixels, Error> {
+    pub(super) fn read(self) -> Result<Pixels<'a>, Error> {
         let Self {
             beginning,
             screen,
@@ -123,7 +124,7 @@ impl<'a> Gif<'a> {
                 width,
                 height,
                 channels,
-                samples,
+                samples: Cow::Owned(samples),
             },
             profile: None,
         })

@@ -15,6 +15,7 @@ mod png;
 mod tiff;
 mod webp;
 
+use std::borrow::Cow;
 use std::io;
 
 use moxcms::ColorProfile;
@@ -62,15 +63,15 @@ enum Source<'a> {
 }
 
 /// All of a picture.
-pub(super) enum Shown {
-    Pixels(Box<Pixels>),
+pub(super) enum Shown<'a> {
+    Pixels(Box<Pixels<'a>>),
     /// Full-range Y, Cb, Cr of sRGB, as stored.
     Planes(Vec<Plane>),
 }
 
 /// All pixels of a picture, alpha premultiplied, and what its colours mean, where that is not sRGB.
-pub(super) struct Pixels {
-    pub(super) raster: Raster,
+pub(super) struct Pixels<'a> {
+    pub(super) raster: Raster<Cow<'a, [u8]>>,
     pub(super) profile: Option<ColorProfile>,
 }
 
@@ -123,8 +124,8 @@ pub(super) fn open<'a>(
     })
 }
 
-impl Opened<'_> {
-    pub(super) fn read(self) -> Result<Shown, Error> {
+impl<'a> Opened<'a> {
+    pub(super) fn read(self) -> Result<Shown<'a>, Error> {
         if let Some(missing) = self.header.missing {
             return Err(Error::Truncated {
                 format: self.format,

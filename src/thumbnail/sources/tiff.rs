@@ -21,6 +21,7 @@ use moxcms::ColorProfile;
 use tiff::TiffError;
 use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits as TiffLimits};
 
+use super::super::narrow::Narrowing;
 use super::super::planar::rgb_of_levels;
 use super::super::raster::{Channels, Raster};
 use super::super::resize::premultiply;
@@ -45,6 +46,7 @@ pub(super) struct Tiff<'a> {
     /// That of YCbCr, if it is not the usual one.
     coding: Option<Coding>,
     profile: Option<ColorProfile>,
+    narrowing: Narrowing,
     stop: &'a Stop,
 }
 
@@ -135,23 +137,39 @@ impl<'a> Tiff<'a> {
             let pieces = Pieces::new(&mut decoder, bytes, places, packing, &layout, limits, stop);
             Source::Pieces(pieces?)
         };
+        // The profile of L*a*b* is known.
+        let mut profile = icc
+            .filter(|_| !matches!(meaning, Meaning::Lab { .. }))
+            .and_then(|icc| colour::profile(&icc));
+        let narrowing = match meaning {
+            // Of others, samples are not what a profile speaks of.
+            Meaning::Pixels {
+                channels,
+                multiplied: false,
+                inverted: false,
+            } if layout.bits == 16 => Narrowing::by(profile.as_mut(), channels),
+            _ => Narrowing::to_nearest(Channels::Rgb),
+        };
         let tiff = Self {
             source,
             width,
             height,
-            // The profile of L*a*b* is known.
-            profile: icc
-                .filter(|_| !matches!(meaning, Meaning::Lab { .. }))
-                .and_then(|icc| colour::profile(&icc)),
             meaning,
             layout,
             coding,
+            profile,
+            narrowing,
             stop,
         };
         Ok((header, tiff))
     }
 
-    pub(super) fn read(mut self) -> Result<Pixels, Error> {
+    pub(super) fn read(mut self) -> Result<Pixels<'a>, Error> {
+        if let Some(raster) = self.as_stored() {
+            let raster = raster.held(Cow::Borrowed);
+            let profile = self.profile;
+            return Ok(Pixels { raster, profile });
+        }
         let bytes = area(self.width, self.height) * self.layout.kept as u64;
         let mut kept = zeroed(Format::Tiff, bytes)?;
         let (across, down) = self.layout.pieces(self.width, self.height);
@@ -172,6 +190,32 @@ impl<'a> Tiff<'a> {
             }
         }
         self.shown(kept)
+    }
+
+    /// The picture as it stands in the file, if it does: as many files do that are not packed.
+    fn as_stored(&self) -> Option<Raster<&'a [u8]>> {
+        let Meaning::Pixels {
+            channels,
+            multiplied,
+            ..
+        } = self.meaning
+        else {
+            return None;
+        };
+        let (width, height) = (self.width, self.height);
+        let whole_rows = self.layout.piece.0 == width;
+        let as_it_is = whole_rows && self.layout.is_kept_as_it_is(&self.meaning);
+        match &self.source {
+            Source::Pieces(pieces) if as_it_is && (multiplied || !channels.have_alpha()) => {
+                Some(Raster {
+                    width,
+                    height,
+                    channels,
+                    samples: pieces.adjoining(&self.layout, height)?,
+                })
+            }
+            _ => None,
+        }
     }
 
     /// Reads a strip or a tile into its place.
@@ -212,7 +256,7 @@ impl<'a> Tiff<'a> {
             }
         };
         let plane = layout.planar.then_some(plane);
-        let from = Samples::new(&samples, layout, &self.meaning, wide);
+        let from = Samples::new(&samples, layout, &self.meaning, &self.narrowing, wide);
         let part = kept
             .chunks_exact_mut(width * layout.kept)
             .skip(rows.start)
@@ -226,7 +270,7 @@ impl<'a> Tiff<'a> {
     }
 
     /// The picture as a raster.
-    fn shown(self, kept: Vec<u8>) -> Result<Pixels, Error> {
+    fn shown(self, kept: Vec<u8>) -> Result<Pixels<'a>, Error> {
         let mut profile = self.profile;
         let mut multiplied = false;
         let (channels, samples) = match self.meaning {
@@ -265,6 +309,7 @@ impl<'a> Tiff<'a> {
         if !multiplied {
             premultiply(&mut raster)?;
         }
+        let raster = raster.held(Cow::Owned);
         Ok(Pixels { raster, profile })
     }
 }

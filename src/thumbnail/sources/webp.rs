@@ -1,6 +1,8 @@
 //! WebP, as `image-webp` reads it. Of a lossy picture without alpha the planes are taken as they are
 //! stored, and shrunk so, as those of a JPEG, without a way through RGB at full size.
 
+use std::borrow::Cow;
+
 use image_webp::vp8::Vp8Decoder;
 use image_webp::{DecodingError, WebPDecoder};
 use moxcms::{ColorProfile, DataColorSpace};
@@ -112,7 +114,7 @@ impl<'a> WebP<'a> {
         Ok((header, webp))
     }
 
-    pub(super) fn read(self) -> Result<Shown, Error> {
+    pub(super) fn read(self) -> Result<Shown<'a>, Error> {
         match self {
             Self::Planes { frame, size } => planes(frame, size).map(Shown::Planes),
             Self::Pixels { decoder, profile } => {
@@ -126,13 +128,18 @@ impl<'a> WebP<'a> {
 fn pixels(
     mut decoder: WebPDecoder<Input<'_>>,
     profile: Option<ColorProfile>,
-) -> Result<Pixels, Error> {
+) -> Result<Pixels<'static>, Error> {
     let (width, height) = decoder.dimensions();
     let channels = if decoder.has_alpha() {
         Channels::Rgba
     } else {
         Channels::Rgb
     };
+    if decoder.is_animated() && !decoder.has_alpha() {
+        // A first frame may fill a part of the picture, which otherwise is white on most pages.
+        let white = [u8::MAX; 4];
+        decoder.set_background_color(white).map_err(webp_error)?;
+    }
     let mut samples = zeroed(Format::WebP, area(width, height) * channels.count() as u64)?;
     decoder.read_image(&mut samples).map_err(webp_error)?;
     let mut raster = Raster {
@@ -142,7 +149,10 @@ fn pixels(
         samples,
     };
     premultiply(&mut raster)?;
-    Ok(Pixels { raster, profile })
+    Ok(Pixels {
+        raster: raster.held(Cow::Owned),
+        profile,
+    })
 }
 
 /// The stop flag is not seen in between: the decoder has read all of a frame before it begins with the

@@ -9,8 +9,10 @@ use cos_thumbnails::plan::{MAX_OUTPUTS, Recipe, Recipes, Rule, version};
 use cos_thumbnails::storage::{GetOptions, MAX_METADATA_BYTES, Storage};
 use cos_thumbnails::thumbnail::{Fit, Limits, OutputFormat};
 use cos_thumbnails::thumbnailer::Mark;
+use dataset::golden::hostile;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
+use moxcms::ColorProfile;
 
 use super::hooked::Hooked;
 use super::{event, keys, over_with, picture, policy_with, put};
@@ -183,4 +185,90 @@ async fn case_9_metadata_that_is_too_long_is_left_out_and_told() {
         assert_eq!(outcome.original.unwrap().width, width);
     }
     assert_eq!(Ignored::ExifTooLong.to_string(), "exif_too_long");
+
+    let mut file = Vec::new();
+    let mut encoder = PngEncoder::new(&mut file);
+    let profile = ColorProfile::new_display_p3().encode().unwrap();
+    let length = u32::try_from(profile.len()).unwrap();
+    encoder.set_icc_profile(profile).unwrap();
+    encoder
+        .write_image(&[7; 24], 4, 2, ExtendedColorType::Rgb8)
+        .unwrap();
+    put(&*store, "images/b.png", file).await;
+    for (max_icc_bytes, ignored) in [
+        (length, Vec::new()),
+        (length - 1, vec![Ignored::IccTooLong]),
+    ] {
+        let limits = Limits {
+            max_icc_bytes,
+            ..Limits::default()
+        };
+        let policy = policy_with(Recipe::standard()).with_limits(limits);
+        let backfill =
+            event("images/b.png").with_extension(BACKFILL_RUN, max_icc_bytes.to_string());
+        let outcome = over_with(&store, policy).handle(&backfill).await.unwrap();
+        assert_eq!((outcome.verdict, outcome.ignored), (Verdict::Made, ignored));
+    }
+    assert_eq!(Ignored::IccTooLong.to_string(), "icc_too_long");
+}
+
+#[tokio::test]
+async fn case_7_each_limit_has_a_reason_of_its_own() {
+    let store = Arc::new(Hooked::default());
+    let scans = hostile()
+        .into_iter()
+        .find(|file| file.name == "jpeg-3000-scans");
+    put(&*store, "images/scans.jpg", scans.unwrap().bytes).await;
+    // 600 x 300 pixels.
+    put(&*store, "images/a.png", picture(200)).await;
+    let limits = Limits::default();
+    let (fewer, shorter, less) = (
+        Limits {
+            max_pixels: 600 * 300 - 1,
+            ..limits
+        },
+        Limits {
+            max_side: 599,
+            ..limits
+        },
+        Limits {
+            max_decoded_bytes: 600 * 300 * 3,
+            ..limits
+        },
+    );
+    for (key, limits, reason, code) in [
+        (
+            "images/a.png",
+            fewer,
+            Reason::TooManyPixels,
+            "too_many_pixels",
+        ),
+        (
+            "images/a.png",
+            shorter,
+            Reason::SideTooLong,
+            "side_too_long",
+        ),
+        (
+            "images/a.png",
+            less,
+            Reason::TooMuchMemory,
+            "too_much_memory",
+        ),
+        (
+            "images/scans.jpg",
+            limits,
+            Reason::TooManyScans,
+            "too_many_scans",
+        ),
+    ] {
+        let policy = policy_with(Recipe::standard()).with_limits(limits);
+        let backfill = event(key).with_extension(BACKFILL_RUN, code);
+        let outcome = over_with(&store, policy).handle(&backfill).await.unwrap();
+        assert_eq!(
+            (outcome.verdict, outcome.reason),
+            (Verdict::Rejected, Some(reason))
+        );
+        assert_eq!(reason.to_string(), code);
+    }
 }

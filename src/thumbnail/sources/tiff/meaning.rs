@@ -4,7 +4,8 @@ use tiff::decoder::Decoder;
 use tiff::tags::{PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag};
 
 use super::super::super::Error;
-use super::super::super::raster::{Channels, narrow};
+use super::super::super::narrow::narrow;
+use super::super::super::raster::Channels;
 use super::super::Input;
 use super::pieces::Packing;
 use super::{malformed, tiff_error, unsupported};

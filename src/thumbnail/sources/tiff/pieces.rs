@@ -104,6 +104,29 @@ impl<'a> Pieces<'a> {
         })
     }
 
+    /// So many rows, if nothing is to be done to them, and each piece begins where the one before it ends.
+    pub(super) fn adjoining(&self, layout: &Layout, height: u32) -> Option<&'a [u8]> {
+        if self.packing != Packing::None || self.reversed {
+            return None;
+        }
+        let lines = layout.lines(layout.piece.1);
+        let piece = layout.line_bytes().saturating_mul(lines);
+        let (first, _) = self.places.first()?;
+        if self.places.len() < height.div_ceil(layout.piece.1) as usize {
+            return None;
+        }
+        let mut at = *first;
+        for (place, _) in &self.places {
+            if *place != at {
+                return None;
+            }
+            at = at.saturating_add(piece);
+        }
+        let first = usize::try_from(*first).ok()?;
+        let bytes = usize::try_from(layout.line_bytes() * layout.lines(height)).ok()?;
+        self.file.get(first..)?.get(..bytes)
+    }
+
     /// The bytes of so many of the piece's first rows.
     pub(super) fn unpacked(
         &mut self,

@@ -1,6 +1,6 @@
 //! From the bytes of an unpacked strip or tile to levels of 8 bits.
 
-use super::super::super::raster::narrow;
+use super::super::super::narrow::{Narrowing, narrow};
 use super::meaning::{Layout, Meaning};
 
 /// A strip or a tile, unpacked.
@@ -8,6 +8,7 @@ pub(super) struct Samples<'a> {
     bytes: &'a [u8],
     layout: &'a Layout,
     meaning: &'a Meaning,
+    narrowing: &'a Narrowing,
     /// The length of a row, if it stands for itself.
     line: usize,
 }
@@ -18,6 +19,7 @@ impl<'a> Samples<'a> {
         bytes: &'a [u8],
         layout: &'a Layout,
         meaning: &'a Meaning,
+        narrowing: &'a Narrowing,
         wide: usize,
     ) -> Self {
         let samples = wide * layout.stored_in_piece();
@@ -25,6 +27,7 @@ impl<'a> Samples<'a> {
             bytes,
             layout,
             meaning,
+            narrowing,
             line: (samples * usize::from(layout.bits)).div_ceil(8),
         }
     }
@@ -56,7 +59,9 @@ impl<'a> Samples<'a> {
                     (false, _) => high(word(at)),
                 }
             }),
-            (16, _) => self.place(target, plane, |at, _| narrow(word(at))),
+            (16, _) => self.place(target, plane, |at, channel| {
+                self.narrowing.level(word(at), channel)
+            }),
             (bits, Meaning::Palette(_)) => {
                 self.place(target, plane, |at, _| small(row, at, bits));
             }

@@ -2,7 +2,7 @@
 
 use dataset::golden::{Compression, Photometric, Tiff as Written};
 
-use super::super::super::raster::narrow;
+use super::super::super::narrow::{Narrowing, narrow};
 
 use super::*;
 
@@ -13,7 +13,7 @@ const HEIGHT: u32 = 11;
 fn shown(file: &[u8]) -> Vec<u8> {
     let (limits, stop) = (Limits::default(), Stop::default());
     let (_, tiff) = Tiff::open(file, &limits, &stop).unwrap();
-    tiff.read().unwrap().raster.samples
+    tiff.read().unwrap().raster.samples.into_owned()
 }
 
 /// For each place, row by row, some samples.
@@ -121,11 +121,12 @@ fn lightness_and_colours_of_16_bits_are_rounded_as_each_form_has_them() {
         subsampling: (1, 1),
         little_endian: false,
     };
+    let narrowing = Narrowing::to_nearest(Channels::Rgb);
     let levels = |signed: bool, words: [u16; 3]| {
         let bytes = words.map(u16::to_be_bytes).concat();
         let mut level = [0; 3];
         let meaning = Meaning::Lab { signed };
-        let row = Samples::new(&bytes, &layout, &meaning, 1).row(0, &mut level, None);
+        let row = Samples::new(&bytes, &layout, &meaning, &narrowing, 1).row(0, &mut level, None);
         row.unwrap();
         level
     };
