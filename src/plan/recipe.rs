@@ -6,7 +6,7 @@ use crate::thumbnail::{ChromaSubsampling, Effort, Encoding, Fit, OutputFormat};
 
 /// Raised whenever the same input and recipe give other bytes, so that sets made by an older
 /// version are seen as another recipe's and made anew.
-const RENDERER: u32 = 4;
+const RENDERER: u32 = 5;
 
 /// The largest bounding box a recipe may ask for, in pixels. Thumbnails are small; the reader is
 /// built around this.

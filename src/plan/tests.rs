@@ -5,8 +5,8 @@ use crate::events::Operation;
 use crate::object::ObjectId;
 use crate::thumbnail::{ChromaSubsampling, Effort, Fit, OutputFormat};
 
-/// The default recipe's, for the present renderer: 3.
-const FINGERPRINT: &str = "b6ed59ac2125440a";
+/// The default recipe's, for the present renderer: 5.
+const FINGERPRINT: &str = "e6b05b0cc9158381";
 
 fn policy() -> Policy {
     Policy::new(
