@@ -23,7 +23,7 @@ forget() {
   [[ -z $DRY ]] || return 0
   local rest
   rest=$(awk -F '\t' -v kind="$1" -v name="$2" '!($1 == kind && $2 == name)' "$STATE")
-  printf '%s' "${rest:+$rest$'\n'}" >"$STATE"
+  if [[ -n $rest ]]; then printf '%s\n' "$rest" >"$STATE"; else rm "$STATE"; fi
 }
 
 # A state is of one project, bucket and way to have credentials: with others, what stands would be forgotten.
