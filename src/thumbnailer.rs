@@ -11,6 +11,9 @@
 //!    another version by now, start over.
 //! 4. If the original is gone, delete exactly the planned keys; then look again likewise. If it can
 //!    never succeed, write the failure record before.
+//!
+//! A failure record is replaced or removed only where step 1 has read one of this original: whoever
+//! writes it later looks at the original again after that, or is sent the event again.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -36,7 +39,7 @@ mod reject;
 mod steps;
 mod turns;
 
-pub use failure::{FailureRecord, FailureState};
+pub use failure::{FailureRecord, FailureState, Recorded};
 use instance::Instance;
 pub use mark::Mark;
 use memory::Memory;
@@ -204,10 +207,8 @@ struct Flow<'a> {
     /// The memory that this picture needs, as far as it is known.
     need_bytes: u64,
     outcome: &'a mut Outcome,
-    /// Whether a failure record stands, be it of what is there now or not.
-    recorded: bool,
-    /// The record of earlier tries by this recipe, within these limits.
-    record: Option<FailureRecord>,
+    /// What stands where the failure record belongs, be it of what is there now or not.
+    recorded: Option<Recorded>,
     /// When its time began.
     since: Instant,
     /// The version whose picture has a processor at this moment, or waits for a thread on it.
@@ -265,8 +266,7 @@ impl<'a> Flow<'a> {
             need_bytes: need_before_reading(event.change().length, &thumbnailer.limits),
             limits: thumbnailer.policy.limits_fingerprint(),
             outcome,
-            recorded: false,
-            record: None,
+            recorded: None,
             since,
             working: None,
             computed: Duration::ZERO,
@@ -283,7 +283,7 @@ impl<'a> Flow<'a> {
                 Fetched::Unchanged(etag) => {
                     self.end(Verdict::Duplicate, None);
                     self.outcome.etag = Some(etag.clone());
-                    if !self.recorded {
+                    if !self.is_recorded() {
                         return Ok(());
                     }
                     // A record beside a whole set is of another version, or of a try before it.

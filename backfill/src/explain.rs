@@ -10,12 +10,12 @@ use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::plan::{Decision, OnDelete, Plan, Policy};
 use cos_thumbnails::storage::{Listed, Storage};
-use cos_thumbnails::thumbnailer::Mark;
+use cos_thumbnails::thumbnailer::{Mark, Recorded};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use crate::args::{Explain, Settings};
-use crate::audit::{Audit, Look, Looked, Options, Record, State};
+use crate::audit::{Audit, Look, Looked, Options, State};
 use crate::cli::{Error, FAILED, OUTPUT};
 use crate::filter::Filter;
 use crate::originals::{change, originals};
@@ -208,11 +208,15 @@ impl Explanation {
         // Keys that do not name their original may hold another's set.
         let foreign = mark.is_some_and(|mark| mark.is_foreign_to(plan));
         let ours = if foreign { &[][..] } else { &plan.outputs[..] };
-        let planned = ours.iter().map(|output| &output.key);
-        for key in planned.chain([&plan.failure]) {
-            if audit.head(key).await?.is_some() {
-                left.push(key.to_string());
+        for output in ours {
+            if audit.head(&output.key).await?.is_some() {
+                left.push(output.key.to_string());
             }
+        }
+        match audit.record(&plan.failure, &plan.original).await? {
+            None => {}
+            Some(foreign @ Recorded::Foreign) => self.fact("record", shown(Some(&foreign))),
+            Some(_) => left.push(plan.failure.to_string()),
         }
         self.reason = Some(Reason::Gone);
         if left.is_empty() {
@@ -312,11 +316,14 @@ fn obsolete(key: &Key, plan: &Plan) -> Vec<Key> {
     if known { Vec::new() } else { vec![key.clone()] }
 }
 
-fn shown(record: Option<&Record>) -> String {
+fn shown(record: Option<&Recorded>) -> String {
     match record {
         None => "none".to_owned(),
-        Some(Record::Unreadable) => "there, but it cannot be read".to_owned(),
-        Some(Record::Readable(record)) => format!(
+        Some(Recorded::Unreadable) => "there, but it cannot be read".to_owned(),
+        Some(Recorded::Foreign) => {
+            "none: something else stands there, which is left as it is".to_owned()
+        }
+        Some(Recorded::Readable(record)) => format!(
             "{} ({}), attempt {}, of version {}, {}: {}",
             record.reason,
             crate::failures::state(record.state),
@@ -341,6 +348,9 @@ fn next(state: State, reason: Option<Reason>) -> (String, bool) {
         (State::Ok, _) => return ("nothing".to_owned(), true),
         (State::Obsolete, _) => {
             "backfill verify --repair --remove-obsolete, if no one uses it; or plan its size (SIZES)"
+        }
+        (State::Foreign, _) => {
+            "move what stands there elsewhere, or give FAILURE_PREFIX a folder of its own"
         }
         (State::Pending, _) => "wait: its event may be on its way; then backfill verify --repair",
         (

@@ -4,32 +4,34 @@ use std::io::Write;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use cos_thumbnails::events::Change;
 use cos_thumbnails::object::{ETag, Key};
 use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::storage::Storage;
-use cos_thumbnails::thumbnailer::FailureState;
+use cos_thumbnails::thumbnailer::{FailureState, Recorded};
 use futures_util::{Stream, StreamExt, TryStreamExt, future};
 use serde::Serialize;
 
 use crate::account::Account;
 use crate::args::Settings;
-use crate::audit::{Audit, Record};
+use crate::audit::Audit;
 use crate::cli::{self, Error, OUTPUT};
-use crate::cost::Usage;
-use crate::listing::{self, listing};
-use crate::originals::{extent, written};
+use crate::listing::listing;
+use crate::originals::Original;
 use crate::replay::run_id;
+use crate::selection::Selected;
 use crate::verify::{IN_FLIGHT, options};
 
-/// One failure record: a line of `backfill failures --json`.
+/// What stands where a failure record goes: a line of `backfill failures --json`.
 #[derive(Debug, Serialize)]
 struct Row {
     /// The original's key.
     key: Key,
-    /// Absent where the record cannot be read.
+    /// Absent where the record cannot be read, or is none.
     #[serde(flatten)]
     known: Option<Known>,
+    /// The key of what is not the original's record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foreign: Option<Key>,
 }
 
 /// What a record says.
@@ -54,53 +56,104 @@ pub(crate) async fn run(
     store: Arc<dyn Storage>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
+    let policy = &settings.config.policy;
+    let audit = Audit::new(Arc::clone(&store), policy.clone(), options());
     if retry {
-        let count = extent(originals(settings, &store)).await?;
-        let failed = originals(settings, &store);
-        let mut account = Account::begin(settings, run_id(), count)?;
-        account.selecting = Usage::of_listing(count.pictures).scaled(2.0);
+        let failed = failed(settings, &audit, &store).await?;
+        let mut account = Account::begin(settings, run_id(), failed.extent())?;
+        account.selecting = failed.usage();
+        let failed = failed.stream(&store, policy);
         return cli::replay(settings, store, account, (1, failed), out).await;
     }
-    let policy = settings.config.policy.clone();
-    let audit = Audit::new(Arc::clone(&store), policy, options());
-    let rows = listing(store, settings.config.policy.failure_prefix())
-        .map(|listed| {
-            let audit = audit.clone();
-            async move { row(settings, &audit, listed?.key).await }
-        })
-        .buffered(IN_FLIGHT)
-        .try_filter_map(future::ok);
-    let mut rows = std::pin::pin!(rows);
-    let mut count = 0_u64;
+    let mut rows = std::pin::pin!(rows(settings, &audit, store));
+    let (mut records, mut others) = (0_u64, 0_u64);
     while let Some(row) = rows.try_next().await? {
-        count += 1;
+        let head = if records + others == 0 { HEAD } else { "" };
         let line = if settings.json {
             serde_json::to_string(&row).map_err(Into::into)
         } else {
-            let head = if count == 1 { HEAD } else { "" };
             Ok(format!("{head}{}", row.text()))
         };
         line.and_then(|line| writeln!(out, "{line}"))
             .map_err(Error::io(OUTPUT))?;
+        match row.foreign {
+            None => records += 1,
+            Some(_) => others += 1,
+        }
     }
     if !settings.json {
-        let what = if count == 1 { "record" } else { "records" };
-        writeln!(out, "{count} failure {what}").map_err(Error::io(OUTPUT))?;
+        writeln!(out, "{}", total(records, others)).map_err(Error::io(OUTPUT))?;
     }
     Ok(0)
 }
 
+fn total(records: u64, others: u64) -> String {
+    let what = if records == 1 { "record" } else { "records" };
+    if others == 0 {
+        return format!("{records} failure {what}");
+    }
+    format!(
+        "{records} failure {what}; {others} of something else, which is left as it is: \
+         better give FAILURE_PREFIX a folder of its own"
+    )
+}
+
 const HEAD: &str = "state     attempts  last                  reason         key: message\n";
 
-/// `None` where it is gone by now, or nothing that this service writes.
+/// What stands where failure records go, in the order of the keys.
+fn rows(
+    settings: &Settings,
+    audit: &Audit,
+    store: Arc<dyn Storage>,
+) -> impl Stream<Item = Result<Row, Error>> + Send {
+    listing(store, settings.config.policy.failure_prefix())
+        .map(move |listed| async move { row(settings, audit, listed?.key).await })
+        .buffered(IN_FLIGHT)
+        .try_filter_map(future::ok)
+}
+
+/// The originals that have a record, in the order of their keys.
+async fn failed(
+    settings: &Settings,
+    audit: &Audit,
+    store: &Arc<dyn Storage>,
+) -> Result<Selected, Error> {
+    let mut originals = Vec::new();
+    let mut rows = std::pin::pin!(rows(settings, audit, Arc::clone(store)));
+    let mut listed = 0;
+    while let Some(row) = rows.try_next().await? {
+        listed += 1;
+        if row.foreign.is_none() {
+            // The record's own version and length are not the original's.
+            originals.push(Original {
+                key: row.key,
+                etag: None,
+                bytes: None,
+            });
+        }
+    }
+    let (_, looks) = audit.asked();
+    Ok(Selected::Held {
+        memory_bytes: originals.iter().map(Original::memory).sum(),
+        originals,
+        asked: (listed, looks),
+    })
+}
+
+/// `None` where it is gone by now, or could be of no original.
 async fn row(settings: &Settings, audit: &Audit, key: Key) -> Result<Option<Row>, Error> {
     let Some(original) = settings.config.policy.original_of(&key) else {
         return Ok(None);
     };
-    let known = match audit.record(&key).await? {
+    let mut foreign = None;
+    let known = match audit.record(&key, &original).await? {
         None => return Ok(None),
-        Some(Record::Unreadable) => None,
-        Some(Record::Readable(record)) => Some(Known {
+        Some(Recorded::Unreadable) => None,
+        Some(Recorded::Foreign) => {
+            foreign = Some(key);
+            None
+        }
+        Some(Recorded::Readable(record)) => Some(Known {
             state: record.state,
             reason: record.reason,
             message: record.message,
@@ -113,15 +166,17 @@ async fn row(settings: &Settings, audit: &Audit, key: Key) -> Result<Option<Row>
     Ok(Some(Row {
         key: original,
         known,
+        foreign,
     }))
 }
 
 impl Row {
     fn text(&self) -> String {
         let key = &self.key;
-        match &self.known {
-            None => format!("{:<56}{key}: the record cannot be read", ""),
-            Some(known) => format!(
+        match (&self.known, &self.foreign) {
+            (_, Some(foreign)) => format!("{:<56}{key}: {foreign} is not its record", ""),
+            (None, None) => format!("{:<56}{key}: the record cannot be read", ""),
+            (Some(known), None) => format!(
                 "{:<10}{:<10}{:<22}{:<15}{key}: {}",
                 state(known.state),
                 known.attempts,
@@ -131,21 +186,6 @@ impl Row {
             ),
         }
     }
-}
-
-/// The originals that have a record, in the order of their keys.
-fn originals(
-    settings: &Settings,
-    store: &Arc<dyn Storage>,
-) -> impl Stream<Item = Result<Change, listing::Error>> + Send + use<> {
-    let policy = settings.config.policy.clone();
-    listing(Arc::clone(store), settings.config.policy.failure_prefix()).try_filter_map(
-        move |record| {
-            // The record's own version and length are not the original's.
-            let original = policy.original_of(&record.key);
-            future::ok(original.map(|key| written(policy.bucket(), key, None, None)))
-        },
-    )
 }
 
 /// A record's state, in the words of the records.

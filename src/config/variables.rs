@@ -149,7 +149,7 @@ pub const OUTPUT_PREFIX: Variable = Variable::with_default(
 pub const FAILURE_PREFIX: Variable = Variable::with_default(
     "FAILURE_PREFIX",
     plan::FAILURE_PREFIX,
-    "failure records go under keys that start so",
+    "failure records go under keys that start so; what is there and no record of ours is left as it is",
 );
 /// Keys of thumbnails.
 pub const OUTPUT_KEY: Variable = Variable::with_default(

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::object::{ETag, Key};
 use crate::outcome::Reason;
@@ -40,6 +41,44 @@ pub struct FailureRecord {
     pub time: DateTime<Utc>,
 }
 
+/// What stands under the key of an original's failure record.
+///
+/// Others may write there, too: a folder that `FAILURE_PREFIX` names may have been used before, and two
+/// deployments in one bucket may share it. So only what says by its `key` that it is of this original counts
+/// as its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// Its record.
+    Readable(Box<FailureRecord>),
+    /// Its record, as another version of this program wrote it.
+    Unreadable,
+    /// Anything else. It is neither replaced nor removed.
+    Foreign,
+}
+
+impl Recorded {
+    /// What these bytes are, where the record of `original` belongs.
+    #[must_use]
+    pub fn of(original: &Key, bytes: &[u8]) -> Self {
+        let json: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        // What the records of all versions have.
+        let is_its = json["key"] == original.as_str()
+            && json["recipe"].is_string()
+            && json["event_id"].is_string();
+        if !is_its {
+            return Self::Foreign;
+        }
+        let record = FailureRecord::deserialize(json);
+        record.map_or(Self::Unreadable, |record| Self::Readable(Box::new(record)))
+    }
+
+    /// Whether it is none of the original's.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        *self == Self::Foreign
+    }
+}
+
 /// Whether an original that failed is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +90,9 @@ pub enum FailureState {
 }
 
 impl FailureRecord {
+    /// The longest record that is read, in bytes: a key and a message, generously. What is longer is none.
+    pub const MAX_BYTES: u64 = 64 << 10;
+
     /// The record as it is stored.
     #[must_use]
     pub fn to_json(&self) -> Bytes {
@@ -110,6 +152,21 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&record().to_json()).unwrap();
         assert_eq!(json["state"], "rejected");
         assert_eq!(json["reason"], "not_a_picture");
+    }
+
+    #[test]
+    fn what_does_not_say_that_it_is_of_the_original_is_foreign() {
+        let recorded = |text: &str| Recorded::of(&record().key, text.as_bytes());
+        let ours = String::from_utf8(record().to_json().to_vec()).unwrap();
+        assert_eq!(recorded(&ours), Recorded::Readable(Box::new(record())));
+        let later = ours.replace("not_a_picture", "a_reason_of_tomorrow");
+        assert_eq!(recorded(&later), Recorded::Unreadable);
+        let another = ours.replace("images/a b.jpg", "photos/a b.jpg");
+        let nameless = r#"{"key": "images/a b.jpg"}"#;
+        let cut = &ours[..ours.len() / 2];
+        for foreign in ["", "a text", "{}", "[1]", "null", nameless, cut, &another] {
+            assert_eq!(recorded(foreign), Recorded::Foreign, "{foreign}");
+        }
     }
 
     #[test]

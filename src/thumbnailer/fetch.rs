@@ -6,14 +6,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::future::{join, try_join_all};
 
-use super::{Error, FailureRecord, FailureState, Fetched, Flow, Mark};
+use super::{Error, FailureRecord, FailureState, Fetched, Flow, Mark, Recorded};
 use crate::object::ETag;
 use crate::outcome::{Reason, Stage};
 use crate::plan::Output;
 use crate::storage::{self, GetOptions, Head, Kind, Object};
-
-/// The longest failure record that is read, in bytes: a key and a message, generously.
-const MAX_RECORD_BYTES: u64 = 64 << 10;
 
 impl Flow<'_> {
     /// Step 1: what the set that stands says of itself, and what is known of earlier failures.
@@ -22,7 +19,7 @@ impl Flow<'_> {
     pub(super) async fn standing(&mut self) -> Result<Option<Mark>, Error> {
         let (store, (mark, _)) = (self.store(), self.plan.mark_and_siblings());
         let options = GetOptions {
-            max_length: Some(MAX_RECORD_BYTES),
+            max_length: Some(FailureRecord::MAX_BYTES),
             ..GetOptions::default()
         };
         let both = join(
@@ -33,23 +30,39 @@ impl Flow<'_> {
         self.outcome.traffic.heads += 1;
         self.outcome.traffic.gets += 1;
         let mark = found(head)?.and_then(|head| Mark::from_metadata(&head.metadata));
-        self.recorded = true;
-        self.record = None;
-        match record {
+        self.recorded = match record {
             Ok(object) => {
                 self.outcome.traffic.bytes_read += object.body.len() as u64;
-                // What cannot be read says nothing, and is replaced or removed as if it did.
-                let record = FailureRecord::from_json(&object.body).ok();
-                let (recipe, run) = (&self.outcome.recipe, self.run.as_deref());
-                self.record = record.filter(|record| record.holds_for(recipe, &self.limits, run));
+                Some(Recorded::of(&self.plan.original, &object.body))
             }
             Err(error) => match error.kind() {
-                Kind::NotFound => self.recorded = false,
-                Kind::TooLong => {}
+                Kind::NotFound => None,
+                Kind::TooLong => Some(Recorded::Foreign),
                 _ => return Err(error.into()),
             },
-        }
+        };
         Ok(mark)
+    }
+
+    /// Whether a failure record stands, be it of what is there now or not.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded.as_ref().is_some_and(|it| !it.is_foreign())
+    }
+
+    /// Whether something else stands where the failure record belongs.
+    pub(super) fn is_taken(&self) -> bool {
+        self.recorded.as_ref().is_some_and(Recorded::is_foreign)
+    }
+
+    /// The record of earlier tries by this recipe, within these limits.
+    pub(super) fn earlier(&self) -> Option<&FailureRecord> {
+        let (recipe, run) = (&self.outcome.recipe, self.run.as_deref());
+        match &self.recorded {
+            Some(Recorded::Readable(record)) => record
+                .holds_for(recipe, &self.limits, run)
+                .then_some(&**record),
+            _ => None,
+        }
     }
 
     /// Step 2: the original, unless the set that stands is of its present version.
@@ -90,7 +103,7 @@ impl Flow<'_> {
     /// original does; and what is too large for one instance, which its length or its header tells, may
     /// not be for another with more memory.
     fn rejected(&self) -> Option<FailureRecord> {
-        let record = self.record.as_ref()?;
+        let record = self.earlier()?;
         let for_now = matches!(
             record.reason,
             Reason::Collision | Reason::TooMuchMemory | Reason::TooManyBytes

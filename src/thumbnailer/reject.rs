@@ -7,10 +7,13 @@ use tokio::time::Instant;
 
 use super::steps::need_before_reading;
 use super::{Error, FailureRecord, FailureState, Flow, Replaced, Working};
-use crate::object::ETag;
+use crate::object::{ETag, Key};
 use crate::outcome::{Reason, Stage, Verdict};
 use crate::storage::PutOptions;
 use crate::thumbnail;
+
+/// So much of an event's id is kept in a record, so that no sender makes one too long to be read.
+const MAX_ID_CHARS: usize = 1000;
 
 impl Flow<'_> {
     /// The original can never succeed: a record says so, and no thumbnails of it are left.
@@ -99,7 +102,9 @@ impl Flow<'_> {
             return Err(Error::Deadline);
         }
         let message = "its thumbnails were not made in the time for one event".to_owned();
-        if self.tries(&etag) < self.thumbnailer.policy.max_attempts().get() {
+        // Tries that cannot be counted would have no end.
+        let counted = !self.is_taken();
+        if counted && self.tries(&etag) < self.thumbnailer.policy.max_attempts().get() {
             self.record(&etag, FailureState::Retrying, Reason::Stopped, message)
                 .await?;
             return Err(Error::Deadline);
@@ -113,10 +118,11 @@ impl Flow<'_> {
 
     /// How many tries of this version have failed, this one included.
     fn tries(&self, etag: &ETag) -> u32 {
-        let earlier = self.record.as_ref().filter(|record| record.etag == *etag);
+        let earlier = self.earlier().filter(|record| record.etag == *etag);
         earlier.map_or(1, |record| record.attempts.saturating_add(1))
     }
 
+    /// Writes the failure record, unless something else stands there: then the outcome alone tells.
     async fn record(
         &mut self,
         etag: &ETag,
@@ -127,6 +133,11 @@ impl Flow<'_> {
         self.outcome.etag = Some(etag.clone());
         self.outcome.message = Some(message.clone());
         self.end(Verdict::Rejected, Some(reason));
+        if self.is_taken() {
+            let message = format!("{message}; {}", not_recorded(&self.plan.failure));
+            self.outcome.message = Some(message);
+            return Ok(());
+        }
         let record = FailureRecord {
             key: self.outcome.key.clone(),
             etag: etag.clone(),
@@ -135,7 +146,7 @@ impl Flow<'_> {
             message,
             recipe: self.outcome.recipe.clone(),
             limits: self.limits.clone(),
-            event_id: self.outcome.event_id.clone(),
+            event_id: self.outcome.event_id.chars().take(MAX_ID_CHARS).collect(),
             attempts: self.tries(etag),
             backfill_run: self.run.clone(),
             time: Utc::now().trunc_subsecs(3),
@@ -152,10 +163,9 @@ impl Flow<'_> {
         Ok(())
     }
 
-    /// A record goes with its original. It is no thumbnail, so that `ON_DELETE=keep` does not keep it; but
-    /// then nothing is deleted unseen.
+    /// A record goes with its original. It is no thumbnail, so that `ON_DELETE=keep` does not keep it.
     pub(super) async fn forget_what_is_gone(&mut self) -> Result<(), Error> {
-        if self.removes() || self.recorded {
+        if self.is_recorded() {
             self.forget().await?;
         }
         Ok(())
@@ -168,6 +178,14 @@ impl Flow<'_> {
         self.outcome.traffic.deletes += 1;
         Ok(())
     }
+}
+
+/// Why there is no failure record, and what to do.
+fn not_recorded(key: &Key) -> String {
+    format!(
+        "no failure record was written: {key} holds something else, which is left as it is; \
+         move it elsewhere, or give FAILURE_PREFIX a folder of its own"
+    )
 }
 
 /// An error and its causes in one line.

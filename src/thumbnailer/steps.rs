@@ -60,13 +60,16 @@ impl<'a> Flow<'a> {
             .iter()
             .zip(&rendered.thumbnails)
             .map(|(output, thumbnail)| thumbnailer.put(output, thumbnail, metadata.clone()));
-        let store = self.store();
-        let (tags, ()) = self
-            .timed(Stage::Store, async {
-                // A failure record of an earlier version is no longer true.
-                tokio::try_join!(try_join_all(puts), store.delete(&plan.failure))
-            })
-            .await?;
+        let (store, is_recorded) = (self.store(), self.is_recorded());
+        let forget = async {
+            if is_recorded {
+                // It is of an earlier version, or of a try before this one.
+                store.delete(&plan.failure).await?;
+            }
+            Ok::<_, storage::Error>(())
+        };
+        let stored = async { tokio::try_join!(try_join_all(puts), forget) };
+        let (tags, ()) = self.timed(Stage::Store, stored).await?;
         let metadata = Mark {
             original_etag: etag.clone(),
             original_hash: self.plan.original_hash.clone(),
@@ -79,7 +82,7 @@ impl<'a> Flow<'a> {
             self.timed(Stage::Commit, thumbnailer.put(mark, last, metadata))
                 .await?;
         }
-        self.outcome.traffic.deletes += 1;
+        self.outcome.traffic.deletes += u32::from(is_recorded);
         self.end(Verdict::Made, None);
         self.outcome.degraded = rendered.degraded;
         self.outcome.ignored = rendered.ignored;

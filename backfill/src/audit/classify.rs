@@ -6,7 +6,7 @@ use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::plan::Plan;
 use cos_thumbnails::storage::Listed;
-use cos_thumbnails::thumbnailer::{FailureRecord, FailureState, Mark};
+use cos_thumbnails::thumbnailer::{FailureRecord, FailureState, Mark, Recorded};
 
 use super::{Finding, State};
 
@@ -29,23 +29,16 @@ pub(crate) struct Seen<'a> {
 /// What is known beyond the listing.
 #[derive(Debug)]
 pub(crate) enum Evidence<'a> {
-    /// The mark, if the last output carries one, and the failure record, if there is one.
+    /// The mark, if the last output carries one, and what stands where the failure record belongs.
     Read {
         mark: Option<&'a Mark>,
-        record: Option<&'a Record>,
+        record: Option<&'a Recorded>,
     },
     /// Nothing was read: times must do.
     Times {
         /// The failure record as it is listed.
         record: Option<&'a Listed>,
     },
-}
-
-/// A failure record as it was read.
-#[derive(Debug)]
-pub(crate) enum Record {
-    Readable(Box<FailureRecord>),
-    Unreadable,
 }
 
 /// Until when an original is so young that its event may still be on its way.
@@ -75,10 +68,21 @@ pub(crate) fn classify(seen: &Seen<'_>, young: Young) -> Finding {
             ..fault
         },
         (None, Some(fault)) => fault,
-        (None, None) if seen.obsolete.is_empty() => found(seen, State::Ok),
-        (None, None) => found(seen, State::Obsolete)
+        (None, None) if !seen.obsolete.is_empty() => found(seen, State::Obsolete)
             .about(seen.obsolete.to_vec())
             .saying(format!("{} no longer planned", seen.obsolete.len())),
+        (None, None) if is_taken(seen) => {
+            found(seen, State::Foreign).about(vec![seen.plan.failure.clone()])
+        }
+        (None, None) => found(seen, State::Ok),
+    };
+    let judged = if is_taken(seen) {
+        judged.saying_also(format!(
+            "no failure record can be written: {} holds something else",
+            seen.plan.failure
+        ))
+    } else {
+        judged
     };
     Finding {
         bytes: Some(seen.original.length),
@@ -181,10 +185,11 @@ fn failed(seen: &Seen<'_>, faulty: bool) -> Option<Finding> {
             let of_this_version = recorded
                 .zip(seen.original.last_modified)
                 .is_none_or(|(recorded, uploaded)| recorded >= uploaded);
-            (faulty && of_this_version).then(|| failed("there is a failure record (not read)"))
+            (faulty && of_this_version)
+                .then(|| failed("there is a failure record, or something else (not read)"))
         }
         Evidence::Read { record, .. } => match record {
-            Some(Record::Readable(record)) if holds(record, seen) => Some(Finding {
+            Some(Recorded::Readable(record)) if holds(record, seen) => Some(Finding {
                 reason: Some(record.reason),
                 ..failed(&record.message)
             }),
@@ -200,13 +205,22 @@ fn left_over(seen: &Seen<'_>) -> Option<Finding> {
             record: Some(record),
             ..
         } => match record {
-            Record::Readable(_) => "a failure record is left that no longer holds",
-            Record::Unreadable => "a failure record is left that cannot be read",
+            Recorded::Readable(_) => "a failure record is left that no longer holds",
+            Recorded::Unreadable => "a failure record is left that cannot be read",
+            Recorded::Foreign => return None,
         },
         _ => return None,
     };
     let stale = found(seen, State::Stale).saying(message);
     Some(stale.about(vec![seen.plan.failure.clone()]))
+}
+
+/// Whether something else stands where the failure record belongs.
+fn is_taken(seen: &Seen<'_>) -> bool {
+    match seen.evidence {
+        Evidence::Read { record, .. } => record.is_some_and(Recorded::is_foreign),
+        Evidence::Times { .. } => false,
+    }
 }
 
 /// Whether a failure is final for this version, by this recipe and within these limits. A collision

@@ -58,6 +58,14 @@ impl Finding {
         }
     }
 
+    pub(crate) fn saying_also(self, more: String) -> Self {
+        let message = match &self.message {
+            Some(message) => format!("{message}; {more}"),
+            None => more,
+        };
+        self.saying(message)
+    }
+
     pub(crate) fn about(self, keys: Vec<Key>) -> Self {
         Self { keys, ..self }
     }

@@ -5,17 +5,14 @@ use std::sync::atomic::Ordering;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::{Decision, Plan};
 use cos_thumbnails::storage::{GetOptions, Head, Kind, Listed};
-use cos_thumbnails::thumbnailer::{FailureRecord, Mark};
+use cos_thumbnails::thumbnailer::{FailureRecord, Mark, Recorded};
 use futures_util::future::{try_join_all, try_join3};
 
 use super::candidate::{Below, Candidate};
-use super::classify::{Evidence, Record, Seen, classify, rejected};
+use super::classify::{Evidence, Seen, classify, rejected};
 use super::merge::Joined;
 use super::{Audit, Error, Finding, State};
 use crate::originals::change;
-
-/// The longest failure record that is read, in bytes: a key and a message, generously.
-const MAX_RECORD_BYTES: u64 = 64 << 10;
 
 /// In place of a fingerprint, where a thumbnail is of another recipe's set and its mark was not found.
 const UNKNOWN_RECIPE: &str = "unknown";
@@ -31,8 +28,8 @@ pub(crate) struct Looked {
     pub(crate) mark: Option<Mark>,
     /// The planned thumbnails that are there, in the plan's order.
     pub(crate) outputs: Vec<Option<Listed>>,
-    /// The failure record, if there is one.
-    pub(crate) record: Option<Record>,
+    /// What stands where the failure record belongs.
+    pub(crate) record: Option<Recorded>,
     /// What follows.
     pub(crate) finding: Finding,
 }
@@ -132,16 +129,22 @@ impl Audit {
         if returned {
             return Ok(None);
         }
-        if key.as_str().starts_with(self.policy.failure_prefix()) {
-            return Ok(match self.record(&key).await? {
-                None => None,
-                // Another deployment's, of originals under another prefix of this bucket.
-                Some(Record::Readable(record)) if Some(&record.key) != original.as_ref() => None,
-                Some(_) => Some(Finding::new(key, State::Orphaned)),
-            });
-        }
-        let there = self.head(&key).await?.is_some();
+        let there = match &original {
+            Some(original) if self.is_of_records(&key) => self.is_record(&key, original).await?,
+            _ => self.head(&key).await?.is_some(),
+        };
         Ok(there.then(|| Finding::new(key, State::Orphaned)))
+    }
+
+    /// Whether failure records are under such keys.
+    pub(crate) fn is_of_records(&self, key: &Key) -> bool {
+        key.as_str().starts_with(self.policy.failure_prefix())
+    }
+
+    /// Whether the failure record of that original is under `key`, and nothing else.
+    pub(crate) async fn is_record(&self, key: &Key, original: &Key) -> Result<bool, Error> {
+        let record = self.record(key, original).await?;
+        Ok(record.is_some_and(|record| !record.is_foreign()))
     }
 
     /// What is found now where this was found before.
@@ -186,7 +189,7 @@ impl Audit {
         let last_head = self.head(&last.key).await?;
         let siblings = try_join_all(siblings.iter().map(|output| self.head(&output.key)));
         let unplanned = try_join_all(obsolete.iter().map(|key| self.head(key)));
-        let record = self.record(&plan.failure);
+        let record = self.record(&plan.failure, key);
         let (mut heads, unplanned, record) = try_join3(siblings, unplanned, record).await?;
         let mark = mark(last_head.as_ref());
         let elsewhere = heads.iter().chain(&unplanned);
@@ -239,21 +242,22 @@ impl Audit {
         }
     }
 
-    /// The failure record under `key`, if there is one.
-    pub(crate) async fn record(&self, key: &Key) -> Result<Option<Record>, Error> {
+    /// What is under `key`, where the failure record of that original belongs.
+    pub(crate) async fn record(
+        &self,
+        key: &Key,
+        original: &Key,
+    ) -> Result<Option<Recorded>, Error> {
         let options = GetOptions {
-            max_length: Some(MAX_RECORD_BYTES),
+            max_length: Some(FailureRecord::MAX_BYTES),
             ..GetOptions::default()
         };
         self.asked.looks.fetch_add(1, Ordering::Relaxed);
         match self.store.get(key, options).await {
-            Ok(object) => Ok(Some(match FailureRecord::from_json(&object.body) {
-                Ok(record) => Record::Readable(Box::new(record)),
-                Err(_) => Record::Unreadable,
-            })),
+            Ok(object) => Ok(Some(Recorded::of(original, &object.body))),
             Err(error) => match error.kind() {
                 Kind::NotFound => Ok(None),
-                Kind::TooLong => Ok(Some(Record::Unreadable)),
+                Kind::TooLong => Ok(Some(Recorded::Foreign)),
                 _ => Err(Error::look(key, error)),
             },
         }

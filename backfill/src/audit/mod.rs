@@ -37,7 +37,6 @@ use crate::filter::Filter;
 use crate::listing::{self, listing};
 use crate::originals::is_wanted;
 
-pub(crate) use self::classify::Record;
 pub use self::finding::Finding;
 pub(crate) use self::look::{Look, Looked};
 pub use self::state::State;

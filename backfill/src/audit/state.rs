@@ -37,13 +37,15 @@ pub enum State {
     Failed,
     /// All is well but for thumbnails that the recipe no longer plans.
     Obsolete,
+    /// All is well, but something stands where a failure record would go, and is none.
+    Foreign,
     /// A thumbnail or a failure record without an original.
     Orphaned,
 }
 
 impl State {
     /// All, in the order of reports.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ok,
         Self::Pending,
         Self::Missing,
@@ -53,6 +55,7 @@ impl State {
         Self::Mixed,
         Self::Failed,
         Self::Obsolete,
+        Self::Foreign,
         Self::Orphaned,
     ];
 
@@ -79,6 +82,7 @@ impl State {
             Self::Mixed => "thumbnails of several makings",
             Self::Failed => "a failure record says why there are none",
             Self::Obsolete => "thumbnails that the recipe no longer plans",
+            Self::Foreign => "something else stands where a failure record would go",
             Self::Orphaned => "a thumbnail or record without an original",
         }
     }

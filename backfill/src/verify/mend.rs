@@ -77,7 +77,7 @@ pub(super) struct Done {
 
 /// What became of a key without an original.
 enum Removed {
-    /// There is an original by now.
+    /// There is an original by now, or something that is not ours.
     Kept,
     Yes,
     /// An original came meanwhile, whose thumbnail the key may have been.
@@ -235,6 +235,10 @@ impl<'a> Mender<'a> {
             return Ok(Removed::Kept);
         };
         if self.is_there(&original).await? {
+            return Ok(Removed::Kept);
+        }
+        let is_record = self.audit.is_of_records(key);
+        if is_record && !self.audit.is_record(key, &original).await? {
             return Ok(Removed::Kept);
         }
         self.delete(key).await?;

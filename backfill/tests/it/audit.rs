@@ -81,6 +81,11 @@ pub(crate) async fn made() -> Arc<dyn Storage> {
 
 const NOW: &str = "--pending-minutes 0";
 
+/// A failure record as another version of this program may write it.
+pub(crate) fn unreadable(original: &str) -> String {
+    format!(r#"{{"key":"{original}","recipe":"r","event_id":"e","reason":"one of tomorrow"}}"#)
+}
+
 /// Does to the pictures by number what the states are named after.
 async fn spoil(store: &Arc<dyn Storage>) {
     let thumbnail = |n: u8, size: u16| format!("thumbnails/2024/{n:02}.jpg/{size}.jpg");
@@ -100,8 +105,12 @@ async fn spoil(store: &Arc<dyn Storage>) {
     )
     .await;
     delete(store, "images/2024/08.jpg").await;
-    put(store, "failures/2024/gone.jpg", "{}").await;
-    put(store, "failures/2024/09.jpg", "no record").await;
+    for name in ["gone.jpg", "09.jpg"] {
+        let record = unreadable(&format!("images/2024/{name}"));
+        put(store, &format!("failures/2024/{name}"), record).await;
+    }
+    put(store, "failures/2024/10.jpg", "no record").await;
+    put(store, "failures/2024/report.pdf", "none of ours").await;
     put(store, "thumbnails/index.html", "none of ours").await;
 }
 
@@ -115,6 +124,7 @@ fn spoilt() -> BTreeMap<&'static str, State> {
         ("images/2024/06.jpg", State::Mixed),
         ("images/2024/07.jpg", State::Obsolete),
         ("images/2024/09.jpg", State::Stale),
+        ("images/2024/10.jpg", State::Foreign),
         ("images/notes.jpg", State::Failed),
         ("failures/2024/gone.jpg", State::Orphaned),
     ]);
@@ -195,10 +205,11 @@ async fn every_state_is_seen_mended_and_clean_afterwards() {
     assert_eq!(mended.states(), spoilt());
     let repair = mended.summary.repair.unwrap();
     assert_eq!((repair.replayed, repair.failed, repair.removed), (7, 0, 0));
-    assert_eq!(repair.after.of(State::Ok), 10);
+    assert_eq!(repair.after.of(State::Ok), 9);
     let left = [
         (State::Failed, 1),
         (State::Obsolete, 1),
+        (State::Foreign, 1),
         (State::Orphaned, 7),
     ];
     for (state, count) in left {
@@ -214,21 +225,25 @@ async fn every_state_is_seen_mended_and_clean_afterwards() {
     );
     assert_eq!(mended.code, 1);
 
-    let args = "--pending-minutes 0 --repair --remove-orphans --accept failed,obsolete";
+    let args = "--pending-minutes 0 --repair --remove-orphans --accept failed,obsolete,foreign";
     let cleaned = verify(&store, args).await;
     assert_eq!((cleaned.code, cleaned.summary.well), (0, true));
     assert_eq!(cleaned.summary.repair.unwrap().removed, 7);
     let end = verify(&store, NOW).await;
     let expected = BTreeMap::from([
         ("images/2024/07.jpg", State::Obsolete),
+        ("images/2024/10.jpg", State::Foreign),
         ("images/notes.jpg", State::Failed),
     ]);
     assert_eq!(end.states(), expected);
+    let left =
+        ["2024/10.jpg", "2024/report.pdf", "notes.jpg"].map(|path| format!("failures/{path}"));
+    assert_eq!(keys(&store, "failures/").await, left.into());
     let thumbnails = keys(&store, "thumbnails/").await;
     assert!(thumbnails.contains("thumbnails/index.html"));
     assert_eq!(thumbnails.len(), 11 * 6 + 2);
 
-    let args = "--pending-minutes 0 --repair --remove-obsolete --accept failed";
+    let args = "--pending-minutes 0 --repair --remove-obsolete --accept failed,foreign";
     let cleaned = verify(&store, args).await;
     assert_eq!((cleaned.code, cleaned.summary.well), (0, true));
     let repair = cleaned.summary.repair.unwrap();
@@ -289,6 +304,45 @@ async fn the_records_of_another_prefix_of_the_bucket_stay() {
     }
     let kept = ["failures/notes.jpg", "failures/theirs.jpg"].map(str::to_owned);
     assert_eq!(keys(&store, "failures/").await, kept.into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_in_the_place_of_a_record_and_is_none_stays_whatever_is_repaired() {
+    let store = store().await;
+    let planted = [
+        "failures/notes.jpg",
+        "failures/2024/01.jpg",
+        "failures/2024/gone.jpg",
+    ];
+    for key in planted {
+        put(&store, key, "a report").await;
+    }
+    let untouched = async || {
+        for key in planted {
+            let there = store.get(&Key::new(key), GetOptions::default()).await;
+            assert_eq!(there.unwrap().body, "a report", "{key}");
+        }
+    };
+    let args = "--pending-minutes 0 --repair --retry --remove-orphans --accept foreign";
+    for _ in 0..2 {
+        let audited = verify(&store, args).await;
+        untouched().await;
+        assert_eq!(audited.code, 1);
+        let notes = &audited.mended["images/notes.jpg"];
+        assert_eq!(notes.state, State::Missing);
+        let message = notes.message.as_ref().unwrap();
+        let told = "no failure record can be written: failures/notes.jpg holds something else";
+        assert_eq!(message, told);
+        let repair = audited.summary.repair.unwrap();
+        assert_eq!((repair.failed, repair.removed), (0, 0));
+        assert_eq!(repair.after.of(State::Foreign), 1);
+        assert_eq!(repair.after.of(State::Orphaned), 0);
+    }
+    let found = verify(&store, NOW).await;
+    let foreign = &found.found["images/2024/01.jpg"];
+    assert_eq!(foreign.state, State::Foreign);
+    assert_eq!(foreign.keys, [Key::new("failures/2024/01.jpg")]);
+    assert!(!found.found.contains_key("failures/2024/gone.jpg"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use cos_thumbnails::object::Key;
 use cos_thumbnails::storage::Storage;
 use serde_json::Value;
 
-use crate::audit::put;
+use crate::audit::{put, unreadable};
 use crate::modes::{jpeg, keys, run, store};
 
 /// Twelve pictures with their thumbnails, and a text with its failure record.
@@ -25,10 +25,12 @@ async fn failures_are_listed_and_replayed() {
     assert!(text.contains("rejected  1"), "{text}");
     assert!(text.contains("not_a_picture  images/notes.jpg: "), "{text}");
     assert!(
-        text.contains("images/2024/x.jpg: the record cannot be read"),
+        text.contains("images/2024/x.jpg: failures/2024/x.jpg is not its record\n"),
         "{text}"
     );
-    assert!(text.ends_with("2 failure records\n"), "{text}");
+    let total = "1 failure record; 1 of something else, which is left as it is: \
+                 better give FAILURE_PREFIX a folder of its own\n";
+    assert!(text.ends_with(total), "{text}");
 
     let (_, lines) = run(&store, "failures --json").await.unwrap();
     let rows: Vec<Value> = lines
@@ -40,12 +42,14 @@ async fn failures_are_listed_and_replayed() {
     assert_eq!(rows[1]["reason"], "not_a_picture");
     assert_eq!(rows[1]["state"], "rejected");
     assert_eq!(rows[1]["attempts"], 1);
+    assert_eq!(rows[1].get("foreign"), None);
     assert_eq!(rows[0].get("reason"), None);
+    assert_eq!(rows[0]["foreign"], "failures/2024/x.jpg");
 
-    // Tried anew, though the record holds: rejected anew. The other's original is not there.
+    // Tried anew, though the record holds: rejected anew. What is no record asks for nothing.
     let (code, summary) = run(&store, "failures --retry --json").await.unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
-    assert_eq!((code, &summary["finished"]), (0, &Value::from(2)));
+    assert_eq!((code, &summary["finished"]), (0, &Value::from(1)));
     assert_eq!(summary["verdicts"]["rejected"], 1);
     assert!(summary["traffic"]["bytes_read"].as_u64().unwrap() > 0);
 
@@ -53,7 +57,19 @@ async fn failures_are_listed_and_replayed() {
     let (code, text) = run(&store, "failures --retry").await.unwrap();
     assert_eq!(code, 0);
     assert!(text.contains("1 made"), "{text}");
-    assert!(keys(&store, "failures/").await.is_empty());
+    let left = ["failures/2024/x.jpg".to_owned()];
+    assert_eq!(keys(&store, "failures/").await, left.into());
+
+    // In that place it is of this original, though not to be read.
+    let record = unreadable("images/2024/x.jpg");
+    put(&store, "failures/2024/x.jpg", record).await;
+    let (_, text) = run(&store, "failures").await.unwrap();
+    assert!(
+        text.contains("images/2024/x.jpg: the record cannot be read\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("\n1 failure record\n"), "{text}");
+    run(&store, "failures --retry").await.unwrap();
     let (code, text) = run(&store, "failures").await.unwrap();
     assert_eq!((code, text.as_str()), (0, "0 failure records\n"));
 }
@@ -71,6 +87,9 @@ async fn every_key_is_explained() {
     let mark = "thumbnails/2024/02.jpg/512.jpg";
     put(&store, "thumbnails/2024/01.jpg/1024.jpg", "old").await;
     put(&store, "images/2024/03.jpg", jpeg(33)).await;
+    for path in ["2024/05.jpg", "never.jpg"] {
+        put(&store, &format!("failures/{path}"), "a report").await;
+    }
     store.delete(&Key::new("images/2024/04.jpg")).await.unwrap();
     store.delete(&Key::new(mark)).await.unwrap();
     for (key, code, state, reason, next) in [
@@ -119,6 +138,14 @@ async fn every_key_is_explained() {
             "backfill verify --repair --remove",
         ),
         ("images/never.jpg", 1, None, Some("gone"), "nothing, if"),
+        ("failures/never.jpg", 1, None, Some("gone"), "nothing, if"),
+        (
+            "images/2024/05.jpg",
+            1,
+            Some("foreign"),
+            None,
+            "move what stands there elsewhere",
+        ),
         (
             "other/a.jpg",
             0,

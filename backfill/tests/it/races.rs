@@ -14,7 +14,7 @@ use cos_thumbnails::storage::{
 };
 use futures_util::TryStreamExt;
 
-use crate::audit::{put, verify};
+use crate::audit::{put, unreadable, verify};
 use crate::modes::{jpeg, keys, run, settings};
 
 /// A store in which something happens after some operations.
@@ -36,6 +36,8 @@ enum After {
     Listing,
     /// A function whose recipe has one size more is at work after the mark was looked at.
     Look,
+    /// Someone puts a file where a failure record was, after that was read.
+    Record,
 }
 
 impl Eventful {
@@ -59,7 +61,12 @@ impl Eventful {
 #[async_trait]
 impl Storage for Eventful {
     async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, storage::Error> {
-        self.store.get(key, options).await
+        let got = self.store.get(key, options).await;
+        if self.after == After::Record && key.as_str() == "failures/back.jpg" {
+            self.write(key.as_str().to_owned(), b"a report".to_vec())
+                .await;
+        }
+        got
     }
     async fn head(&self, key: &Key) -> Result<Head, storage::Error> {
         let head = self.store.head(key).await;
@@ -100,7 +107,7 @@ impl Storage for Eventful {
             After::Listing if outputs => {
                 self.write("images/back.jpg".to_owned(), jpeg(1)).await;
             }
-            After::Listing | After::Delete | After::Look => {}
+            After::Listing | After::Delete | After::Look | After::Record => {}
         }
         Ok(page)
     }
@@ -188,6 +195,20 @@ async fn an_original_that_comes_while_orphans_are_removed_gets_its_thumbnails_ba
     assert_eq!(keys(&store, "thumbnails/back.jpg/").await.len(), 6);
     let end = verify(&store, "--pending-minutes 0").await;
     assert_eq!(end.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_come_in_the_place_of_an_orphaned_record_stays() {
+    let store: Arc<dyn Storage> = Arc::new(Eventful::new(After::Record));
+    put(&store, "images/other.jpg", jpeg(2)).await;
+    put(&store, "failures/back.jpg", unreadable("images/back.jpg")).await;
+    run(&store, "--mode sequential").await.unwrap();
+    let args = "--pending-minutes 0 --repair --remove-orphans";
+    let audited = verify(&store, args).await;
+    assert_eq!(audited.summary.found.of(State::Orphaned), 1);
+    let repair = audited.summary.repair.unwrap();
+    assert_eq!((repair.removed, repair.after.of(State::Orphaned)), (0, 0));
+    assert_eq!(keys(&store, "failures/").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

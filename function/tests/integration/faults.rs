@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use cos_thumbnails::object::{Bucket, Key};
+use cos_thumbnails::object::{Bucket, ETag, Key};
+use cos_thumbnails::outcome::Reason;
 use cos_thumbnails::storage::{
     Credentials, GetOptions, HmacKey, Kind, PutOptions, S3, S3Config, Storage,
 };
@@ -167,7 +168,8 @@ impl Drop for Function {
     }
 }
 
-/// The calls that the flow makes for a picture: method, part of the path.
+/// The calls that the flow makes for a picture: method, part of the path. The DELETE where a record of an earlier
+/// version stands.
 const CALLS: [(&str, &str); 7] = [
     ("HEAD", "/512.jpg"),
     ("GET", "/failures/"),
@@ -212,9 +214,31 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
+/// The record of a version that was there before.
+fn earlier() -> FailureRecord {
+    FailureRecord {
+        key: Key::new(ORIGINAL),
+        etag: ETag::new("earlier"),
+        state: FailureState::Rejected,
+        reason: Reason::NotAPicture,
+        message: "not a picture".to_owned(),
+        recipe: "r".to_owned(),
+        limits: "l".to_owned(),
+        event_id: "e".to_owned(),
+        attempts: 1,
+        backfill_run: None,
+        time: chrono::DateTime::UNIX_EPOCH,
+    }
+}
+
 /// One fault at one call, and what came of it: the answer, and how many requests were spoilt.
 async fn suffer(rule: Rule) -> (u16, usize) {
     let place = Place::new().await;
+    if rule.method == "DELETE" {
+        place
+            .put_at("failures/a.png", earlier().to_json().to_vec())
+            .await;
+    }
     let function = Function::start(&place, "60").await;
     place.proxy.follow(Some(rule.clone()));
     let answer = function.send().await;

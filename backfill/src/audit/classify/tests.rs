@@ -14,7 +14,7 @@ struct Case {
     outputs: Vec<Option<Listed>>,
     obsolete: Vec<Key>,
     mark: Option<Mark>,
-    record: Option<Record>,
+    record: Option<Recorded>,
     record_listed: Option<Listed>,
     now: u64,
 }
@@ -117,7 +117,7 @@ impl Case {
     }
 }
 
-fn record(change: impl FnOnce(&mut FailureRecord)) -> Record {
+fn record(change: impl FnOnce(&mut FailureRecord)) -> Recorded {
     let mut record = FailureRecord {
         key: Key::new("images/a"),
         etag: ETag::new("v1"),
@@ -132,7 +132,7 @@ fn record(change: impl FnOnce(&mut FailureRecord)) -> Record {
         time: chrono::DateTime::UNIX_EPOCH,
     };
     change(&mut record);
-    Record::Readable(Box::new(record))
+    Recorded::Readable(Box::new(record))
 }
 
 #[test]
@@ -212,7 +212,8 @@ fn a_record_explains_what_is_not_there_as_long_as_it_holds() {
         record(|record| record.recipe = "r0".to_owned()),
         record(|record| record.limits = "l0".to_owned()),
         record(|record| record.state = FailureState::Retrying),
-        Record::Unreadable,
+        Recorded::Unreadable,
+        Recorded::Foreign,
     ] {
         assert_eq!(missing(no_longer).state(), State::Missing);
     }
@@ -221,7 +222,18 @@ fn a_record_explains_what_is_not_there_as_long_as_it_holds() {
     let left = beside(record(|record| record.etag = ETag::new("v0")));
     assert_eq!(left.state, State::Stale);
     assert_eq!(left.keys, [Key::new("failures/a")]);
-    assert_eq!(beside(Record::Unreadable).state, State::Stale);
+    assert_eq!(beside(Recorded::Unreadable).state, State::Stale);
+    let foreign = beside(Recorded::Foreign);
+    assert_eq!(foreign.state, State::Foreign);
+    assert_eq!(foreign.keys, [Key::new("failures/a")]);
+    let told = "no failure record can be written: failures/a holds something else";
+    assert_eq!(foreign.message.as_deref(), Some(told));
+    let partial = Case::with(|case| {
+        case.outputs[0] = None;
+        case.record = Some(Recorded::Foreign);
+    });
+    let both = format!("1 of 2 are not there; {told}");
+    assert_eq!(partial.judge(false).message, Some(both));
 }
 
 #[test]
