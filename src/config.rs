@@ -80,8 +80,13 @@ impl Config {
         let policy = match (&bucket, source_prefix, outputs, recipes) {
             (Some(bucket), Some(source), Some(outputs), Some(recipes)) => {
                 let policy = Policy::new(Bucket::new(bucket), source, outputs, recipes);
-                let policy = reader.noted(OUTPUT_PREFIX, policy);
-                let policy = policy.zip(cache_control);
+                let policy = policy.map_err(|error| {
+                    reader.mistakes.push(Mistake {
+                        variable: error.variable(),
+                        problem: error.problem(),
+                    });
+                });
+                let policy = policy.ok().zip(cache_control);
                 policy.map(|(policy, value)| policy.with_cache_control(value))
             }
             _ => None,
@@ -440,8 +445,31 @@ mod tests {
 
     #[test]
     fn a_loop_is_refused_at_start() {
-        let mistakes = read(&[("OUTPUT_PREFIX", "images/small/")]).unwrap_err();
-        assert!(mistakes.to_string().contains("OUTPUT_PREFIX"), "{mistakes}");
+        let overlap = |first: &str, second: &str| {
+            format!(
+                "{first} and {second} overlap: what is written under one could be read under the other"
+            )
+        };
+        for (wrong, first, second) in [
+            (
+                ("OUTPUT_PREFIX", "images/small/"),
+                "SOURCE_PREFIX \"images/\"",
+                "OUTPUT_PREFIX \"images/small/\"",
+            ),
+            (
+                ("SOURCE_PREFIX", "failures/"),
+                "SOURCE_PREFIX \"failures/\"",
+                "FAILURE_PREFIX \"failures/\"",
+            ),
+            (
+                ("FAILURE_PREFIX", "thumbnails/bad/"),
+                "OUTPUT_PREFIX \"thumbnails/\"",
+                "FAILURE_PREFIX \"thumbnails/bad/\"",
+            ),
+        ] {
+            let mistakes = read(&[wrong]).unwrap_err();
+            assert_eq!(mistakes.to_string(), overlap(first, second));
+        }
     }
 
     #[test]

@@ -84,14 +84,34 @@ pub enum OnDelete {
 
 /// Two prefixes under which an output could be taken for an original, or for a failure record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{first_name} {first:?} and {second_name} {second:?} overlap: what is written under one could be read under the other"
-)]
+#[error("{first_name} {}", self.problem())]
 pub struct PolicyError {
     first_name: &'static str,
     first: String,
     second_name: &'static str,
     second: String,
+}
+
+impl PolicyError {
+    /// The setting of the first of them.
+    #[must_use]
+    pub fn variable(&self) -> &'static str {
+        self.first_name
+    }
+
+    /// What is wrong with it: the other one.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        let Self {
+            first,
+            second_name,
+            second,
+            ..
+        } = self;
+        format!(
+            "{first:?} and {second_name} {second:?} overlap: what is written under one could be read under the other"
+        )
+    }
 }
 
 /// What a change asks for.
