@@ -4,10 +4,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use cos_thumbnails::config::Variable;
 use cos_thumbnails::object::Bucket;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{Credentials, HmacKey, S3Config};
-use function::config::EVENT_SECRET;
+use function::config::{BACKFILL_SECRET, EVENT_SECRET};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -232,16 +233,19 @@ impl Cloud {
         .map_err(|source| Error::Data { folder, source })?;
         let (function_url, events) = (place.url(), place.events());
         let scaling = place.scaling();
-        let secret = lookup(EVENT_SECRET.name).filter(|secret| !secret.is_empty());
+        let secret = |variable: Variable| lookup(variable.name).filter(|text| !text.is_empty());
+        let event_secret = secret(EVENT_SECRET);
+        let bearer = secret(BACKFILL_SECRET).or_else(|| event_secret.clone());
         let (function, notices) = place.start(config, settings);
         let (sender, deliveries) = unbounded_channel();
-        let notifier = tokio::spawn(notify(outbox, events, secret, options.mischief, sender));
+        let notifier = notify(outbox, events, event_secret, options.mischief, sender);
+        let notifier = tokio::spawn(notifier);
         let of = page::Of {
             store: &store_config,
             credentials: &options.credentials,
             policy: &policy,
             function_url: &function_url,
-            backfill_secret: lookup("BACKFILL_SECRET"),
+            bearer,
         };
         let page = Page::start(page_listener, page_address, &of);
         let cloud = Self {

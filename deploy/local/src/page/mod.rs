@@ -50,8 +50,8 @@ pub(crate) struct Of<'a> {
     pub(crate) credentials: &'a HmacKey,
     pub(crate) policy: &'a Policy,
     pub(crate) function_url: &'a str,
-    /// By which a function that others reach lets thumbnails be made anew.
-    pub(crate) backfill_secret: Option<String>,
+    /// By which the function, where it asks for a secret, lets the race's events in and thumbnails be made anew.
+    pub(crate) bearer: Option<String>,
 }
 
 /// The origins by which a browser on this machine knows a page at that port.
@@ -72,7 +72,7 @@ impl Page {
             store: of.store.clone(),
             policy: of.policy.clone(),
             function_url: of.function_url.to_owned(),
-            backfill_secret: of.backfill_secret.clone(),
+            bearer: of.bearer.clone(),
         };
         let server = Server {
             signer,

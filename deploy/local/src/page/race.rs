@@ -39,7 +39,7 @@ pub(super) struct Course {
     pub(super) store: S3Config,
     pub(super) policy: Policy,
     pub(super) function_url: String,
-    pub(super) backfill_secret: Option<String>,
+    pub(super) bearer: Option<String>,
 }
 
 /// One race at a time.
@@ -141,8 +141,8 @@ impl Race {
         let here = Arc::new(Thumbnailer::new(store, policy.clone()));
         let here: Arc<dyn Target> = Arc::new(InProcess::new(here));
         let function: FunctionUrl = self.course.function_url.parse()?;
-        let secret = self.course.backfill_secret.as_deref().and_then(Secret::new);
-        let there: Arc<dyn Target> = Arc::new(Http::new(function, secret, TIMEOUT)?);
+        let bearer = self.course.bearer.as_deref().and_then(Secret::new);
+        let there: Arc<dyn Target> = Arc::new(Http::new(function, bearer, TIMEOUT)?);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let modes = [
             ("sequential", 1, Arc::clone(&here)),

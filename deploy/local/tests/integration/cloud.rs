@@ -29,7 +29,14 @@ impl Uploads {
     }
 
     async fn start_with(options: Options) -> Result<Self, Error> {
-        let (cloud, deliveries) = Cloud::start(options, |_| None).await?;
+        Self::start_by(options, |_| None).await
+    }
+
+    pub(crate) async fn start_by(
+        options: Options,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
+        let (cloud, deliveries) = Cloud::start(options, lookup).await?;
         Ok(Self {
             cloud,
             deliveries,

@@ -195,6 +195,31 @@ async fn the_race_makes_every_picture_by_each_mode() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_race_shows_the_secret_that_every_event_must_show() {
+    let lookup = |name: &str| (name == "EVENT_SECRET").then(|| "canary".to_owned());
+    let mut uploads = Uploads::start_by(Options::on_free_ports(), lookup)
+        .await
+        .unwrap();
+    let page = uploads.cloud.page.url().to_owned();
+    uploads.next_is_served().await;
+    let mut news = News::of(&page).await;
+    let (status, text) = ask(Method::POST, &page, "/race", r#"{"pictures": 1}"#).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{text}");
+    let fan_out = loop {
+        let race = news.next("race").await;
+        if race["lanes"][2]["state"] == "done" {
+            break race["lanes"][2].clone();
+        }
+    };
+    assert_eq!(
+        (&fan_out["mode"], &fan_out["not_made"]),
+        (&json!("fan-out"), &json!(0)),
+        "{fan_out}"
+    );
+    uploads.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_race_that_is_stopped_begins_no_further_picture() {
     const PICTURES: usize = 60;
     let uploads = Uploads::start().await;
