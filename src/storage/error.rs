@@ -112,6 +112,14 @@ impl fmt::Display for Error {
     }
 }
 
+/// An error and its causes in one line.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 pub use self::ask::Error;
 use self::ask::{Granted, ask, connector};
 pub use self::credential::{Credential, Url, is_this_machine};
+use super::with_causes;
 
 /// How often IAM is asked again for one token, where that can help.
 const RETRIES: usize = 2;
@@ -221,8 +222,9 @@ impl Tokens {
             Err(error) => {
                 self.0.failed.fetch_add(1, Ordering::Relaxed);
                 if self.good().is_some() {
+                    let error = with_causes(&error);
                     tracing::warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = %error.escape_debug(),
                         "no new token: the old one goes on being used"
                     );
                 }

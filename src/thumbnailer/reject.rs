@@ -9,7 +9,7 @@ use super::steps::need_before_reading;
 use super::{Error, FailureRecord, FailureState, Flow, Replaced, Working};
 use crate::object::{ETag, Key};
 use crate::outcome::{Reason, Stage, Verdict};
-use crate::storage::PutOptions;
+use crate::storage::{PutOptions, with_causes};
 use crate::thumbnail;
 
 /// So much of an event's id is kept in a record, so that no sender makes one too long to be read.
@@ -156,10 +156,12 @@ impl Flow<'_> {
             content_type: Some("application/json".to_owned()),
             ..PutOptions::default()
         };
-        self.outcome.traffic.bytes_written += body.len() as u64;
+        let bytes = body.len();
         let written = self.store().put(&self.plan.failure, body, options);
         self.timed(Stage::Record, written).await?;
         self.outcome.traffic.puts += 1;
+        self.outcome.traffic.bytes_written += bytes as u64;
+        self.thumbnailer.tally.written(bytes);
         Ok(())
     }
 
@@ -186,14 +188,6 @@ fn not_recorded(key: &Key) -> String {
         "no failure record was written: {key} holds something else, which is left as it is; \
          move it elsewhere, or give FAILURE_PREFIX a folder of its own"
     )
-}
-
-/// An error and its causes in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// A rejection in the words of the records.

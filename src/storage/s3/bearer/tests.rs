@@ -1,6 +1,5 @@
 //! The store's client with an IAM that fails in every way, in virtual time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -221,16 +220,27 @@ async fn case_19_an_outage_of_iam_is_not_seen_before_the_token_ends_and_passes()
     assert_eq!(head(&store).await.unwrap(), 7);
 }
 
-/// Counts the warnings of this thread, while it is in force.
+/// The warnings of this thread, while it is in force.
 #[derive(Debug, Clone, Default)]
-struct Warnings(Arc<AtomicUsize>);
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+/// The fields of a warning, as text.
+struct Fields<'a>(&'a mut String);
+
+impl tracing::field::Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        *self.0 += &format!("{field}={value:?} ");
+    }
+}
 
 impl tracing::Subscriber for Warnings {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         *metadata.level() == tracing::Level::WARN && metadata.target().contains("iam")
     }
-    fn event(&self, _: &tracing::Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut Fields(&mut text));
+        self.0.lock().unwrap().push(text);
     }
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
         span::Id::from_u64(1)
@@ -254,8 +264,15 @@ async fn case_19_an_outage_of_iam_is_told_now_and_then_and_not_by_each_call() {
         head(&store).await.unwrap();
         sleep(Duration::from_secs(1)).await;
     }
-    let told = warnings.0.load(Ordering::Relaxed);
-    assert!((2..=10).contains(&told), "{told} times in five minutes");
+    let told = warnings.0.lock().unwrap();
+    let times = told.len();
+    assert!((2..=10).contains(&times), "{times} times in five minutes");
+    let cause = "IAM could not be reached: ";
+    assert!(
+        told.iter()
+            .all(|text| text.contains(cause) && text.contains("down")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
