@@ -29,6 +29,7 @@ use crate::plan::{Decision, Foreign, Plan, Policy};
 use crate::storage::{self, Object, Storage};
 use crate::thumbnail::Limits;
 
+mod carried;
 mod compute;
 mod failure;
 mod fetch;
@@ -39,6 +40,8 @@ mod reject;
 mod steps;
 mod turns;
 
+pub use carried::Carried;
+use carried::Tally;
 pub use failure::{FailureRecord, FailureState, Recorded};
 use instance::Instance;
 pub use mark::Mark;
@@ -65,6 +68,7 @@ pub struct Thumbnailer {
     memory: Memory,
     turns: Turns,
     instance: Instance,
+    tally: Tally,
 }
 
 /// Why an event has no outcome. All but [`Error::Foreign`] can succeed later.
@@ -100,6 +104,7 @@ impl Thumbnailer {
             memory: Memory::new(u64::MAX),
             turns: Turns::default(),
             instance: Instance::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -129,6 +134,12 @@ impl Thumbnailer {
     #[must_use]
     pub fn admitted_bytes(&self) -> u64 {
         self.memory.admitted_bytes()
+    }
+
+    /// What it has carried to and from the store, for events that were not handled, too.
+    #[must_use]
+    pub fn carried(&self) -> Carried {
+        *self.tally.carried()
     }
 
     /// The store it works on.
@@ -207,6 +218,8 @@ struct Flow<'a> {
     /// The memory that this picture needs, as far as it is known.
     need_bytes: u64,
     outcome: &'a mut Outcome,
+    /// Bytes of the original that were read since the flow last looked at it from the start.
+    fetched_bytes: u64,
     /// What stands where the failure record belongs, be it of what is there now or not.
     recorded: Option<Recorded>,
     /// When its time began.
@@ -266,6 +279,7 @@ impl<'a> Flow<'a> {
             need_bytes: need_before_reading(event.change().length, &thumbnailer.limits),
             limits: thumbnailer.policy.limits_fingerprint(),
             outcome,
+            fetched_bytes: 0,
             recorded: None,
             since,
             working: None,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cos_thumbnails::outcome::{Outcome, Verdict};
+use cos_thumbnails::outcome::Outcome;
 use cos_thumbnails::process;
 use cos_thumbnails::storage::{Cause, S3};
 use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
@@ -21,7 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::runtime::{Load, Meter};
+use crate::runtime::{Abandoned, Load, Meter};
 
 /// Before every name.
 const PREFIX: &str = "cos_thumbnails";
@@ -30,6 +30,9 @@ const PREFIX: &str = "cos_thumbnails";
 const BUCKETS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 240.0,
 ];
+
+/// In place of the status of an answer that nobody waited for, as other servers have it.
+const HUNG_UP: &str = "499";
 
 /// One label and its values.
 type By = [(&'static str, String); 1];
@@ -101,7 +104,7 @@ impl Metrics {
         let bytes = || Unit::Bytes;
         let to = &mut self.registry;
         to.register("requests", "Requests with events", self.requests.clone());
-        to.register("status_codes", "Their answers, by status", self.status_codes.clone());
+        to.register("status_codes", "Their answers, by status; 499 where the connection ended before", self.status_codes.clone());
         to.register_with_unit("request_duration", "From a request's header to its answer", Unit::Seconds, self.request_duration.clone());
         to.register("requests_in_progress", "Requests that are handled", self.in_progress.clone());
         to.register("requests_waiting", "Requests that wait for a place", self.waiting.clone());
@@ -147,16 +150,6 @@ impl Metrics {
             ];
             self.thumbnails.get_or_create(&labels).inc();
         }
-        let traffic = &outcome.traffic;
-        self.bytes_read.inc_by(traffic.bytes_read);
-        self.bytes_written.inc_by(traffic.bytes_written);
-        let saved = outcome.original.as_ref().map_or(0, |original| {
-            original.bytes.saturating_sub(traffic.bytes_read)
-        });
-        if outcome.verdict == Verdict::Made && saved > 0 {
-            self.ranged_reads.inc();
-            self.bytes_saved.inc_by(saved);
-        }
         if outcome.execution.as_ref().is_some_and(|by| by.before == 0) {
             self.cold_starts.inc();
         }
@@ -175,6 +168,15 @@ impl Metrics {
         self.in_progress.set(whole(load.in_flight as u64));
         self.waiting.set(whole(load.waiting as u64));
         self.admitted.set(whole(self.thumbnailer.admitted_bytes()));
+        let carried = self.thumbnailer.carried();
+        for (counter, count) in [
+            (&self.bytes_read, carried.bytes_read),
+            (&self.bytes_written, carried.bytes_written),
+            (&self.ranged_reads, carried.ranged_reads),
+            (&self.bytes_saved, carried.bytes_saved),
+        ] {
+            counter.inner().store(count, Ordering::Relaxed);
+        }
         self.peak_memory
             .set(whole(process::peak_bytes().unwrap_or_default()));
         if let Some(store) = &self.store {
@@ -199,6 +201,22 @@ impl Meter for Metrics {
         let labels = [("status", status.as_str().to_owned())];
         self.status_codes.get_or_create(&labels).inc();
         self.request_duration.observe(took.as_secs_f64());
+    }
+
+    fn hung_up(&self) {
+        self.requests.inc();
+        let labels = [("status", HUNG_UP.to_owned())];
+        self.status_codes.get_or_create(&labels).inc();
+    }
+
+    fn abandoned(&self, events: usize, why: Abandoned) {
+        let kind = match why {
+            Abandoned::Panic => "panic",
+            Abandoned::Deadline => "deadline",
+        };
+        self.errors
+            .get_or_create(&[("type", kind.to_owned())])
+            .inc_by(events as u64);
     }
 
     fn text(&self, load: Load) -> String {
@@ -230,5 +248,41 @@ pub(crate) fn type_of(error: &Error) -> &'static str {
         Error::Unsettled => "unsettled",
         Error::Deadline => "deadline",
         Error::Busy => "memory",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use cos_thumbnails::object::Bucket;
+    use cos_thumbnails::plan::{Policy, Recipe};
+    use cos_thumbnails::storage::Memory;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_answer_and_what_has_no_outcome_is_counted() {
+        let policy = Policy::new(
+            Bucket::new("b"),
+            "images/",
+            "thumbnails/",
+            Recipe::standard(),
+        );
+        let flow = Thumbnailer::new(Arc::new(Memory::default()), policy.unwrap());
+        let metrics = Metrics::new(Arc::new(flow), None);
+        metrics.hung_up();
+        metrics.abandoned(1, Abandoned::Panic);
+        metrics.abandoned(3, Abandoned::Deadline);
+        let text = metrics.text(Load::new(0, 0));
+        for sample in [
+            "requests_total 1",
+            "status_codes_total{status=\"499\"} 1",
+            "request_duration_seconds_count 0",
+            "errors_total{type=\"panic\"} 1",
+            "errors_total{type=\"deadline\"} 3",
+        ] {
+            let line = format!("{PREFIX}_{sample}");
+            assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+        }
     }
 }

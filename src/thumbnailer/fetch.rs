@@ -33,6 +33,7 @@ impl Flow<'_> {
         self.recorded = match record {
             Ok(object) => {
                 self.outcome.traffic.bytes_read += object.body.len() as u64;
+                self.thumbnailer.tally.read(object.body.len());
                 Some(Recorded::of(&self.plan.original, &object.body))
             }
             Err(error) => match error.kind() {
@@ -130,6 +131,7 @@ impl Flow<'_> {
 
     /// The original or, as it may be enough, its first bytes.
     async fn get(&mut self, if_none_match: Option<&ETag>) -> Result<Object, storage::Error> {
+        self.fetched_bytes = 0;
         let max_bytes = self.thumbnailer.limits.max_bytes;
         let whole = GetOptions {
             if_none_match: if_none_match.cloned(),
@@ -177,7 +179,10 @@ impl Flow<'_> {
             .await;
         self.outcome.traffic.gets += 1;
         if let Ok(object) = &got {
-            self.outcome.traffic.bytes_read += object.body.len() as u64;
+            let bytes = object.body.len();
+            self.fetched_bytes += bytes as u64;
+            self.outcome.traffic.bytes_read += bytes as u64;
+            self.thumbnailer.tally.read(bytes);
         }
         got
     }

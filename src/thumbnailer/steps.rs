@@ -34,6 +34,8 @@ impl<'a> Flow<'a> {
                 // The original's bytes and pixels are gone, and others can use their memory.
                 share.shrink_to(rendered.thumbnails.iter().map(Encoded::length).sum());
                 self.store_all(&etag, rendered).await?;
+                let saved = length.saturating_sub(self.fetched_bytes);
+                self.thumbnailer.tally.saved(saved);
             }
             Err(_) if length == 0 => {
                 let message = "the object has no bytes".to_owned();
@@ -185,9 +187,10 @@ impl Thumbnailer {
             cache_control: Some(self.policy.cache_control().to_owned()),
             metadata,
         };
-        self.store()
-            .put(&output.key, thumbnail.bytes.clone(), options)
-            .await
+        let bytes = thumbnail.bytes.clone();
+        let etag = self.store().put(&output.key, bytes, options).await?;
+        self.tally.written(thumbnail.bytes.len());
+        Ok(etag)
     }
 }
 

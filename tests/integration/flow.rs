@@ -1,6 +1,7 @@
 //! The flow over the memory store: whatever is delivered, the end state is the newest original's.
 
 mod admission;
+mod carried;
 mod failures;
 mod foreign;
 mod hooked;

@@ -10,9 +10,25 @@ pub trait Meter: fmt::Debug + Send + Sync {
     /// A request with events had this answer, so long after its header had come.
     fn answered(&self, status: StatusCode, took: Duration);
 
+    /// A request with events had none: its connection ended before.
+    fn hung_up(&self);
+
+    /// So many events of one request had no outcome; nor had those, of the same request, that had not begun.
+    fn abandoned(&self, events: usize, why: Abandoned);
+
     /// All that was counted, and the load of this moment, to the line `# EOF`
     /// (<https://github.com/prometheus/OpenMetrics>).
     fn text(&self, load: Load) -> String;
+}
+
+/// Why events have no outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Abandoned {
+    /// The handler panicked.
+    Panic,
+    /// The time for their request was over, or the process ends.
+    Deadline,
 }
 
 /// What a runtime does at one moment.
@@ -26,7 +42,7 @@ pub struct Load {
 }
 
 impl Load {
-    pub(super) fn new(in_flight: usize, waiting: usize) -> Self {
+    pub(crate) fn new(in_flight: usize, waiting: usize) -> Self {
         Self { in_flight, waiting }
     }
 }

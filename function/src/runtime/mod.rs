@@ -45,7 +45,7 @@ use ready::Readiness;
 
 pub use descriptors::raise_descriptor_limit;
 pub use handler::{Context, Handler, HandlerService, Invocation};
-pub use meter::{Load, Meter};
+pub use meter::{Abandoned, Load, Meter};
 pub use receive::OUTCOME;
 pub use reply::{Failure, Reply};
 

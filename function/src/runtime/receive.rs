@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use cos_thumbnails::events::{self, Event, ParseError, Problem};
@@ -18,7 +19,7 @@ use super::drain::Active;
 use super::reply::{self, Refusal, Response};
 use super::server::{Caller, Shared};
 use super::trace::trace_id;
-use super::{Context, Failure, Invocation, Reply};
+use super::{Abandoned, Context, Failure, Invocation, Meter, Reply};
 
 /// The field of an event's last log line that has what its handler said of it, as JSON.
 pub const OUTCOME: &str = "outcome";
@@ -53,11 +54,17 @@ where
     let mut context = Context::new(caller.peer, shared.listener, deadline, head.headers);
     context.received = received;
     context.come_again = admission.come_again();
+    let left = Left {
+        meter: shared.settings.meter.clone(),
+        events: events.len(),
+    };
     let work = async move {
         let _until_done = (place, active);
+        let mut left = left;
         stream::iter(events)
             // In turn: a request has one place, however many events it brings.
             .then(|event| handle(service.clone(), event, context.clone()))
+            .inspect(|_| left.one_less())
             .collect::<Vec<_>>()
             .await
     };
@@ -68,6 +75,34 @@ where
         Ok(Some(Err(_))) => Err(Refusal::Deadline),
         // It panicked, or the process ends.
         Err(_) | Ok(None) => Err(Refusal::Fault),
+    }
+}
+
+/// How many events of a request have no outcome yet. Dropped before the last one has, it says so.
+struct Left {
+    meter: Option<Arc<dyn Meter>>,
+    events: usize,
+}
+
+impl Left {
+    fn one_less(&mut self) {
+        self.events -= 1;
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        if self.events == 0 {
+            return;
+        }
+        let why = if std::thread::panicking() {
+            Abandoned::Panic
+        } else {
+            Abandoned::Deadline
+        };
+        if let Some(meter) = &self.meter {
+            meter.abandoned(self.events, why);
+        }
     }
 }
 

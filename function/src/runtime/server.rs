@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,7 +26,7 @@ use super::descriptors;
 use super::drain::Activity;
 use super::receive::receive;
 use super::reply::{self, Refusal, Response};
-use super::{Error, Invocation, Reply, Settings};
+use super::{Error, Invocation, Meter, Reply, Settings};
 
 /// How long connections may take to end after the last event.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -176,6 +176,35 @@ async fn connection<S>(
     }
 }
 
+/// A request with events. Dropped before its answer, its connection has ended.
+struct Asked<'a> {
+    meter: Option<&'a dyn Meter>,
+    begun: Instant,
+}
+
+impl<'a> Asked<'a> {
+    fn begin(meter: Option<&'a dyn Meter>) -> Self {
+        Self {
+            meter,
+            begun: Instant::now(),
+        }
+    }
+
+    fn answered(mut self, status: StatusCode) {
+        if let Some(meter) = self.meter.take() {
+            meter.answered(status, self.begun.elapsed());
+        }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let Some(meter) = self.meter {
+            meter.hung_up();
+        }
+    }
+}
+
 /// Sends a request where its path says.
 async fn route<S>(
     shared: &Shared,
@@ -191,13 +220,11 @@ where
     let path = request.uri().path().to_owned();
     let result = match path.as_str() {
         "/" | "/events" if request.method() == Method::POST => {
-            let (active, begun) = (shared.activity.begin(), Instant::now());
+            let active = shared.activity.begin();
+            let asked = Asked::begin(shared.settings.meter.as_deref());
             let result = receive(service, shared, caller, request, active).await;
-            if let Some(meter) = &shared.settings.meter {
-                let answered = result.as_ref().map(Response::status);
-                let status = answered.unwrap_or_else(Refusal::status);
-                meter.answered(status, begun.elapsed());
-            }
+            let answered = result.as_ref().map(Response::status);
+            asked.answered(answered.unwrap_or_else(Refusal::status));
             result
         }
         "/" | "/events" => Err(Refusal::Method { allow: "POST" }),

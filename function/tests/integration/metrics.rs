@@ -149,6 +149,9 @@ fn the_dashboard_shows(described: &[(String, String, String)]) {
     let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
     let words = targets.flat_map(|target| {
         let expression = target["expr"].as_str().unwrap();
+        // An instance is mostly seen first when it has had its cold start: a counter that begins at one never grows.
+        let grows = expression.contains("cold_starts_total[");
+        assert!(!grows, "{expression}");
         expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
     });
     let shown: BTreeSet<&str> = words

@@ -79,7 +79,7 @@ pub(crate) fn gated() -> (Arc<Semaphore>, Arc<Notify>, impl Handler) {
     (gate, begun, handler)
 }
 
-fn batch(keys: &[&str]) -> String {
+pub(crate) fn batch(keys: &[&str]) -> String {
     let entry = |key: &&str| {
         json!({
             "specversion": "1.0", "id": format!("id-{key}"),

@@ -26,7 +26,7 @@ fn chance(seed: u32) -> impl FnMut() -> u8 {
 }
 
 /// A JPEG of noise, so that it is long.
-fn noise(seed: u32, progressive: bool) -> Bytes {
+pub(super) fn noise(seed: u32, progressive: bool) -> Bytes {
     let mut samples = vec![0; WIDTH * 1200 * 3];
     samples.fill_with(chance(seed));
     jpeg(&samples, progressive)
@@ -59,7 +59,7 @@ fn jpeg(samples: &[u8], progressive: bool) -> Bytes {
 }
 
 /// An event that says how long the original is, so that it may be read in parts.
-async fn sized_event(store: &dyn Storage, key: &str) -> Event {
+pub(super) async fn sized_event(store: &dyn Storage, key: &str) -> Event {
     let length = store.head(&Key::new(key)).await.unwrap().length;
     let change = Change {
         length: Some(length),

@@ -1,0 +1,91 @@
+//! What a runtime tells to who counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use function::runtime::{Abandoned, Load, Meter, Runtime};
+use http::StatusCode;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::http::{Connection, event, send};
+use crate::runtime::{SOON, Server, batch, gated, obey};
+
+/// Tells what it is told.
+#[derive(Debug)]
+struct Teller(UnboundedSender<String>);
+
+impl Teller {
+    fn new() -> (Arc<Self>, UnboundedReceiver<String>) {
+        let (sender, told) = unbounded_channel();
+        (Arc::new(Self(sender)), told)
+    }
+
+    fn tell(&self, text: String) {
+        // The test may have ended.
+        let _ = self.0.send(text);
+    }
+}
+
+impl Meter for Teller {
+    fn answered(&self, status: StatusCode, _: Duration) {
+        self.tell(format!("answered {}", status.as_u16()));
+    }
+
+    fn hung_up(&self) {
+        self.tell("hung up".to_owned());
+    }
+
+    fn abandoned(&self, events: usize, why: Abandoned) {
+        self.tell(format!("{events} by {why:?}"));
+    }
+
+    fn text(&self, _: Load) -> String {
+        String::new()
+    }
+}
+
+/// What is told next, which is not waited for without end.
+async fn next(told: &mut UnboundedReceiver<String>) -> String {
+    let next = tokio::time::timeout(Duration::from_secs(30), told.recv());
+    next.await.expect("something is told").unwrap()
+}
+
+#[tokio::test]
+async fn a_request_whose_sender_hangs_up_is_counted_once() {
+    let (meter, mut told) = Teller::new();
+    let (gate, begun, handler) = gated();
+    let server = Server::start(Runtime::new(handler).meter(meter)).await;
+    let mut gone = Connection::open(server.address).await;
+    gone.send(&event("gone", "k")).await;
+    begun.notified().await;
+    drop(gone);
+    assert_eq!(next(&mut told).await, "hung up");
+    // Its work goes on to its end, which is no answer.
+    gate.add_permits(2);
+    assert_eq!(send(server.address, &event("next", "k")).await.status, 200);
+    assert_eq!(next(&mut told).await, "answered 200");
+    assert!(told.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn events_that_have_no_outcome_are_counted() {
+    for (request, abandoned) in [
+        (event("e", "panic"), "1 by Panic"),
+        (batch(&["k", "panic", "k2", "k3"]), "3 by Panic"),
+        (batch(&["k", "k2", "hang", "k3"]), "2 by Deadline"),
+        (event("e", "hang"), "1 by Deadline"),
+    ] {
+        let (meter, mut told) = Teller::new();
+        let server = Server::start(Runtime::new(obey).deadline(SOON).meter(meter)).await;
+        assert_eq!(send(server.address, &request).await.status, 503);
+        assert_eq!(next(&mut told).await, abandoned);
+        assert_eq!(next(&mut told).await, "answered 503");
+    }
+    // What failed, or was refused, has an outcome.
+    let (meter, mut told) = Teller::new();
+    let server = Server::start(Runtime::new(obey).meter(meter)).await;
+    let answer = send(server.address, &batch(&["k", "busy", "forbidden"])).await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(next(&mut told).await, "answered 429");
+    assert!(told.try_recv().is_err());
+}
