@@ -120,7 +120,7 @@ fn json(body: &[u8], what: &'static str, id: Option<&str>) -> Result<Value, Pars
     serde_json::from_slice(body).map_err(|source| Problem::Json { what, source }.of(id))
 }
 
-/// Attributes in `ce-*` headers, data in the body; or an S3 notification without any.
+/// Attributes in `ce-*` headers, data in the body; or an S3 notification with or without any.
 fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseError> {
     let attribute = |name: &'static str| {
         let mut values = headers.get_all(format!("ce-{name}")).iter();
@@ -134,8 +134,9 @@ fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseError> {
     let of = |problem: Problem| problem.of(id.as_deref());
     let data = json(body, "JSON", id.as_deref())?;
     let version = attribute("specversion").map_err(of)?;
+    let extensions = extensions(headers).map_err(of)?;
     if s3_notification::is_notification(&data) {
-        return s3_notification::events(&data);
+        return s3_notification::events(&data, &extensions);
     }
     check_version(version.as_deref()).map_err(of)?;
     let required = |name| attribute(name).and_then(|value| value.ok_or(Problem::Missing(name)));
@@ -149,6 +150,25 @@ fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseError> {
     if let Some(time) = attribute("time").map_err(of)? {
         builder = builder.time(time);
     }
+    for (name, value) in extensions {
+        builder = builder.extension(&name, value);
+    }
+    let cloudevent = builder
+        .data("application/json", data)
+        .build()
+        .map_err(|_| {
+            of(Problem::Unexpected {
+                field: "time",
+                value: attribute("time").ok().flatten().unwrap_or_default(),
+                expected: "an RFC 3339 timestamp",
+            })
+        })?;
+    about_object(cloudevent).map(|event| vec![event])
+}
+
+/// The extension attributes in `ce-*` headers.
+fn extensions(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
+    let mut extensions = Vec::new();
     for name in headers.keys() {
         let Some(name) = name.as_str().strip_prefix("ce-") else {
             continue;
@@ -162,21 +182,11 @@ fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseError> {
             .map(|value| text(value.as_bytes()))
             .unwrap_or_default();
         if values.next().is_some() {
-            return Err(of(Problem::Repeated(name.to_owned())));
+            return Err(Problem::Repeated(name.to_owned()));
         }
-        builder = builder.extension(name, value);
+        extensions.push((name.to_owned(), value));
     }
-    let cloudevent = builder
-        .data("application/json", data)
-        .build()
-        .map_err(|_| {
-            of(Problem::Unexpected {
-                field: "time",
-                value: attribute("time").ok().flatten().unwrap_or_default(),
-                expected: "an RFC 3339 timestamp",
-            })
-        })?;
-    about_object(cloudevent).map(|event| vec![event])
+    Ok(extensions)
 }
 
 /// A header's text: percent-decoded exactly once where that gives UTF-8, otherwise what of it is.
@@ -204,7 +214,9 @@ fn structured(member: &Value) -> Result<Vec<Event>, ParseError> {
     let cloudevent: cloudevents::Event = cloudevent;
     match cloudevent.data() {
         Some(Data::Json(data)) if s3_notification::is_notification(data) => {
-            s3_notification::events(data)
+            let extensions = cloudevent.iter_extensions();
+            let extensions = extensions.map(|(name, value)| (name.to_owned(), value.to_string()));
+            s3_notification::events(data, &extensions.collect::<Vec<_>>())
         }
         _ => about_object(cloudevent).map(|event| vec![event]),
     }

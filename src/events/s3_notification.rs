@@ -68,8 +68,12 @@ struct Object {
 }
 
 /// The events of all records that speak of a created or removed object; others (restores, lifecycle
-/// transitions, tests of the configuration) are left out.
-pub(super) fn events(body: &Value) -> Result<Vec<Event>, ParseError> {
+/// transitions, tests of the configuration) are left out. Each has the extension attributes of the
+/// `CloudEvent` around the notification, if there is one: its trace is theirs, and what it shows, they show.
+pub(super) fn events(
+    body: &Value,
+    extensions: &[(String, String)],
+) -> Result<Vec<Event>, ParseError> {
     let malformed = |source| {
         Problem::Json {
             what: "S3 notification",
@@ -94,7 +98,10 @@ pub(super) fn events(body: &Value) -> Result<Vec<Event>, ParseError> {
             Some("ObjectRemoved") => Operation::Delete,
             _ => continue,
         };
-        events.push(event(operation, record, raw)?);
+        let event = event(operation, record, raw)?;
+        events.push(extensions.iter().fold(event, |event, (name, value)| {
+            event.with_extension(name, value)
+        }));
     }
     Ok(events)
 }

@@ -343,6 +343,41 @@ fn s3_notifications_of_ceph_and_minio_are_read_by_their_own_rules() {
 }
 
 #[test]
+fn the_records_of_a_notification_have_the_extensions_of_the_event_around_it() {
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let notification = include_bytes!("../fixtures/events/s3-minio.json");
+    let mut around = binary();
+    around.insert("ce-type", HeaderValue::from_static("com.amazonaws.s3"));
+    around.insert("ce-traceparent", HeaderValue::from_static(TRACE));
+    around.insert("ce-eventsecret", HeaderValue::from_static("shown%20here"));
+    let data: Value = serde_json::from_slice(notification).unwrap();
+    let event = json!({
+        "specversion": "1.0", "id": "i", "source": "s", "type": "com.amazonaws.s3",
+        "traceparent": TRACE, "eventsecret": "shown here", "data": data,
+    });
+    let media_type = |value| headers(&[("content-type", value)]);
+    let structured = media_type("application/cloudevents+json");
+    let batched = media_type("application/cloudevents-batch+json");
+    for (headers, body) in [
+        (around.clone(), notification.to_vec()),
+        (structured, event.to_string().into_bytes()),
+        (batched, json!([event]).to_string().into_bytes()),
+    ] {
+        let events = parse_http(&headers, &body).unwrap();
+        assert_eq!(events.len(), 2);
+        for event in events {
+            assert_eq!(event.extension("traceparent").as_deref(), Some(TRACE));
+            let shown = event.extension("eventsecret");
+            assert_eq!(shown.as_deref(), Some("shown here"));
+        }
+    }
+    // Of two it could be either.
+    around.append("ce-eventsecret", HeaderValue::from_static("another"));
+    let error = parse_http(&around, notification).unwrap_err();
+    assert!(matches!(error.problem, Problem::Repeated(_)), "{error}");
+}
+
+#[test]
 fn a_job_finds_its_event_in_the_environment() {
     let environment = |missing: &'static str| {
         move |name: &str| {
