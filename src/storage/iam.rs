@@ -61,13 +61,13 @@ pub struct Refreshes {
 
 /// What came of asking IAM, for who comes next.
 #[derive(Default)]
-struct Asked {
+pub(super) struct Asked {
     failure: Option<Failure>,
     /// When it was asked because a token was refused.
     refused: Option<Instant>,
 }
 
-type Asking = OwnedMutexGuard<Asked>;
+pub(super) type Asking = OwnedMutexGuard<Asked>;
 
 struct Token {
     bearer: HeaderValue,
@@ -113,12 +113,7 @@ impl Tokens {
         }
         if let Some((bearer, is_due)) = self.good() {
             // Whoever comes first sees to the next one. Nobody waits for it.
-            if is_due
-                && let Ok(asking) = Arc::clone(&self.0.asking).try_lock_owned()
-                // It may have been seen to by who held this until now.
-                && self.is_due()
-                && asking.failed_within(PAUSE_WHILE_GOOD).is_none()
-            {
+            if is_due && let Some(asking) = self.renewal() {
                 tokio::spawn(self.clone().renew(asking));
             }
             return Ok(bearer);
@@ -172,8 +167,13 @@ impl Tokens {
         Some((token.bearer.clone(), token.due <= now))
     }
 
-    fn is_due(&self) -> bool {
-        self.good().is_none_or(|(_, is_due)| is_due)
+    /// The renewal of a token that was found to be due, unless somebody else sees to it, or has seen to it
+    /// by now, or tried to in vain.
+    pub(super) fn renewal(&self) -> Option<Asking> {
+        let asking = Arc::clone(&self.0.asking).try_lock_owned().ok()?;
+        let is_due = self.good().is_none_or(|(_, is_due)| is_due);
+        let renews = is_due && asking.failed_within(PAUSE_WHILE_GOOD).is_none();
+        renews.then_some(asking)
     }
 
     fn renewed_since(&self, begun: Instant) -> bool {

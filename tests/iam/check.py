@@ -83,7 +83,7 @@ def case(cloud, name, check, **settings):
     cloud.revoke()
     cloud.granted.clear()
     cloud.objects.clear()
-    cloud.lifetime, cloud.skew, cloud.is_up = 3600, 0, True
+    cloud.lifetime, cloud.skew, cloud.grace, cloud.is_up = 3600, 0, 0, True
     with Function(cloud, **{"COS_API_KEY": API_KEY, **settings}) as function:
         check(cloud, function)
     print(f"  {name}")
@@ -102,8 +102,12 @@ def slow(cloud, function):
 
 
 def fast(cloud, function):
-    cloud.skew = 20 * 60
-    assert [function.upload() for _ in range(3)] == [200] * 3 and len(cloud.granted) == 1
+    # By IAM's clock the first token ends in 20 minutes, and no refusal says otherwise.
+    cloud.lifetime, cloud.skew, cloud.grace = 3, 20 * 60, 3600
+    assert function.upload() == 200
+    end = time.monotonic() + 60
+    while len(cloud.granted) < 2:
+        assert function.upload() == 200 and time.monotonic() < end
 
 
 def expiry(cloud, function):

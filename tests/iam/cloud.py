@@ -17,7 +17,8 @@ class Cloud:
 
     def __init__(self, certificate, api_key):
         self.api_key, self.compute_token = api_key, None
-        self.lifetime, self.skew, self.is_up = 3600, 0, True
+        # A token is good for longer than it is said to be by the grace; by IAM's clock it ends later by the skew. All in seconds.
+        self.lifetime, self.skew, self.grace, self.is_up = 3600, 0, 0, True
         self.lock, self.granted, self.tokens, self.objects = threading.Lock(), [], {}, {}
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -43,7 +44,7 @@ class Cloud:
                 return 400, {"errorCode": "BXNIM0415E", "errorMessage": "Provided API key could not be found."}
             token = hashlib.sha256(f"{len(self.granted)} {time.time()}".encode()).hexdigest()
             self.granted.append(kind)
-            self.tokens[token] = time.monotonic() + self.lifetime
+            self.tokens[token] = time.monotonic() + self.lifetime + self.grace
             return 200, {
                 "access_token": token, "refresh_token": "not_supported", "token_type": "Bearer", "scope": "ibm openid",
                 "expires_in": self.lifetime, "expiration": int(time.time()) + self.lifetime + self.skew,

@@ -201,6 +201,27 @@ async fn case_19_iam_is_asked_once_at_a_time_and_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn case_19_who_finds_a_token_due_looks_again_before_it_is_renewed() {
+    let cloud = Cloud::default();
+    let iam = SharedHttpConnector::new(cloud.clone());
+    let key = Credential::ApiKey(SECRET.to_owned());
+    let tokens = Tokens::over(iam, "https://iam.example".parse().unwrap(), key);
+    tokens.bearer().await.unwrap();
+    later(50).await;
+    assert!(
+        tokens.renewal().is_some(),
+        "it is due, and no one sees to it"
+    );
+    // One of two that found it due at the same moment.
+    tokens.bearer().await.unwrap();
+    tokio::task::yield_now().await;
+    assert!(tokens.renewal().is_none(), "the other one sees to it");
+    later(1).await;
+    assert_eq!(cloud.asked(), 2);
+    assert!(tokens.renewal().is_none(), "the other one has seen to it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn case_19_an_outage_of_iam_is_not_seen_before_the_token_ends_and_passes() {
     let cloud = Cloud::default();
     let store = cloud.by_key();
