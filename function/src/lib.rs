@@ -82,13 +82,16 @@ pub async fn serve(
     Ok(())
 }
 
-/// By what an audit tells whether it would make the same thumbnails, and an experiment where they would go.
+/// By what an audit tells whether it would make the same thumbnails of the same originals, and an experiment where
+/// they would go.
 fn version(policy: &Policy) -> serde_json::Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "revision": option_env!("SOURCE_REVISION"),
         "recipes": [policy.recipes().fingerprint()],
         "limits": policy.limits_fingerprint(),
+        "bucket": policy.bucket(),
+        "source_prefix": policy.source_prefix(),
         "output_prefix": policy.output_prefix(),
         "failure_prefix": policy.failure_prefix(),
     })

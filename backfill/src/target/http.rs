@@ -140,6 +140,10 @@ pub struct FunctionVersion {
     pub recipes: Vec<String>,
     /// Fingerprint of its limits.
     pub limits: String,
+    /// The bucket that it serves. Older ones do not say it.
+    pub bucket: Option<String>,
+    /// Below which prefix its originals are. Older ones do not say it.
+    pub source_prefix: Option<String>,
     /// Below which prefix it writes thumbnails. Older ones do not say it.
     pub output_prefix: Option<String>,
     /// Below which prefix it writes failure records. Older ones do not say it.

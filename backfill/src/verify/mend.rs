@@ -23,14 +23,14 @@ use crate::target::{Http, Target, with_causes};
 /// Why nothing is mended.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// The function makes thumbnails in another way.
+    /// The function makes thumbnails in another way, of other originals, or elsewhere.
     #[error(
         "the function's {what} is {theirs}, not {ours} as configured here: give both the same settings"
     )]
     Function {
         /// What differs.
         what: &'static str,
-        /// The function's fingerprint.
+        /// The function's.
         theirs: String,
         /// Our own.
         ours: String,
@@ -137,6 +137,29 @@ impl<'a> Mender<'a> {
             version.limits,
             self.policy.limits_fingerprint(),
         )?;
+        let policy = self.policy;
+        for (what, theirs, ours) in [
+            ("bucket", version.bucket, policy.bucket().as_str()),
+            (
+                "SOURCE_PREFIX",
+                version.source_prefix,
+                policy.source_prefix(),
+            ),
+            (
+                "OUTPUT_PREFIX",
+                version.output_prefix,
+                policy.output_prefix(),
+            ),
+            (
+                "FAILURE_PREFIX",
+                version.failure_prefix,
+                policy.failure_prefix(),
+            ),
+        ] {
+            if let Some(theirs) = theirs {
+                differs(what, theirs, ours.to_owned())?;
+            }
+        }
         Ok(())
     }
 

@@ -111,6 +111,17 @@ async fn what_was_never_delivered_is_mended_through_the_function() {
         text.contains("ended early: the function's recipe is "),
         "{text}"
     );
+    for (other, what) in [
+        ("--source-prefix pictures/", "SOURCE_PREFIX is images/"),
+        ("--output-prefix small/", "OUTPUT_PREFIX is thumbnails/"),
+        ("--failure-prefix failed/", "FAILURE_PREFIX is failures/"),
+        ("--cos-bucket others", "bucket is pictures"),
+    ] {
+        let (code, text) = bucket.backfill(&format!("{args} {other}")).await;
+        assert_eq!(code, Some(2), "{text}");
+        let why = format!("ended early: the function's {what}, not ");
+        assert!(text.contains(&why), "{text}");
+    }
     let (code, text) = bucket.backfill("explain images/a.jpg").await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("  finding     ok\n"), "{text}");

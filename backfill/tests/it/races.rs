@@ -23,6 +23,7 @@ struct Eventful {
     store: Memory,
     after: After,
     listed: AtomicU32,
+    read: AtomicU32,
 }
 
 /// What happens.
@@ -38,6 +39,8 @@ enum After {
     Look,
     /// Someone puts a file where a failure record was, after that was read.
     Record,
+    /// The store fails when a failure record is read for the n-th time, from 0.
+    Fault(u32),
 }
 
 impl Eventful {
@@ -46,6 +49,7 @@ impl Eventful {
             store: Memory::default(),
             after,
             listed: AtomicU32::new(0),
+            read: AtomicU32::new(0),
         }
     }
 
@@ -62,7 +66,14 @@ impl Eventful {
 impl Storage for Eventful {
     async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, storage::Error> {
         let got = self.store.get(key, options).await;
-        if self.after == After::Record && key.as_str() == "failures/back.jpg" {
+        if key.as_str() != "failures/back.jpg" {
+            return got;
+        }
+        let number = self.read.fetch_add(1, Ordering::Relaxed);
+        if self.after == After::Fault(number) {
+            return Err(storage::Error::new(storage::Kind::Unavailable, "GetObject"));
+        }
+        if self.after == After::Record {
             self.write(key.as_str().to_owned(), b"a report".to_vec())
                 .await;
         }
@@ -107,7 +118,7 @@ impl Storage for Eventful {
             After::Listing if outputs => {
                 self.write("images/back.jpg".to_owned(), jpeg(1)).await;
             }
-            After::Listing | After::Delete | After::Look | After::Record => {}
+            _ => {}
         }
         Ok(page)
     }
@@ -209,6 +220,24 @@ async fn what_has_come_in_the_place_of_an_orphaned_record_stays() {
     let repair = audited.summary.repair.unwrap();
     assert_eq!((repair.removed, repair.after.of(State::Orphaned)), (0, 0));
     assert_eq!(keys(&store, "failures/").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_of_the_store_is_not_taken_for_absence() {
+    // While it is audited, and before it is removed.
+    for number in [0, 1] {
+        let store: Arc<dyn Storage> = Arc::new(Eventful::new(After::Fault(number)));
+        put(&store, "images/other.jpg", jpeg(2)).await;
+        put(&store, "failures/back.jpg", unreadable("images/back.jpg")).await;
+        run(&store, "--mode sequential").await.unwrap();
+        let args = "--pending-minutes 0 --repair --remove-orphans";
+        let audited = verify(&store, args).await;
+        assert_eq!((audited.code, audited.summary.well), (1, false));
+        let why = audited.summary.ended_early.unwrap();
+        let begin = "failures/back.jpg could not be looked at: GetObject: ";
+        assert!(why.starts_with(begin), "{why}");
+        assert_eq!(keys(&store, "failures/").await.len(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
