@@ -227,6 +227,7 @@ pub(super) fn compare(before: &Experiment, now: &Experiment) -> Result<(), Error
 #[allow(clippy::unwrap_used)]
 mod tests {
     use cos_thumbnails::object::{Bucket, ETag, Key};
+    use serde_json::json;
 
     use super::*;
 
@@ -290,6 +291,39 @@ mod tests {
         assert!(refused.is_usage());
         of(Recipe::paper(), ["a/x.jpg", "b/y.jpg"]).unwrap();
         of(Recipe::standard(), ["a/x.jpg", "b/x.jpg"]).unwrap();
+    }
+
+    #[test]
+    fn an_experiment_that_goes_on_is_the_same_one() {
+        let with = |pointer: &str, value: &str| -> Experiment {
+            let mut experiment = json!({
+                "experiment": "a", "arguments": [], "variables": {}, "design": design("e/"),
+                "environment": {
+                    "version": "1", "system": "Linux", "machine": "x86_64", "processors": 2, "memory_bytes": 1,
+                },
+                "endpoint": "http://127.0.0.1:9000", "recipe": "f00d", "recipe_text": "",
+                "function": {"url": "http://f/", "version": "1", "revision": "a", "limits": "l"},
+                "data_set": {"pictures": 1, "bytes": 1, "sha256": "00"}, "in_flight": {},
+                "started": "2026-11-26T10:00:00Z",
+            });
+            *experiment.pointer_mut(pointer).unwrap() = value.into();
+            serde_json::from_value(experiment).unwrap()
+        };
+        let before = with("/recipe", "f00d");
+        // Another machine makes another series, which the report says.
+        compare(&before, &with("/environment/machine", "aarch64")).unwrap();
+        for (pointer, told) in [
+            ("/recipe", "recipe"),
+            ("/data_set/sha256", "data set"),
+            ("/function/version", "function"),
+            ("/function/revision", "function"),
+            ("/function/limits", "function"),
+            ("/environment/version", "version of this program"),
+        ] {
+            let refused = compare(&before, &with(pointer, "other")).unwrap_err();
+            let of_that = matches!(&refused, Error::Another { what, .. } if *what == told);
+            assert!(of_that, "{pointer}: {refused}");
+        }
     }
 
     #[test]

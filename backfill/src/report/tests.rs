@@ -170,6 +170,8 @@ fn the_page_needs_nothing_beside_it_and_names_both_clocks() {
         assert!(!page.contains(asks), "{asks}");
     }
     assert!(page.contains("a&lt;script&gt;") && page.contains("six &lt;sizes&gt;"));
+    let text = file(&files, "report.md");
+    assert!(text.contains("# Thumbnails: a\\<script\\>\n") && text.contains("six \\<sizes\\>"));
     for said in [
         "end-to-end clock",
         "paper clock",
@@ -451,6 +453,7 @@ fn the_papers_figures_and_loopback_are_never_without_their_note() {
         );
         assert!(table.contains("upper bound"), "{table}");
         assert!(notes.contains("behind no network: a."), "{notes}");
+        assert!(notes.contains("fewer than five samples"), "{notes}");
         assert!(
             notes.contains("parallel, 50 pictures: 2 of them were rejected"),
             "{notes}"
