@@ -18,6 +18,11 @@ impl Channels {
         }
     }
 
+    /// How many of them are colours.
+    pub(super) fn colours(self) -> usize {
+        self.count() - usize::from(self.have_alpha())
+    }
+
     pub(super) fn have_alpha(self) -> bool {
         matches!(self, Self::GreyAlpha | Self::Rgba)
     }

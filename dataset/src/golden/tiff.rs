@@ -135,6 +135,20 @@ impl Tiff {
         self.with_pieces(&self.pieces(samples))
     }
 
+    /// The same with the last of its pieces first.
+    #[must_use]
+    pub fn write_backwards(&self, samples: &[u16]) -> Vec<u8> {
+        let mut pieces = self.pieces(samples);
+        let mut next = even(&pieces).len();
+        let places = pieces.iter().map(|piece| {
+            next -= piece.len().next_multiple_of(2);
+            (of(next), of(piece.len()))
+        });
+        let places: Vec<_> = places.collect();
+        pieces.reverse();
+        self.file(&places, &even(&pieces))
+    }
+
     /// The file with any bytes for its pieces.
     #[must_use]
     pub fn with_pieces(&self, pieces: &[Vec<u8>]) -> Vec<u8> {

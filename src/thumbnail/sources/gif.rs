@@ -12,7 +12,8 @@ use super::{Header, Input, Pixels, SMALL_BUFFERS, area, truncated, zeroed};
 
 /// What is looked at of a frame, in bytes: beside its data, and of that for each pixel. A code has 12 bits at
 /// most and gives a pixel or more, but for those that begin the table anew, of which no encoder writes more
-/// than one for each that does. A file of nothing else would take a processor's second for a few megabytes.
+/// than one for each that does; blocks of 255 bytes add one each. A file of nothing else would take a
+/// processor's second for a few megabytes.
 const BESIDE_DATA_BYTES: u64 = 64 << 10;
 const BYTES_PER_PIXEL: u64 = 3;
 
@@ -106,7 +107,13 @@ impl<'a> Gif<'a> {
         }
 
         let mut indices = zeroed(Format::Gif, area(wide, high))?;
-        decoder.read_into_buffer(&mut indices).map_err(gif_error)?;
+        let read = decoder.read_into_buffer(&mut indices);
+        read.map_err(|error| match gif_error(error) {
+            Error::Truncated { .. } if frame.image.len() > most => {
+                Error::malformed(Format::Gif, "more codes than pixels need")
+            }
+            error => error,
+        })?;
         let (width, height) = screen;
         let count = channels.count();
         let mut samples = zeroed(Format::Gif, area(width, height) * count as u64)?;

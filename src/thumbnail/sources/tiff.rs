@@ -28,7 +28,7 @@ use super::super::resize::premultiply;
 use super::super::{Error, Format, Ignored, Limits, Stop, colour};
 use super::{Header, Input, Pixels, SMALL_BUFFERS, area, ended_early, truncated, zeroed};
 use meaning::{Layout, Meaning, layout, meaning};
-use pieces::{Packing, Pieces, is_reversed};
+use pieces::{Packing, Pieces, is_reversed, most_packed};
 use samples::Samples;
 use tags::{check_jpegs, icc, is_raw, orientation, places};
 use ycc::Coding;
@@ -46,7 +46,6 @@ pub(super) struct Tiff<'a> {
     /// That of YCbCr, if it is not the usual one.
     coding: Option<Coding>,
     profile: Option<ColorProfile>,
-    narrowing: Narrowing,
     stop: &'a Stop,
 }
 
@@ -134,22 +133,14 @@ impl<'a> Tiff<'a> {
             bounded.intermediate_buffer_size = most;
             Source::Decoder(Box::new(decoder.with_limits(bounded)))
         } else {
-            let pieces = Pieces::new(&mut decoder, bytes, places, packing, &layout, limits, stop);
+            let most = most_packed(bytes, (width, height), &layout).min(limits.max_bytes);
+            let pieces = Pieces::new(&mut decoder, bytes, places, packing, most, stop);
             Source::Pieces(pieces?)
         };
         // The profile of L*a*b* is known.
-        let mut profile = icc
+        let profile = icc
             .filter(|_| !matches!(meaning, Meaning::Lab { .. }))
             .and_then(|icc| colour::profile(&icc));
-        let narrowing = match meaning {
-            // Of others, samples are not what a profile speaks of.
-            Meaning::Pixels {
-                channels,
-                multiplied: false,
-                inverted: false,
-            } if layout.bits == 16 => Narrowing::by(profile.as_mut(), channels),
-            _ => Narrowing::to_nearest(Channels::Rgb),
-        };
         let tiff = Self {
             source,
             width,
@@ -158,7 +149,6 @@ impl<'a> Tiff<'a> {
             layout,
             coding,
             profile,
-            narrowing,
             stop,
         };
         Ok((header, tiff))
@@ -170,6 +160,15 @@ impl<'a> Tiff<'a> {
             let profile = self.profile;
             return Ok(Pixels { raster, profile });
         }
+        let narrowing = match self.meaning {
+            Meaning::Pixels {
+                channels,
+                multiplied: false,
+                inverted: false,
+            } if self.layout.bits == 16 => Narrowing::by(self.profile.as_mut(), channels),
+            // Of others, samples are not what a profile speaks of.
+            _ => Narrowing::NEAREST,
+        };
         let bytes = area(self.width, self.height) * self.layout.kept as u64;
         let mut kept = zeroed(Format::Tiff, bytes)?;
         let (across, down) = self.layout.pieces(self.width, self.height);
@@ -185,7 +184,7 @@ impl<'a> Tiff<'a> {
                         return Err(Error::Stopped);
                     }
                     let index = (plane * down + row) * across + column;
-                    self.piece(&mut kept, index, (column, row), plane)?;
+                    self.piece(&mut kept, index, (column, row), plane, &narrowing)?;
                 }
             }
         }
@@ -225,6 +224,7 @@ impl<'a> Tiff<'a> {
         index: usize,
         (column, row): (usize, usize),
         plane: usize,
+        narrowing: &Narrowing,
     ) -> Result<(), Error> {
         let (layout, width, height) = (&self.layout, self.width as usize, self.height as usize);
         let (wide, high) = (layout.piece.0 as usize, layout.piece.1 as usize);
@@ -256,7 +256,7 @@ impl<'a> Tiff<'a> {
             }
         };
         let plane = layout.planar.then_some(plane);
-        let from = Samples::new(&samples, layout, &self.meaning, &self.narrowing, wide);
+        let from = Samples::new(&samples, layout, &self.meaning, narrowing, wide);
         let part = kept
             .chunks_exact_mut(width * layout.kept)
             .skip(rows.start)

@@ -142,6 +142,11 @@ fn without_pixels() -> Vec<Hostile> {
             let name = format!("tiff-{compression:?}-of-nothing-{count}-times").to_lowercase();
             let bytes = tiff.with_shared_piece(&piece, count as usize);
             all.push(of(&name, bytes, expected));
+            if (compression, count) == (Compression::Deflate, 1000) {
+                // More places than the picture has strips allow no more.
+                let bytes = tiff.with_shared_piece(&piece, 100_000);
+                all.push(of(&(name + "-of-100000-places"), bytes, expected));
+            }
         }
     }
     // "Horizontal" and two runs of no pixels, 21 bits together.

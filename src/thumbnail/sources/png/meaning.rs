@@ -33,6 +33,10 @@ fn named(code_points: CodingIndependentCodePoints) -> Option<ColorProfile> {
         matrix_coefficients: MatrixCoefficients::Identity,
         full_range: true,
     });
+    // Of others it has no curve, nor primaries.
+    if !code_points.is_video_full_range_image || profile.red_trc.is_none() {
+        return None;
+    }
     match transfer {
         TransferCharacteristics::Smpte2084 => {
             set_curve(&mut profile, &high_range(pq_nits, WHITE_NITS));
@@ -42,15 +46,15 @@ fn named(code_points: CodingIndependentCodePoints) -> Option<ColorProfile> {
         }
         _ => {}
     }
-    (code_points.is_video_full_range_image && profile.red_trc.is_some()).then_some(profile)
+    Some(profile)
 }
 
 /// Diffuse white of high dynamic range, in cd/m2 and as the value of HLG (ITU-R BT.2408-7, 2.1).
 const WHITE_NITS: f64 = 203.0;
 const HLG_WHITE: f64 = 0.75;
 
-/// A curve by which diffuse white is white: what shines brighter is white, too. Without that, white paper would
-/// be grey or nearly black.
+/// A curve by which diffuse white is white; a colour that shines brighter is cut to it. Without that, white paper
+/// would be grey or nearly black.
 fn high_range(light: impl Fn(f64) -> f64, white: f64) -> ToneReprCurve {
     /// Between two of them, a curve is straight: fine enough for the shadows of PQ.
     const STEPS: u16 = 4095;
@@ -144,4 +148,38 @@ fn chromaticities(of: SourceChromaticities) -> Option<(Chromaticity, ColorPrimar
     }
     let [white, red, green, blue] = [white, red, green, blue].map(|(x, y)| Chromaticity { x, y });
     Some((white, ColorPrimaries { red, green, blue }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shines_brighter_than_white_is_cut_to_it() {
+        let white = hlg_light(HLG_WHITE);
+        for curve in [
+            high_range(pq_nits, WHITE_NITS),
+            high_range(hlg_light, white),
+        ] {
+            let ToneReprCurve::Lut(table) = curve else {
+                panic!("{curve:?}");
+            };
+            assert!(table.is_sorted());
+            assert_eq!((table[0], table.last().copied()), (0, Some(u16::MAX)));
+        }
+    }
+
+    #[test]
+    fn code_points_that_name_no_primaries_are_none() {
+        for (color_primaries, full) in [(2, true), (9, false), (0, true)] {
+            let code_points = CodingIndependentCodePoints {
+                color_primaries,
+                transfer_function: 16,
+                matrix_coefficients: 0,
+                is_video_full_range_image: full,
+            };
+            assert!(named(code_points).is_none(), "{color_primaries}");
+        }
+    }
 }

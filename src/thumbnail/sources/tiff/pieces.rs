@@ -8,7 +8,7 @@ use tiff::tags::{CompressionMethod, Tag};
 use weezl::decode::{Configuration, Decoder as Lzw};
 use weezl::{BitOrder, LzwStatus};
 
-use super::super::super::{Error, Format, Limits, Stop};
+use super::super::super::{Error, Format, Stop};
 use super::super::{Input, ended_early, truncated, zeroed};
 use super::meaning::{Layout, number};
 use super::{facsimile, malformed, unsupported};
@@ -76,8 +76,7 @@ impl<'a> Pieces<'a> {
         file: &'a [u8],
         places: Vec<(u64, u64)>,
         packing: Packing,
-        layout: &Layout,
-        limits: &Limits,
+        most_packed: u64,
         stop: &'a Stop,
     ) -> Result<Self, Error> {
         // The tag belongs to these two; others that have it, have it by mistake.
@@ -96,7 +95,7 @@ impl<'a> Pieces<'a> {
             packing,
             predicted: predictor == 2,
             reversed: is_reversed(decoder)?,
-            left: most_packed(file, places.len() as u64, layout).min(limits.max_bytes),
+            left: most_packed,
             places,
             buffer: Vec::new(),
             lzw,
@@ -225,11 +224,13 @@ impl<'a> Pieces<'a> {
 
 /// How many packed bytes of a file may be read: all of them, and of those that pieces share eight times what
 /// they unpack to. None is longer: of noise, T.6 makes seven bits of a pixel, LZW twelve of a byte.
-fn most_packed(file: &[u8], pieces: u64, layout: &Layout) -> u64 {
-    let lines = layout.lines(layout.piece.1);
+pub(super) fn most_packed(file: &[u8], (width, height): (u32, u32), layout: &Layout) -> u64 {
+    let (across, down) = layout.pieces(width, height);
+    let planes = if layout.planar { layout.kept } else { 1 };
+    let lines = layout.lines(layout.piece.1.min(height));
     let piece = layout.line_bytes().saturating_mul(lines);
-    let shared = pieces.saturating_mul(piece).saturating_mul(8);
-    shared.saturating_add(file.len() as u64)
+    let unpacked = piece.saturating_mul((across * down * planes) as u64);
+    unpacked.saturating_mul(8).saturating_add(file.len() as u64)
 }
 
 /// Bytes with their bits the other way round.

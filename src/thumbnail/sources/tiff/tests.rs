@@ -121,7 +121,7 @@ fn lightness_and_colours_of_16_bits_are_rounded_as_each_form_has_them() {
         subsampling: (1, 1),
         little_endian: false,
     };
-    let narrowing = Narrowing::to_nearest(Channels::Rgb);
+    let narrowing = Narrowing::NEAREST;
     let levels = |signed: bool, words: [u16; 3]| {
         let bytes = words.map(u16::to_be_bytes).concat();
         let mut level = [0; 3];
@@ -138,4 +138,79 @@ fn lightness_and_colours_of_16_bits_are_rounded_as_each_form_has_them() {
     assert_eq!(levels(true, [0xFFFF, 0, 0]), [255, 128, 128]);
     assert_eq!(levels(true, [0xFF00, 0xFF80, 0xFF7F]), [254, 128, 127]);
     assert_eq!(levels(true, [0, 0x7FFF, 0x8000]), [0, 255, 0]);
+}
+
+/// Whether the samples are those of the file itself.
+fn is_shown_in_place(file: &[u8]) -> bool {
+    let (limits, stop) = (Limits::default(), Stop::default());
+    let (_, tiff) = Tiff::open(file, &limits, &stop).unwrap();
+    matches!(tiff.read().unwrap().raster.samples, Cow::Borrowed(_))
+}
+
+#[test]
+fn pixels_are_taken_where_they_stand_if_they_stand_as_they_are_shown() {
+    let pixels = samples(|x, y| [x * 19, y * 23, (x + y) * 9]);
+    let bytes: Vec<u8> = pixels.iter().map(|&sample| narrow(sample * 257)).collect();
+    // 39 bytes a row: odd rows of strips have a byte between them.
+    for (piece, in_place) in [((0, 16), true), ((0, 2), true), ((0, 1), false)] {
+        let tiff = Written {
+            piece,
+            ..Written::new(WIDTH, HEIGHT)
+        };
+        let file = tiff.write(&pixels);
+        assert_eq!(
+            (shown(&file), is_shown_in_place(&file)),
+            (bytes.clone(), in_place)
+        );
+        let file = tiff.write_backwards(&pixels);
+        let one = piece == (0, 16);
+        assert_eq!(
+            (shown(&file), is_shown_in_place(&file)),
+            (bytes.clone(), one)
+        );
+    }
+    let reversed = Written {
+        reversed: true,
+        ..Written::new(WIDTH, HEIGHT)
+    };
+    assert_eq!(shown(&reversed.write(&pixels)), bytes);
+
+    let greys = samples(|x, y| [x * 19 + y]);
+    let inverted = Written {
+        photometric: Photometric::WhiteIsZero,
+        channels: 1,
+        ..Written::new(WIDTH, HEIGHT)
+    };
+    let expected: Vec<u8> = greys
+        .iter()
+        .map(|&sample| 255 - narrow(sample * 257))
+        .collect();
+    assert_eq!(shown(&inverted.write(&greys)), expected);
+
+    let seen_through = samples(|x, _| [200, 100, 50, x * 21]);
+    for (extra, in_place) in [(1, true), (2, false)] {
+        let tiff = Written {
+            channels: 4,
+            extra: Some(extra),
+            ..Written::new(WIDTH, HEIGHT)
+        };
+        let file = tiff.write(&seen_through);
+        assert_eq!(is_shown_in_place(&file), in_place);
+        let colour = if in_place { 200 } else { 0 };
+        assert_eq!(
+            shown(&file)[..4],
+            [colour, colour / 2, colour / 4, 0],
+            "{extra}"
+        );
+    }
+
+    let first = Written {
+        directory_first: true,
+        ..Written::new(WIDTH, HEIGHT)
+    };
+    let file = first.write(&pixels);
+    let short = &file[..file.len() - 2];
+    let (limits, stop) = (Limits::default(), Stop::default());
+    let (_, tiff) = Tiff::open(short, &limits, &stop).unwrap();
+    assert!(matches!(tiff.read(), Err(Error::Truncated { .. })));
 }
