@@ -31,7 +31,9 @@ impl Guard {
             .headers
             .get(HOST)
             .and_then(|host| host.to_str().ok())
-            .map(|host| format!("http://{}", host.to_ascii_lowercase()));
+            // The default port may be left out or not (RFC 9110, 4.2.3).
+            .map(|host| format!("http://{}", host.strip_suffix(":80").unwrap_or(host)))
+            .map(|origin| origin.to_ascii_lowercase());
         if !host.is_some_and(|host| self.origins.contains(&host)) {
             let why = "this is for http://127.0.0.1 and http://localhost with its port alone";
             return Err((StatusCode::MISDIRECTED_REQUEST, why));
@@ -63,7 +65,16 @@ mod tests {
     use super::*;
 
     fn admitted(method: &str, headers: &[(&str, &str)], is_public: bool) -> Result<(), u16> {
-        let own = ["http://127.0.0.1:9001", "http://localhost:9001"].map(ToOwned::to_owned);
+        admitted_at(9001, method, headers, is_public)
+    }
+
+    fn admitted_at(
+        port: u16,
+        method: &str,
+        headers: &[(&str, &str)],
+        is_public: bool,
+    ) -> Result<(), u16> {
+        let own = crate::page::origins((std::net::Ipv4Addr::LOCALHOST, port).into());
         let mut request = Request::builder().method(method);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -92,6 +103,26 @@ mod tests {
         let link = [host, ("sec-fetch-site", "cross-site")];
         assert_eq!(admitted("GET", &link, true), Ok(()));
         assert_eq!(admitted("GET", &link, false), Err(403));
+    }
+
+    #[test]
+    fn a_page_at_the_default_port_is_asked_without_it() {
+        let origin = ("origin", "http://localhost");
+        for host in ["localhost", "127.0.0.1", "localhost:80"] {
+            for method in ["GET", "POST"] {
+                let asked = admitted_at(80, method, &[("host", host), origin], false);
+                assert_eq!(asked, Ok(()), "{method} {host}");
+            }
+        }
+        for host in ["localhost:9001", "localhost:8080", "evil.example"] {
+            let asked = admitted_at(80, "GET", &[("host", host)], true);
+            assert_eq!(asked, Err(421), "{host}");
+        }
+        let other = ("origin", "http://localhost:9001");
+        assert_eq!(
+            admitted_at(80, "POST", &[("host", "localhost"), other], false),
+            Err(403)
+        );
     }
 
     #[test]

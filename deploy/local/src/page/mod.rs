@@ -54,10 +54,14 @@ pub(crate) struct Of<'a> {
     pub(crate) bearer: Option<String>,
 }
 
-/// The origins by which a browser on this machine knows a page at that port.
+/// The origins by which a browser on this machine knows a page at that port, of which the default one is left
+/// out (RFC 6454, 6.2).
 pub(crate) fn origins(address: SocketAddr) -> [String; 2] {
-    let port = address.port();
-    ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{port}"))
+    let port = match address.port() {
+        80 => String::new(),
+        port => format!(":{port}"),
+    };
+    ["127.0.0.1", "localhost"].map(|host| format!("http://{host}{port}"))
 }
 
 impl Page {
