@@ -1,6 +1,7 @@
-//! What this process has used.
+//! What this process has used, and how it ends.
 
 use std::fs;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -29,4 +30,56 @@ pub fn peak_bytes() -> Option<u64> {
     let peak = lines.find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib << 10)
+}
+
+/// How the programs end: what their exit codes mean to who started them. The README says what each is of which
+/// command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// What was asked for is done, or all is well.
+    Done = 0,
+    /// It failed in part or as a whole, or not all is well. Trying again may help.
+    Failed = 1,
+    /// The command line or the settings are wrong. Nothing was done.
+    Usage = 2,
+    /// Something is left on purpose, or cannot be had; all else is done.
+    Left = 3,
+    /// Ctrl-C or SIGTERM ended it: 128 and SIGINT's number, as shells have it.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// All of them, in ascending order.
+    pub const ALL: [Self; 5] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::Left,
+        Self::Interrupted,
+    ];
+
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// In a word or two.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Usage => "usage or settings",
+            Self::Left => "something is left",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
 }

@@ -21,6 +21,7 @@ use crate::target::{FunctionUrl, Secret};
 
 mod application;
 mod audit;
+mod examples;
 mod experiment;
 mod flags;
 mod job;
@@ -34,7 +35,7 @@ pub use self::audit::{Explain, Repair, Verify};
 pub use self::experiment::ExperimentAction;
 use self::experiment::ExperimentFlags;
 pub use self::job::{JOB_VARIABLES, Job, Shard};
-pub use self::offline::{Compare, Offline, Report, offline};
+pub use self::offline::{Compare, Completions, Offline, Report, offline};
 pub use self::prices::ReadPricesError;
 pub(crate) use self::prices::read_prices;
 
@@ -167,7 +168,7 @@ pub enum ArgsError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A command without settings: see [`offline()`].
-    #[error("report and compare have no settings")]
+    #[error("report, compare and completions have no settings")]
     Offline,
 }
 
@@ -218,7 +219,9 @@ pub fn parse(
                 ..Asked::new(Action::Experiment(action), sending)
             }
         }
-        Some(Subcommands::Report(_) | Subcommands::Compare(_)) => return Err(ArgsError::Offline),
+        Some(Subcommands::Report(_) | Subcommands::Compare(_) | Subcommands::Completions(_)) => {
+            return Err(ArgsError::Offline);
+        }
         Some(Subcommands::Failures(flags)) => Asked {
             record: flags.record,
             json: flags.json,

@@ -19,7 +19,7 @@ pub enum OfflineError {
     #[error(transparent)]
     Prices(#[from] ReadPricesError),
     /// Standard output.
-    #[error("the output could not be written")]
+    #[error("standard output could not be written")]
     Output(#[from] io::Error),
 }
 
@@ -58,6 +58,7 @@ pub fn execute(command: &Offline, out: &mut impl Write) -> Result<(), OfflineErr
                 write!(out, "{compared}")?;
             }
         }
+        Offline::Completions(completions) => out.write_all(&completions.script())?,
     }
     Ok(())
 }

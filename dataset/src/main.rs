@@ -1,24 +1,31 @@
 //! Brings the paper's photographs into a folder, or generated pictures like them.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use dataset::fetch::{Fetcher, PUBLIC, Report, SetupError};
 use dataset::{Photograph, Picture};
 use futures_util::StreamExt;
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
+/// Some are not there, and to try again may help.
+const FAILED: u8 = 1;
 /// The folder's URL or the folder itself is wrong.
 const USAGE: u8 = 2;
 
 /// The paper's data set.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 some photographs are gone from their place"
+)]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -28,6 +35,10 @@ struct Args {
 enum Command {
     /// Write photo-like JPEGs with the sizes of the paper's photographs. The same arguments always
     /// give the same files.
+    #[command(
+        after_help = "Examples:\n  dataset generate --out pictures\n  dataset generate --out pictures --count 250 --coding progressive --max-side 2000\n\n\
+                      Exit codes: 0 done, 1 a file could not be written, 2 usage"
+    )]
     Generate {
         /// How many.
         #[arg(long, default_value_t = 25, value_name = "N")]
@@ -45,7 +56,8 @@ enum Command {
     /// Download the paper's photographs, verify each by its hash, and say which are gone. What is there is
     /// not downloaded again; what was cut is gone on with.
     #[command(
-        after_help = "Exit codes: 0 all are there, 1 some are not and to try again may help, 2 usage, \
+        after_help = "Examples:\n  dataset fetch --out photographs\n  dataset fetch --out photographs --count 10 --in-flight 8\n\n\
+                      Exit codes: 0 all are there, 1 some are not and to try again may help, 2 usage, \
                       3 some are gone and all others are there"
     )]
     Fetch {
@@ -67,6 +79,16 @@ enum Command {
         /// After how many seconds without a byte an attempt is given up.
         #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
         patience: u16,
+    },
+    /// Print the script by which a shell completes command lines of this program.
+    #[command(
+        after_help = "Examples:\n  dataset completions bash > ~/.local/share/bash-completion/completions/dataset\n  \
+                      dataset completions zsh > ~/.zfunc/_dataset"
+    )]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
     },
 }
 
@@ -94,6 +116,11 @@ fn main() -> ExitCode {
             max_side,
             coding: Codings::Progressive,
         } => generate(dataset::stand_ins(count, max_side), &out),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "dataset", &mut script);
+            io::stdout().write_all(&script).map(|()| ExitCode::SUCCESS)
+        }
         Command::Fetch {
             out,
             count,
@@ -112,7 +139,13 @@ fn main() -> ExitCode {
                 Ok(fetcher) => {
                     let mut photographs = dataset::photographs();
                     photographs.truncate(count.unwrap_or(usize::MAX));
-                    fetch(&fetcher, &photographs, in_flight.into())
+                    let ended = fetch(&fetcher, &photographs, in_flight.into());
+                    if matches!(ended, Ok(FAILED)) {
+                        eprintln!(
+                            "dataset: what to do: the same again goes on with what is left; --base names another place than {base}"
+                        );
+                    }
+                    ended.map(ExitCode::from)
                 }
                 Err(error) => {
                     eprintln!("dataset: {}", with_cause(&error));
@@ -128,10 +161,11 @@ fn main() -> ExitCode {
 }
 
 fn generate(pictures: impl Iterator<Item = Picture>, out: &Path) -> io::Result<ExitCode> {
-    fs::create_dir_all(out)?;
+    fs::create_dir_all(out).map_err(of_place(out))?;
     let (mut count, mut total) = (0, 0);
     for picture in pictures {
-        fs::write(out.join(&picture.name), &picture.bytes)?;
+        let file = out.join(&picture.name);
+        fs::write(&file, &picture.bytes).map_err(of_place(&file))?;
         println!("{:>9} bytes  {}", picture.bytes.len(), picture.name);
         count += 1;
         total += picture.bytes.len();
@@ -140,7 +174,17 @@ fn generate(pictures: impl Iterator<Item = Picture>, out: &Path) -> io::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-fn fetch(fetcher: &Fetcher, photographs: &[Photograph], at_once: usize) -> io::Result<ExitCode> {
+/// The same error with the place that it is of, and what to do.
+fn of_place(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| {
+        let path = path.display();
+        io::Error::other(format!(
+            "{path} could not be written: {error}; --out names another folder"
+        ))
+    }
+}
+
+fn fetch(fetcher: &Fetcher, photographs: &[Photograph], at_once: usize) -> io::Result<u8> {
     // indicatif draws nothing where stderr is no terminal.
     let bar = ProgressBar::new(photographs.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}{msg}, {eta} left") {
@@ -164,12 +208,29 @@ fn fetch(fetcher: &Fetcher, photographs: &[Photograph], at_once: usize) -> io::R
     });
     bar.finish_and_clear();
     print!("{report}");
-    Ok(ExitCode::from(report.exit_code()))
+    Ok(report.exit_code())
 }
 
 fn with_cause(error: &SetupError) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "../../tests/help/mod.rs"]
+mod help;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_has_a_meaning() {
+        for words in help::examples(&Args::command()) {
+            let read = Args::try_parse_from(&words);
+            assert!(read.is_ok(), "{words:?}: {read:?}");
+        }
     }
 }

@@ -1,11 +1,8 @@
 //! The command line. Flags are made from the tables of variables, so that a setting has one name,
 //! one default and one meaning everywhere.
 //!
-//! | exit code | |
-//! |---|---|
-//! | 0 | done; for a job: the event is handled, there is none, or running again cannot help |
-//! | 1 | failed; for a job: running again can help, be it once its configuration is mended |
-//! | 2 | the command line is wrong, or the configuration is and no event waits for it |
+//! It ends as [`Exit`] says. A job ends as done also where there is no event, or running again cannot help; and as
+//! failed where it can, be it once its configuration is mended.
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -14,24 +11,53 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
 use cos_thumbnails::config::{self as flow, Mistakes, Variable};
+use cos_thumbnails::process::Exit;
 
 use crate::handler::chain;
 use crate::{Config, config, job, logging, render, runtime};
 
-const FAILED: ExitCode = ExitCode::FAILURE;
 const FILES: &str = "FILE";
 const OUT: &str = "out";
 const AS: &str = "as";
 const JSON: &str = "json";
 
+const SHELL: &str = "SHELL";
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or settings";
+/// By its path, for shells take the word alone for one of their own.
+const ALL_EXAMPLES: &str = "Examples:
+  ./function                                   serves: events by POST at /events
+  ./function render cat.jpg --out thumbnails   needs no store
+
+";
+const SERVE_EXAMPLES: &str = "Examples:
+  ./function serve                             with what the environment says
+  ./function serve --bind-address 127.0.0.1 --port 9090
+";
+const JOB_EXAMPLES: &str = "Examples:
+  CE_DATA={...} CE_ID=1 ./function job         as Code Engine starts it
+";
+const JOB_EXIT_CODES: &str = "Exit codes: 0 handled, no event, or running again cannot help; 1 running again can help, \
+                              be it\nonce the settings are mended; 2 usage";
+const RENDER_HELP: &str = "Examples:
+  ./function render cat.jpg --out thumbnails
+  ./function render 2024/cat.jpg dog.png --out thumbnails --recipes recipes.toml --json
+
+Exit codes: 0 all have thumbnails, 1 one has none, 2 usage or settings";
+const COMPLETIONS_HELP: &str = "Examples:
+  ./function completions bash > ~/.local/share/bash-completion/completions/function
+  ./function completions zsh > ~/.zfunc/_function
+  ./function completions fish > ~/.config/fish/completions/function.fish";
+
 /// Why a command ended early, and so its exit code.
 enum End {
-    /// What was asked for makes no sense: 2.
+    /// What was asked for makes no sense.
     Usage(String),
-    /// What was asked for did not succeed: 1.
+    /// What was asked for did not succeed.
     Failed(String),
-    /// There is nothing to do: 0.
+    /// There is nothing to do.
     Nothing(String),
 }
 
@@ -42,33 +68,37 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Help and version end with 0, mistakes with 2. Nobody is left to tell if this fails.
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from);
         }
     };
     let end = match matches.subcommand() {
         Some(("render", matches)) => render(matches),
         Some(("job", matches)) => job(matches),
+        Some(("completions", matches)) => completions(matches),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
     };
-    let (code, text) = match end {
-        Ok(code) => return code,
-        Err(End::Usage(text)) => (ExitCode::from(2), text),
-        Err(End::Failed(text)) => (FAILED, text),
-        Err(End::Nothing(text)) => (ExitCode::SUCCESS, text),
+    let (exit, text) = match end {
+        Ok(exit) => return exit.into(),
+        Err(End::Usage(text)) => (Exit::Usage, text),
+        Err(End::Failed(text)) => (Exit::Failed, text),
+        Err(End::Nothing(text)) => (Exit::Done, text),
     };
     let _ = writeln!(io::stderr(), "function: {text}");
-    code
+    exit.into()
 }
 
-fn serve(matches: &ArgMatches) -> Result<ExitCode, End> {
+fn serve(matches: &ArgMatches) -> Result<Exit, End> {
     let config = configured(matches)?;
     logging::init(&config.log);
     runtime::raise_descriptor_limit();
     block_on(async {
         // Signals first: from here on SIGTERM drains.
         let terminated = runtime::terminated().map_err(failed)?;
-        let listener = runtime::listen(config.address()).await.map_err(failed)?;
+        let listener = runtime::listen(config.address()).await.map_err(|error| {
+            let place = "PORT and BIND_ADDRESS, or --port and --bind-address, name another place";
+            End::Failed(format!("{}\nfunction: what to do: {place}", chain(&error)))
+        })?;
         let address = listener.local_addr().map_err(failed)?;
         let bucket = config.flow.store.bucket.as_str().escape_debug();
         tracing::info!(%address, %bucket, "listening");
@@ -76,11 +106,11 @@ fn serve(matches: &ArgMatches) -> Result<ExitCode, End> {
             .await
             .map_err(failed)?;
         tracing::info!("drained");
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     })?
 }
 
-fn job(matches: &ArgMatches) -> Result<ExitCode, End> {
+fn job(matches: &ArgMatches) -> Result<Exit, End> {
     if environment("CE_DATA").is_none() {
         let text = "CE_DATA is not set, so there is no event: a job gets it from a Code Engine \
                     subscription";
@@ -95,13 +125,13 @@ fn job(matches: &ArgMatches) -> Result<ExitCode, End> {
     let finished = block_on(job::handle(&config, environment))?.map_err(failed)?;
     writeln!(io::stdout(), "{}", finished.line).map_err(failed)?;
     Ok(if finished.again {
-        FAILED
+        Exit::Failed
     } else {
-        ExitCode::SUCCESS
+        Exit::Done
     })
 }
 
-fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
+fn render(matches: &ArgMatches) -> Result<Exit, End> {
     let rendering = flow::rendering_from_lookup(lookup(matches, &render_settings()));
     let (recipes, limits) = rendering.map_err(|mistakes| misconfigured(&mistakes))?;
     let many = |id| {
@@ -126,7 +156,16 @@ fn render(matches: &ArgMatches) -> Result<ExitCode, End> {
     // A panic is told in the file's line, and should not be told twice.
     std::panic::set_hook(Box::new(|_| {}));
     let all = block_on(render::render_all(job, &mut io::stdout()))?.map_err(failed)?;
-    Ok(if all { ExitCode::SUCCESS } else { FAILED })
+    Ok(if all { Exit::Done } else { Exit::Failed })
+}
+
+fn completions(matches: &ArgMatches) -> Result<Exit, End> {
+    if let Some(shell) = matches.get_one::<Shell>(SHELL) {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut command(), "function", &mut script);
+        io::stdout().write_all(&script).map_err(failed)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T, End> {
@@ -141,7 +180,9 @@ fn configured(matches: &ArgMatches) -> Result<Config, End> {
 }
 
 fn misconfigured(mistakes: &Mistakes) -> End {
-    End::Usage(format!("the configuration is wrong:\n{mistakes}"))
+    End::Usage(format!(
+        "the configuration is wrong:\n{mistakes}\n`--help` explains each"
+    ))
 }
 
 fn failed(error: impl std::error::Error + 'static) -> End {
@@ -179,13 +220,14 @@ fn render_settings() -> Vec<Variable> {
 fn command() -> Command {
     let settings = settings();
     let secrets = format!(
-        "From the environment alone, since others can read a command line:\n{}",
+        "Secrets, by the environment alone:\n{}",
         settings
             .iter()
             .filter(|variable| variable.secret)
             .fold(String::new(), |text, v| text
                 + &format!("  {:<28} {}\n", v.name, v.help))
     );
+    let serving = format!("{SERVE_EXAMPLES}\n{secrets}\n{EXIT_CODES}");
     let serve = "Handles events over HTTP until SIGTERM (the default)";
     let job = "Handles the one event in CE_DATA, CE_ID, ..., as a Code Engine job gets it";
     let render = "Makes the thumbnails of local files, without any store";
@@ -193,25 +235,37 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Makes thumbnails of the pictures that events tell of")
         .args(flags(&settings))
-        .after_help(&secrets)
+        .after_help(ALL_EXAMPLES.to_owned() + &secrets + "\n" + EXIT_CODES)
         .args_conflicts_with_subcommands(true)
         .subcommand(
             Command::new("serve")
                 .about(serve)
                 .args(flags(&settings))
-                .after_help(&secrets),
+                .after_help(serving),
         )
         .subcommand(
             Command::new("job")
                 .about(job)
                 .args(flags(&settings))
-                .after_help(&secrets),
+                .after_help(format!("{JOB_EXAMPLES}\n{secrets}\n{JOB_EXIT_CODES}")),
         )
         .subcommand(
             Command::new("render")
                 .about(render)
                 .args(render_args())
-                .args(flags(&render_settings())),
+                .args(flags(&render_settings()))
+                .after_help(RENDER_HELP),
+        )
+        .subcommand(
+            Command::new("completions")
+                .about("Prints the script by which a shell completes command lines of this program")
+                .arg(
+                    Arg::new(SHELL)
+                        .value_parser(value_parser!(Shell))
+                        .required(true)
+                        .help("The shell"),
+                )
+                .after_help(COMPLETIONS_HELP),
         )
 }
 
@@ -261,8 +315,20 @@ fn flags(variables: &[Variable]) -> Vec<Arg> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/help/mod.rs"]
+mod help;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_example_has_a_meaning() {
+        for words in help::examples(&command()) {
+            let read = command().try_get_matches_from(&words);
+            assert!(read.is_ok(), "{words:?}: {read:?}");
+        }
+    }
 
     #[test]
     fn the_command_is_consistent() {

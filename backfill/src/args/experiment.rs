@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::application::ApplicationFlags;
+use super::examples;
 use super::written::{JOURNAL, Sending};
 
 /// What was written behind `experiment`.
@@ -17,10 +18,12 @@ pub(super) enum ExperimentFlags {
     /// paper's. Thumbnails go below `output_prefix` alone, which ends in / and must be none of production's, and failure records
     /// below the same with `-failures/` in place of that /; fan-out needs a function with these as `OUTPUT_PREFIX` and
     /// `FAILURE_PREFIX`, and with the same recipe. Both clocks, the paper's and end-to-end, are told of every sample.
+    #[command(after_help = examples::EXPERIMENT_RUN)]
     Run(RunFlags),
     /// Goes on with one that was killed or interrupted: takes the samples that are left
     ///
     /// With the command line and the settings of the experiment, from its folder; all credentials are taken from the environment anew.
+    #[command(after_help = examples::EXPERIMENT_RESUME)]
     Resume(ResumeFlags),
 }
 

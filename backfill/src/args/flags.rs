@@ -2,9 +2,10 @@
 
 use clap::{Arg, ArgMatches, Command};
 use cos_thumbnails::config::{PORT, VARIABLES, Variable};
+use cos_thumbnails::process::Exit;
 
 use super::resume::CREDENTIALS;
-use super::{BACKFILL_SECRET, JOB_VARIABLES};
+use super::{BACKFILL_SECRET, JOB_VARIABLES, examples};
 
 /// The settings of `variables` that have a flag.
 fn flagged(variables: &[Variable]) -> impl Iterator<Item = &Variable> {
@@ -50,18 +51,23 @@ pub(super) fn command(cli: Command) -> Command {
         .iter()
         .chain([&BACKFILL_SECRET])
         .chain(&JOB_VARIABLES);
-    let mut text = "Secrets, by the environment alone:\n".to_owned();
+    let mut text = format!(
+        "{}\nSecrets, by the environment alone:\n",
+        examples::BACKFILL
+    );
     for variable in secrets.filter(|variable| variable.secret) {
         text += &format!("  {:<28}{}\n", variable.name, variable.help);
     }
-    text += "\nExit codes: 0 every picture was handled (rejected ones included), 1 some failed,\n\
-             2 usage or configuration, 3 stopped by a budget, 130 interrupted; these if\n\
-             something is left";
+    let codes = Exit::ALL.map(|exit| format!("{} {}", exit.code(), exit.meaning()));
+    text += &format!(
+        "\nExit codes: {}.\nA picture that is rejected counts as done; a budget leaves something. The README has the table.",
+        codes.join(", ")
+    );
     cli.args(settings())
         .args(of_job())
         .after_help(text)
         .mut_subcommands(|subcommand| match subcommand.get_name() {
-            "help" | "report" | "compare" => subcommand,
+            "help" | "report" | "compare" | "completions" => subcommand,
             "experiment" => subcommand.mut_subcommands(|of_it| match of_it.get_name() {
                 "run" => of_it.args(settings()),
                 "resume" => of_it.args(args(&CREDENTIALS, "Credentials")),

@@ -1,9 +1,10 @@
-//! The command lines that need no store: they work on records alone.
+//! The command lines that need no store: they work on records alone, or on nothing.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches};
+use clap_complete::Shell;
 
 use super::flags;
 use super::written::{Cli, Subcommands};
@@ -37,6 +38,24 @@ pub struct Compare {
     pub json: bool,
 }
 
+/// What was written behind `completions`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+impl Completions {
+    /// The script.
+    pub(crate) fn script(&self) -> Vec<u8> {
+        let mut script = Vec::new();
+        let mut command = flags::command(Cli::command());
+        clap_complete::generate(self.shell, &mut command, "backfill", &mut script);
+        script
+    }
+}
+
 /// A command that needs no store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offline {
@@ -44,6 +63,8 @@ pub enum Offline {
     Report(Report),
     /// Compare two.
     Compare(Compare),
+    /// Print a script for a shell.
+    Completions(Completions),
 }
 
 /// The command that needs no store, if this command line is of one. What is wrong with a command line,
@@ -54,6 +75,7 @@ pub fn offline(args: &[OsString]) -> Option<Offline> {
     match Cli::from_arg_matches(&matches.ok()?).ok()?.action? {
         Subcommands::Report(report) => Some(Offline::Report(report)),
         Subcommands::Compare(compare) => Some(Offline::Compare(compare)),
+        Subcommands::Completions(completions) => Some(Offline::Completions(completions)),
         _ => None,
     }
 }

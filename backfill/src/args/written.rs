@@ -7,9 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 use super::application::ApplicationFlags;
 use super::audit::{ExplainFlags, FailuresFlags, VerifyFlags};
+use super::examples;
 use super::experiment::ExperimentFlags;
 use super::job::{JobFlags, ShardFlags};
-use super::offline::{Compare, Report};
+use super::offline::{Compare, Completions, Report};
 use super::selection::{BudgetFlags, SelectionFlags};
 use crate::record::Mode;
 
@@ -42,20 +43,22 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Subcommands {
     /// Shows what a run would do, take and cost, and writes nothing
+    #[command(after_help = examples::PLAN)]
     Plan(Box<PlanFlags>),
     /// Goes on with a run that was killed, interrupted or ended by a budget
     ///
     /// With the command line and the settings of the run, from its folder; all credentials are taken from
     /// the environment anew. What has an outcome is not sent again; what failed is.
+    #[command(after_help = examples::RESUME)]
     Resume(ResumeFlags),
     /// Tells of every original whether its thumbnails stand, and mends what does not if asked to
     ///
     /// Looks at the bucket by its listings and one request per original, and changes nothing without
     /// --repair. Never asks anything: fit to run from cron.
-    #[command(after_help = VERIFY_EXIT_CODES)]
+    #[command(after_help = examples::VERIFY)]
     Verify(VerifyFlags),
     /// Tells of one key why it has its thumbnails or not, and what to do
-    #[command(after_help = EXPLAIN_EXIT_CODES)]
+    #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainFlags),
     /// Measures modes, counts and repetitions in an order by chance, and keeps all that is known of each call
     #[command(subcommand)]
@@ -64,27 +67,24 @@ pub(super) enum Subcommands {
     ///
     /// Writes report.html, one page that needs nothing beside it; the same as report.md with the charts as SVG; and the
     /// numbers as CSV. The same records give the same bytes.
-    #[command(after_help = OFFLINE_EXIT_CODES)]
+    #[command(after_help = examples::REPORT)]
     Report(Report),
     /// Tells whether two experiments differ and by how much, from their records alone
     ///
     /// For each mode and number of pictures that both have: the ratio of the medians with a bootstrap interval, and the
     /// p-value of Mann and Whitney's test.
-    #[command(after_help = OFFLINE_EXIT_CODES)]
+    #[command(after_help = examples::COMPARE)]
     Compare(Compare),
     /// Lists the pictures that have a failure record, and replays them if asked to
+    #[command(after_help = examples::FAILURES)]
     Failures(FailuresFlags),
     /// Does the shards of one instance of a job: what the job run of --job starts
+    #[command(after_help = examples::SHARD)]
     Shard(ShardFlags),
+    /// Prints the script by which a shell completes command lines of this program
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(Completions),
 }
-
-const VERIFY_EXIT_CODES: &str = "Exit codes: 0 all is well (ok or accepted), 1 it is not, or the audit broke off,\n\
-                                 2 usage, configuration or another recipe, 130 interrupted";
-const EXPLAIN_EXIT_CODES: &str = "Exit codes: 0 the thumbnails stand or nothing is to be done, 1 they do not,\n\
-                                  2 usage or configuration";
-
-const OFFLINE_EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 a record could not be read or a file not written, 2 usage";
 
 /// What was written on the command line, but for the settings of the store and the recipe.
 #[derive(Debug, Args)]

@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use cos_thumbnails::process::Exit;
 use http::Uri;
 use tracing_subscriber::EnvFilter;
 
@@ -41,6 +43,16 @@ const EXAMPLES: &str = "Examples:
 Warnings go to standard error; RUST_LOG=info shows more.
 Exit codes: 0 all well, 1 a picture has not all its thumbnails or something failed, 2 usage.";
 
+const LETTERS_EXAMPLES: &str = "Examples:
+  local-cloud dead-letters --data kept         which were given up, and why
+  local-cloud dead-letters --data kept --replay
+
+Exit codes: 0 done, 1 the folder cannot be read, 2 usage.";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  local-cloud completions bash > ~/.local/share/bash-completion/completions/local-cloud
+  local-cloud completions zsh > ~/.zfunc/_local-cloud";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The function's own command line (serve, job, render).
@@ -62,7 +74,15 @@ enum Command {
     },
     /// Lists the events that were given up, or puts them back among those that wait; not while a cloud
     /// is running on the folder.
+    #[command(after_help = LETTERS_EXAMPLES)]
     DeadLetters(LettersArguments),
+    /// Prints the script by which a shell completes command lines of this program.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
     /// The backfill's own command line.
     #[command(disable_help_flag = true)]
     Backfill {
@@ -170,7 +190,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Help ends with 0, mistakes with 2. Nobody is left to tell if this fails.
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from);
         }
     };
     let named = |name: &str, arguments: Vec<OsString>| {
@@ -192,13 +212,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             log("warn");
             in_runtime(async {
                 let served = instances::serve(|name| std::env::var(name).ok()).await;
-                served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+                served.map_or_else(|error| failed(&error), |()| Exit::Done.into())
             })
         }
         Some(Command::DeadLetters(arguments)) => in_runtime(async {
             let listed = letters::list(&arguments, &mut io::stdout()).await;
-            listed.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+            listed.map_or_else(|error| failed(&error), |()| Exit::Done.into())
         }),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "local-cloud", &mut script);
+            let written = io::stdout().write_all(&script);
+            written.map_or_else(|error| failed(&error), |()| Exit::Done.into())
+        }
         None => {
             log("warn");
             in_runtime(async {
@@ -223,7 +250,7 @@ fn log(default: &str) {
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     let _ = writeln!(io::stderr(), "local-cloud: {}", causes(error));
-    ExitCode::FAILURE
+    Exit::Failed.into()
 }
 
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
@@ -234,7 +261,24 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
                 io::stderr(),
                 "local-cloud: cannot start the async runtime: {error}"
             );
-            ExitCode::FAILURE
+            Exit::Failed.into()
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "../../../tests/help/mod.rs"]
+mod help;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_has_a_meaning() {
+        for words in help::examples(&Arguments::command()) {
+            let read = Arguments::try_parse_from(&words);
+            assert!(read.is_ok(), "{words:?}: {read:?}");
         }
     }
 }
