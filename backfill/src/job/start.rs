@@ -115,7 +115,7 @@ struct FanOut<'a> {
     manifest: Manifest,
     store: &'a dyn Storage,
     stop: &'a CancellationToken,
-    /// Whether the engine was asked for the job run, which may go on since.
+    /// Whether the engine was asked for the job run, which may go on since, unless it refused.
     asked_for: AtomicBool,
 }
 
@@ -123,30 +123,27 @@ struct FanOut<'a> {
 type Done = (Option<StatusDetails>, Option<String>);
 
 impl FanOut<'_> {
-    /// From the first shard to the last record.
+    /// From the first shard to the last record. Where there are no originals, there is no job run.
     async fn run(
         &self,
         account: &mut Account,
         pictures: u64,
         originals: impl Stream<Item = Result<Change, originals::Error>>,
     ) -> Result<Done, Error> {
+        if self.instances == 0 {
+            return Ok((None, None));
+        }
         if !self.place(pictures, originals).await? {
             let why = "interrupted before the job run was started; its shards were removed";
             return Ok((None, Some(why.to_owned())));
         }
-        let (details, ended_early) = if self.instances == 0 {
-            (StatusDetails::default(), None)
-        } else {
-            self.start().await?;
-            match self.wait(account).await {
-                Ok(details) if self.stop.is_cancelled() => {
-                    (details, Some("interrupted".to_owned()))
-                }
-                Ok(details) => (details, None),
-                Err(error) => {
-                    let why = self.left(&with_causes(&error));
-                    (StatusDetails::default(), Some(why))
-                }
+        self.start().await?;
+        let (details, ended_early) = match self.wait(account).await {
+            Ok(details) if self.stop.is_cancelled() => (details, Some("interrupted".to_owned())),
+            Ok(details) => (details, None),
+            Err(error) => {
+                let why = self.left(&with_causes(&error));
+                (StatusDetails::default(), Some(why))
             }
         };
         self.gather(account, &details, ended_early.is_some())
@@ -266,6 +263,7 @@ impl FanOut<'_> {
             let job_run = self.name.clone();
             return Err(JobError::Unsure { job_run, source }.into());
         }
+        self.asked_for.store(false, Ordering::Relaxed);
         let error = JobError::Start(source).into();
         Err(self.removed(self.manifest.shards, error).await)
     }
@@ -332,7 +330,7 @@ impl FanOut<'_> {
                     }
                 }
             } else if !ended_early {
-                let index = shard % self.instances.max(1);
+                let index = shard % self.instances;
                 let details = details.indices_details.get(&index.to_string());
                 let reason = details.and_then(|details| details.last_failure_reason.as_deref());
                 let reason = reason.unwrap_or("no reason is told");

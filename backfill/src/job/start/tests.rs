@@ -188,6 +188,11 @@ async fn a_job_run_whose_answer_is_lost_keeps_its_shards_and_one_that_is_refused
         assert_eq!(said, is_unsure, "{answers:?}: {error}");
         let how_to_end = "`ibmcloud ce jobrun delete --name backfill-r` ends it";
         assert_eq!(error.to_string().contains(how_to_end), is_unsure, "{error}");
+        // Interrupted twice while they are removed, it says the same.
+        let (details, why) = fan_out.given_up();
+        let why = why.unwrap_or_default();
+        assert_eq!(details.is_some(), is_unsure, "{why}");
+        assert_eq!(why.contains(how_to_end), is_unsure, "{why}");
     }
 }
 

@@ -24,6 +24,19 @@ fn interrupt(starter: &mut Child) -> BufReader<impl Read + use<>> {
     stderr
 }
 
+/// Waits until it has written a shard, or the manifest.
+async fn first_shard(cloud: &Cloud, starter: &mut Child) {
+    let written = async {
+        while list(&cloud.client, "backfill-runs/").await.is_empty() {
+            let ended = starter.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended without a shard: {ended:?}");
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_mins(1), written).await;
+    in_time.expect("it writes no shard");
+}
+
 /// Its end after that.
 fn ended(starter: Child, mut stderr: impl Read) -> (Option<i32>, Value) {
     let output = starter.wait_with_output().unwrap();
@@ -79,10 +92,7 @@ async fn a_run_that_is_interrupted_while_its_shards_are_written_leaves_none_and_
         put(&cloud.client, &format!("many/{n:03}"), "x").await;
     }
     let mut starter = cloud.backfill(API_KEY, "--source-prefix many/ --shards 400");
-    let of_run = || list(&cloud.client, "backfill-runs/");
-    while of_run().await.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    first_shard(&cloud, &mut starter).await;
     let server = Pid::from_child(&cloud.serving.child);
     kill_process(server, Signal::STOP).unwrap();
     let stderr = interrupt(&mut starter);
@@ -97,7 +107,26 @@ async fn a_run_that_is_interrupted_while_its_shards_are_written_leaves_none_and_
         (&summary["finished"], &summary["job"]),
         (&0.into(), &Value::Null)
     );
-    assert!(of_run().await.is_empty());
+    assert!(list(&cloud.client, "backfill-runs/").await.is_empty());
+    let api = Api::new(&cloud, API_KEY).await;
+    let runs = api.call(Method::GET, "job_runs", None).await.1;
+    assert_eq!(runs["job_runs"], json!([]));
+    assert_eq!(cloud.serving.end(Signal::TERM).0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_originals_there_is_no_job_run_and_nothing_is_left() {
+    let cloud = Cloud::empty(&[]);
+    let starter = cloud.backfill(API_KEY, "--source-prefix none/");
+    let (code, stdout, stderr) = told(&starter.wait_with_output().unwrap());
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let summary: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        (&summary["pictures"], &summary["job"]),
+        (&0.into(), &Value::Null)
+    );
+    assert!(stderr.contains("no original is selected"), "{stderr}");
+    assert!(list(&cloud.client, "backfill-runs/").await.is_empty());
     let api = Api::new(&cloud, API_KEY).await;
     let runs = api.call(Method::GET, "job_runs", None).await.1;
     assert_eq!(runs["job_runs"], json!([]));
@@ -112,9 +141,7 @@ async fn a_run_that_is_interrupted_twice_before_its_job_run_says_that_there_is_n
         put(&cloud.client, &format!("many/{n:03}"), "x").await;
     }
     let mut starter = cloud.backfill(API_KEY, "--source-prefix many/ --shards 400");
-    while list(&cloud.client, "backfill-runs/").await.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    first_shard(&cloud, &mut starter).await;
     // The store does not answer, so that the shards cannot be removed.
     let server = Pid::from_child(&cloud.serving.child);
     kill_process(server, Signal::STOP).unwrap();
