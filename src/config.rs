@@ -8,11 +8,13 @@ use crate::plan::{OutputPrefixes, Policy, Recipes};
 use crate::storage::{ConfigError, S3Config, iam};
 use crate::thumbnail::Limits;
 
+mod advice;
 mod credentials;
 mod reader;
 mod recipes;
 mod variables;
 
+pub use advice::advice;
 pub use reader::Reader;
 pub use variables::{
     CACHE_CONTROL, CE_SERVICES, CLOUD_OBJECT_STORAGE_APIKEY, COS_ACCESS_KEY_ID, COS_API_KEY,

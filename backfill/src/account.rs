@@ -28,6 +28,8 @@ pub(crate) struct Account {
     prices: Prices,
     writer: Option<Writer>,
     journal: Option<Journal>,
+    /// A picture could not be written down: then nothing more is.
+    is_broken: bool,
     /// Microseconds from the run's begin to where it went on.
     later_us: u64,
     json: bool,
@@ -50,6 +52,7 @@ impl Account {
             prices: settings.prices.clone(),
             writer,
             journal: None,
+            is_broken: false,
             later_us: 0,
             json: settings.json,
             run,
@@ -97,6 +100,7 @@ impl Account {
             prices: settings.prices.clone(),
             writer: None,
             journal: Some(journal),
+            is_broken: false,
             later_us: later.try_into().unwrap_or_default(),
             json: settings.json,
         };
@@ -119,7 +123,9 @@ impl Account {
         self.progress.add(&picture);
         self.measure.add(&picture);
         self.meter.add(&picture);
-        self.write(&Line::Picture(Box::new(picture)))
+        let written = self.write(&Line::Picture(Box::new(picture)));
+        self.is_broken |= written.is_err();
+        written
     }
 
     fn write(&mut self, line: &Line) -> io::Result<()> {
@@ -165,6 +171,9 @@ impl Account {
         };
         let told = text.and_then(|text| out.write_all(text.as_bytes()));
         told.map_err(Error::io(OUTPUT))?;
+        if self.is_broken {
+            return Ok(code.unwrap_or(by_pictures));
+        }
         let summary = Line::Summary(Box::new(summary));
         if let Some(writer) = &mut self.writer {
             writer.write(&summary).map_err(Error::io(RECORD))?;

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use chrono::Utc;
 use cos_thumbnails::events::Change;
 use cos_thumbnails::object::Key;
+use cos_thumbnails::process::Exit;
 use cos_thumbnails::storage::{self, ConfigError, S3, Storage};
 use cos_thumbnails::thumbnailer::Thumbnailer;
 use futures_util::{Stream, TryStreamExt, future};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
+use crate::advice::{Advice, Advised, nothing_selected};
 use crate::args::{self, Action, ArgsError, Settings, Way};
 use crate::budget::{Watch, paced};
 use crate::job::{self, JobError};
@@ -29,13 +31,13 @@ use crate::verify::{self, Refused};
 use crate::{audit, estimate, experiment, explain, failures, offline, plan, prompt};
 
 /// Some failed, or the store or the record did.
-pub(crate) const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = Exit::Failed.code();
 /// The command line or the configuration is wrong.
-const USAGE: u8 = 2;
+const USAGE: u8 = Exit::Usage.code();
 /// Ended by a budget.
-const STOPPED: u8 = 3;
-/// Ended by Ctrl-C or SIGTERM: 128 and SIGINT's number, as shells have it.
-pub(crate) const INTERRUPTED: u8 = 130;
+const STOPPED: u8 = Exit::Left.code();
+/// Ended by Ctrl-C or SIGTERM.
+pub(crate) const INTERRUPTED: u8 = Exit::Interrupted.code();
 
 /// Why a run came to no summary.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +138,7 @@ pub enum Error {
 
 pub(crate) const RECORD: &str = "the record could not be written";
 pub(crate) const SIGNALS: &str = "signals could not be listened for";
-pub(crate) const OUTPUT: &str = "the output could not be written";
+pub(crate) const OUTPUT: &str = "standard output could not be written";
 
 impl Error {
     pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
@@ -179,11 +181,8 @@ impl Error {
 }
 
 /// Runs `backfill` with these arguments, the program's name first. The summary goes to stdout,
-/// everything else to stderr.
-///
-/// Exit codes: 0 every picture was handled, or an audit found all well; 1 some failed, the run broke off, or
-/// not all is well; 2 usage or configuration; 3 a budget left some undone; 130 an interruption did. A rejected
-/// picture counts as handled: trying again cannot help.
+/// everything else to stderr. It ends as [`Exit`] says; a rejected picture counts as handled, since trying again
+/// cannot help.
 pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     if let Some(command) = args::offline(&args) {
@@ -203,7 +202,9 @@ pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE));
         }
         Err(ArgsError::Settings(mistakes)) => {
-            eprintln!("backfill: the configuration is wrong:\n{mistakes}");
+            eprintln!(
+                "backfill: the configuration is wrong:\n{mistakes}\n`backfill --help` explains each"
+            );
             return ExitCode::from(USAGE);
         }
         Err(error @ (ArgsError::Journal(_) | ArgsError::Offline)) => {
@@ -214,7 +215,7 @@ pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) ->
     let code = match over_s3(&settings).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("backfill: {}", with_causes(&error));
+            Advice::new(&settings).tell(&error);
             error.exit_code()
         }
     };
@@ -260,6 +261,9 @@ async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Selecte
     let (selection, policy) = (&settings.selection, &settings.config.policy);
     let selected = selection.select(store, policy, verify::options()).await?;
     let max = selected.extent().pictures;
+    if max == 0 {
+        nothing_selected(settings);
+    }
     if let Some(count) = selection.count {
         return if max < count {
             let prefix = policy.source_prefix().to_owned();
@@ -377,6 +381,7 @@ pub(crate) async fn replay(
     if let Way::Job(job) = &settings.way {
         return job::run_job(settings, job, store, account, originals, out).await;
     }
+    let advice = Advice::new(settings);
     let target = target(settings, store)?;
     let replay = Replay {
         run: account.run.run.clone(),
@@ -388,12 +393,13 @@ pub(crate) async fn replay(
     let give_up = CancellationToken::new();
     let signals = Signals::listen().map_err(Error::io(SIGNALS))?;
     let bar = account.progress.bar();
+    let target = Advised::new(target, advice.clone(), bar.clone());
     let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), bar));
     let meter = estimate::meter(settings, &account.run, account.selecting.clone());
     let stop = replay.stop.clone();
     let mut watch = Watch::new(&settings.budgets, (meter, &settings.prices), stop);
     let originals = paced(originals, settings.budgets.rate);
-    let replayed = replay.run(originals, target, |picture| {
+    let replayed = replay.run(originals, Arc::new(target), |picture| {
         watch.add(&picture);
         account.add(picture)
     });
@@ -402,12 +408,12 @@ pub(crate) async fn replay(
         () = give_up.cancelled() => None,
     };
     listener.abort();
-    let (ended_early, code) = match ended {
+    let (ended_early, code) = match &ended {
         None => (
             Some("interrupted twice: what was in flight is not counted".to_owned()),
             Some(INTERRUPTED),
         ),
-        Some(Err(broken)) => (Some(with_causes(&broken)), Some(FAILED)),
+        Some(Err(broken)) => (Some(with_causes(broken)), Some(FAILED)),
         Some(Ok(ended)) => {
             let none_left = ended.all_sent || account.is_complete();
             match watch.exhausted() {
@@ -419,6 +425,9 @@ pub(crate) async fn replay(
     };
     let folder = account.folder().map(Path::to_owned);
     let code = account.end(ended_early, code, None, out);
+    if let Some(Err(broken)) = &ended {
+        advice.tell(broken);
+    }
     if let Some(folder) = folder.filter(|_| !matches!(code, Ok(0))) {
         eprintln!(
             "backfill: to go on with what is left, and with what failed: backfill resume {}",

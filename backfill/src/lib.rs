@@ -21,6 +21,7 @@
 //! network.
 
 mod account;
+mod advice;
 pub mod args;
 pub mod audit;
 mod budget;

@@ -30,7 +30,7 @@ pub enum PlanError {
     #[error(transparent)]
     Measured(#[from] MeasuredError),
     /// The output could not be written.
-    #[error("the output could not be written")]
+    #[error("standard output could not be written")]
     Output(#[from] io::Error),
 }
 

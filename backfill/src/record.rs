@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -331,7 +331,10 @@ pub struct Spread {
 /// A record file, written as the run goes: every line is with the operating system when
 /// [`Writer::write`] returns.
 #[derive(Debug)]
-pub struct Writer(File);
+pub struct Writer {
+    file: File,
+    path: PathBuf,
+}
 
 impl Writer {
     /// Begins a record file.
@@ -339,22 +342,25 @@ impl Writer {
     /// # Errors
     /// The file cannot be made; it exists already, as no run overwrites another's record.
     pub fn create(path: &Path) -> io::Result<Self> {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map(Self)
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        let path = path.to_owned();
+        Ok(Self { file, path })
     }
 
     /// Appends one line: a [`Line`], or that of another kind of record.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file, which the error names, cannot be written.
     pub fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut json = serde_json::to_vec(line)?;
         json.push(b'\n');
-        self.0.write_all(&json)
+        self.file.write_all(&json).map_err(of_file(&self.path))
     }
+}
+
+/// The same error with the file that it is of.
+pub(crate) fn of_file(path: &Path) -> impl FnOnce(io::Error) -> io::Error + use<'_> {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -111,6 +111,11 @@ pub(crate) enum Selected {
 }
 
 impl Selection {
+    /// Whether no original is left out, but by how many are taken.
+    pub(crate) fn is_all(&self) -> bool {
+        self.only == Only::All && self.filter == Filter::default()
+    }
+
     /// Whether originals can be sent as they are listed.
     fn is_listed(&self) -> bool {
         (self.only, self.sample, self.order) == (Only::All, None, Order::Name)

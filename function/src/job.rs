@@ -1,6 +1,7 @@
 //! The one event of a Code Engine job: it is in the environment, the result goes to stdout, and the
 //! exit code says whether running again can help.
 
+use cos_thumbnails::config::advice;
 use cos_thumbnails::events;
 use cos_thumbnails::storage::S3;
 use cos_thumbnails::thumbnailer;
@@ -29,7 +30,7 @@ pub(crate) async fn handle(
 ) -> Result<Finished, Error> {
     let event = match events::parse_job(lookup) {
         Ok(event) => event,
-        Err(error) => return Ok(failed(error.id.as_deref(), &error.problem, false)),
+        Err(error) => return Ok(failed(error.id.as_deref(), &error.problem, false, None)),
     };
     let now = Instant::now();
     let time = now..now + config.deadline;
@@ -44,16 +45,24 @@ pub(crate) async fn handle(
         }),
         Err(error) => {
             let again = !matches!(error, thumbnailer::Error::Foreign(_));
-            Ok(failed(Some(event.id()), &error, again))
+            let advice = advice(&error, &config.flow.store);
+            Ok(failed(Some(event.id()), &error, again, advice))
         }
     }
 }
 
-fn failed(id: Option<&str>, error: &(dyn std::error::Error + 'static), again: bool) -> Finished {
+/// `what_to_do` is what a person can do about it, where anyone can.
+fn failed(
+    id: Option<&str>,
+    error: &(dyn std::error::Error + 'static),
+    again: bool,
+    what_to_do: Option<String>,
+) -> Finished {
     let error = chain(error);
-    tracing::error!(error = %error.escape_debug(), again, "the event was not handled");
-    Finished {
-        line: json!({ "event_id": id, "error": error, "again": again }),
-        again,
+    tracing::error!(error = %error.escape_debug(), again, what_to_do, "the event was not handled");
+    let mut line = json!({ "event_id": id, "error": error, "again": again });
+    if let Some(what_to_do) = what_to_do {
+        line["what_to_do"] = what_to_do.into();
     }
+    Finished { line, again }
 }

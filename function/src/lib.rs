@@ -24,9 +24,10 @@ pub mod runtime;
 use std::future::Future;
 use std::sync::Arc;
 
+use cos_thumbnails::config::advice;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
-use cos_thumbnails::storage::{ConfigError, Kind, S3, Storage};
+use cos_thumbnails::storage::{ConfigError, Kind, S3, S3Config, Storage};
 use cos_thumbnails::thumbnailer::Thumbnailer;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -76,7 +77,7 @@ pub async fn serve(
         .drain_at_most(config.deadline)
         .version(version)
         .meter(metrics)
-        .ready(move || answers(store.clone(), probe.clone()))
+        .ready(move || answers(store.clone(), config.flow.store.clone(), probe.clone()))
         .serve(listener, shutdown)
         .await?;
     Ok(())
@@ -105,13 +106,15 @@ fn probe_key(policy: &Policy) -> Key {
 
 /// Whether the store answers as it should, if only that it has too much to do: then every event is
 /// told when to come again, and an instance that is not ready would get none.
-async fn answers(store: S3, probe: Key) -> bool {
+async fn answers(store: S3, config: S3Config, probe: Key) -> bool {
     let error = match store.head(&probe).await {
         Ok(_) => return true,
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Throttled) => return true,
         Err(error) => error,
     };
-    tracing::warn!(error = %handler::chain(&error).escape_debug(), "not ready: the store does not answer");
+    let what_to_do = advice(&error, &config);
+    let error = handler::chain(&error);
+    tracing::warn!(error = %error.escape_debug(), what_to_do, "not ready: the store does not answer");
     false
 }
 

@@ -32,6 +32,7 @@ pub enum Kind {
 pub struct Error {
     kind: Kind,
     operation: &'static str,
+    code: Option<String>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -43,6 +44,7 @@ impl Error {
         Self {
             kind,
             operation,
+            code: None,
             retry_after: None,
             source: None,
         }
@@ -68,6 +70,28 @@ impl Error {
             retry_after,
             ..self
         }
+    }
+
+    /// The same with the store's own code for it.
+    #[must_use]
+    pub fn with_code(self, code: Option<&str>) -> Self {
+        Self {
+            code: code.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// Which operation failed: an S3 action, such as `GetObject`.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// The store's own code for it, such as `SignatureDoesNotMatch`, where it gave one: the answer to a HEAD
+    /// has none.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
     }
 
     /// What kind of failure.

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::sync::Syncer;
 use crate::originals::Original;
 pub use crate::record::Environment;
-use crate::record::{End, Key, Line, Picture, Run};
+use crate::record::{End, Key, Line, Picture, Run, of_file};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 const SELECTION: &str = "selection.ndjson";
@@ -97,10 +97,11 @@ pub enum JournalError {
     AnotherRun(PathBuf),
 }
 
-/// What helps where nothing was begun.
+/// What helps where nothing was begun, or gone on with.
 fn hint(verb: &str) -> &'static str {
     match verb {
         "made" => "; --journal DIR says another place, and a run can do without: --no-journal",
+        "read" => "; a run is named by its folder, or by its name below --journal DIR",
         _ => "",
     }
 }
@@ -191,7 +192,7 @@ impl Journal {
         let path = folder.join(RECORD);
         let record = OpenOptions::new().append(true).create_new(true).open(&path);
         let mut journal = Self::locked(&folder, record.map_err(file(&path, "made"))?)?;
-        let begun = journal.write(&Line::Run(manifest.run.clone()));
+        let begun = journal.append(&Line::Run(manifest.run.clone()));
         begun.map_err(file(&path, "written"))?;
         // The manifest comes last: what has one can be gone on with.
         put(&folder.join(MANIFEST), std::slice::from_ref(manifest))?;
@@ -271,6 +272,11 @@ impl Journal {
 
     /// Appends a line.
     pub(crate) fn write(&mut self, line: &Line) -> io::Result<()> {
+        let written = self.append(line);
+        written.map_err(of_file(&self.folder.join(RECORD)))
+    }
+
+    fn append(&mut self, line: &Line) -> io::Result<()> {
         let mut json = serde_json::to_vec(line)?;
         json.push(b'\n');
         self.cut()?;

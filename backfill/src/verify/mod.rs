@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::mend::Mender;
 use self::sink::Sink;
+use crate::advice::{Advice, nothing_selected};
 use crate::args::{Settings, Verify};
 use crate::audit::report::{Header, Line, Repair, Shown, Summary};
 use crate::audit::{Audit, Finding, Options, State};
@@ -94,7 +95,14 @@ pub(crate) async fn run(
         () = give_up.cancelled() => None,
     };
     listener.abort();
-    verification.end(&header, ended.as_ref())
+    let is_empty = verification.summary.found.originals() == 0;
+    let code = verification.end(&header, ended.as_ref());
+    match &ended {
+        Some(Err(error)) => Advice::new(settings).tell(error),
+        Some(Ok(())) if is_empty && !verify.quiet => nothing_selected(settings),
+        _ => {}
+    }
+    code
 }
 
 /// A verification on its way.

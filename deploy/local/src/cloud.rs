@@ -106,7 +106,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The store's folder cannot be made or read.
-    #[error("cannot keep things in {folder}")]
+    #[error("cannot keep things in {folder}; --data names another folder")]
     Data {
         /// The folder.
         folder: PathBuf,

@@ -26,7 +26,9 @@ pub(crate) struct LettersArguments {
 /// Why dead letters cannot be listed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("cannot look for dead letters in {0}")]
+    #[error(
+        "cannot look for dead letters in {0}; --data names the folder that a local-cloud kept things in"
+    )]
     Data(PathBuf, #[source] io::Error),
     #[error("cannot write the list")]
     Write(#[from] io::Error),

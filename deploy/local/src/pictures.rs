@@ -75,7 +75,7 @@ impl Pictures {
                 max_side: arguments.max_side,
             });
         };
-        let uploads = in_folder(folder).map_err(|error| Failure::Read(folder.clone(), error))?;
+        let uploads = in_folder(folder).map_err(|error| Failure::Images(folder.clone(), error))?;
         if uploads.is_empty() {
             return Err(Failure::NoPictures(folder.clone()));
         }

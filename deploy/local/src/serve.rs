@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use cos_thumbnails::events::{Change, Operation};
 use cos_thumbnails::object::{Key, ObjectId};
 use cos_thumbnails::plan::Decision;
+use cos_thumbnails::process::Exit;
 use cos_thumbnails::storage::{self, HmacKey, Kind, S3, Storage};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -29,9 +30,11 @@ pub(crate) enum Failure {
     Cloud(#[from] cloud::Error),
     #[error("cannot read {0}")]
     Read(PathBuf, #[source] io::Error),
+    #[error("cannot read {0}, which --images names")]
+    Images(PathBuf, #[source] io::Error),
     #[error("cannot generate pictures in {}; --images takes yours", .0.display())]
     Generate(PathBuf, #[source] io::Error),
-    #[error("there is no file in {}: nothing to make thumbnails of", .0.display())]
+    #[error("there is no file in {}, which --images names: nothing to make thumbnails of", .0.display())]
     NoPictures(PathBuf),
     #[error("--min-scale {0} is more than --max-scale {1}")]
     Scale(u16, u16),
@@ -43,7 +46,7 @@ pub(crate) enum Failure {
     Put(Key, #[source] storage::Error),
     #[error("cannot look for the thumbnails")]
     Look(#[source] storage::Error),
-    #[error("cannot write the record {0}; it must be new")]
+    #[error("cannot write the record {0}; --record names a file that is not there yet")]
     Record(PathBuf, #[source] io::Error),
 }
 
@@ -102,11 +105,7 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
         () = terminated => Ok(!arguments.once),
     };
     cloud.stop().await?;
-    Ok(if ended? {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if ended? { Exit::Done } else { Exit::Failed }.into())
 }
 
 /// Puts the pictures, shows what becomes of them and of all later uploads. Ends only with `--once`,

@@ -13,3 +13,4 @@ mod render;
 mod runtime;
 mod senders;
 mod serving;
+mod transcripts;

@@ -48,7 +48,9 @@ where
                 message: quoted(said.message().unwrap_or("no message")),
                 request_id: quoted(request_id),
             };
-            Error::with_source(kind, operation, refusal).with_retry_after(wait)
+            Error::with_source(kind, operation, refusal)
+                .with_code(said.code())
+                .with_retry_after(wait)
         }
         // The answer could not be read: an error page of a proxy, or XML that was cut.
         SdkError::ResponseError(context) => {

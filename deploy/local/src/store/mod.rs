@@ -3,8 +3,9 @@
 //!
 //! It checks what a real one checks: signatures (`SigV4`, no anonymous requests), checksums,
 //! conditions, ranges, the length of keys. What it acknowledges is on the disk, and so is its event.
-//! Left out: versions, access rights beyond the one key, encryption, life cycles.
+//! Left out: versions, access rights beyond those of one or two keys, encryption, life cycles.
 
+mod access;
 mod cors;
 mod entry;
 mod folder;
@@ -23,13 +24,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
-use s3s::{S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::access::{Access, Strict};
 use self::cors::{CrossOrigin, Rule};
 use self::index::Index;
 pub use self::outbox::{DeadLetter, Outbox, Pending, Receipts};
@@ -78,13 +78,51 @@ impl Store {
         Self::start_with_page(listener, data, region, subscription, credentials, &[]).await
     }
 
-    /// The same, and pages of `origins` may read and write by presigned URLs, whatever a bucket's rules are.
+    /// The same, but signatures must name `region`, as AWS has it; and who signs with `reader` may read and
+    /// list, and nothing else, as by IBM's role Reader.
+    ///
+    /// # Errors
+    /// As of [`Store::start`].
+    pub async fn start_strict(
+        listener: TcpListener,
+        data: &Path,
+        region: &str,
+        subscription: Subscription,
+        (credentials, reader): (&HmacKey, &HmacKey),
+    ) -> io::Result<(Self, Outbox)> {
+        let access = Access {
+            owner: credentials.clone(),
+            strict: Some(Strict {
+                region: region.to_owned(),
+                reader: reader.clone(),
+            }),
+        };
+        Self::begin(listener, data, region, subscription, access, &[]).await
+    }
+
+    /// As [`Store::start`], and pages of `origins` may read and write by presigned URLs, whatever a bucket's
+    /// rules are.
     pub(crate) async fn start_with_page(
         listener: TcpListener,
         data: &Path,
         region: &str,
         subscription: Subscription,
         credentials: &HmacKey,
+        origins: &[String],
+    ) -> io::Result<(Self, Outbox)> {
+        let access = Access {
+            owner: credentials.clone(),
+            strict: None,
+        };
+        Self::begin(listener, data, region, subscription, access, origins).await
+    }
+
+    async fn begin(
+        listener: TcpListener,
+        data: &Path,
+        region: &str,
+        subscription: Subscription,
+        access: Access,
         origins: &[String],
     ) -> io::Result<(Self, Outbox)> {
         let index = open(data).await?;
@@ -103,7 +141,10 @@ impl Store {
             subscription,
             region: region.to_owned(),
         });
-        builder.set_auth(OneKey(credentials.clone()));
+        if let Some(strict) = &access.strict {
+            builder.set_access(strict.clone());
+        }
+        builder.set_auth(access);
         let service = CrossOrigin {
             service: builder.build(),
             index,
@@ -168,21 +209,6 @@ async fn open(data: &Path) -> io::Result<Arc<Index>> {
     let data = data.to_owned();
     let opened = tokio::task::spawn_blocking(move || Index::open(&data)).await;
     Ok(Arc::new(opened.map_err(io::Error::other)??))
-}
-
-/// The one key that the store takes. An unknown one has the code that S3 gives it, which
-/// `s3s`'s own `SimpleAuth` does not.
-struct OneKey(HmacKey);
-
-#[async_trait::async_trait]
-impl S3Auth for OneKey {
-    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        if access_key == self.0.access_key_id {
-            Ok(self.0.secret_access_key.clone().into())
-        } else {
-            Err(s3_error!(InvalidAccessKeyId))
-        }
-    }
 }
 
 async fn serve(listener: TcpListener, service: CrossOrigin, mut stopped: watch::Receiver<bool>) {

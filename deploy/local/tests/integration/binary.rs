@@ -217,7 +217,7 @@ fn a_missing_folder_is_a_clear_error() {
     let missing = missing.to_str().unwrap();
     let (code, stdout, stderr) = run(&["--json", "--images", missing]);
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    let told = format!("local-cloud: cannot read {missing}: No such file");
+    let told = format!("local-cloud: cannot read {missing}, which --images names: No such file");
     assert!(stderr.starts_with(&told), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
@@ -482,7 +482,7 @@ async fn what_is_in_the_data_folder_is_there_after_a_restart() {
     let (code, stdout, stderr) = run(&["--data", data.to_str().unwrap()]);
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     let told = format!(
-        "local-cloud: cannot keep things in {}: another store is using it\n",
+        "local-cloud: cannot keep things in {}; --data names another folder: another store is using it\n",
         data.display()
     );
     assert_eq!(stderr, told);

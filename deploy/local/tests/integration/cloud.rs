@@ -119,7 +119,10 @@ async fn a_folder_is_kept_and_has_one_cloud_at_a_time() {
     let Err(refused) = Uploads::start_with(options()).await else {
         panic!("two stores in one folder");
     };
-    let expected = format!("cannot keep things in {}", folder.path().display());
+    let expected = format!(
+        "cannot keep things in {}; --data names another folder",
+        folder.path().display()
+    );
     assert_eq!(refused.to_string(), expected);
     let cause = refused.source().unwrap().to_string();
     assert_eq!(cause, "another store is using it");

@@ -23,3 +23,4 @@ mod refusals;
 mod retries;
 mod stand_in;
 mod tokens;
+mod transcripts;

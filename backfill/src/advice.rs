@@ -1,0 +1,151 @@
+//! What a person can do about an error, in the names of flags and settings: told beneath it.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use cos_thumbnails::config::{self, COS_BUCKET, SOURCE_PREFIX};
+use cos_thumbnails::events::Event;
+use cos_thumbnails::outcome::Outcome;
+use cos_thumbnails::storage::S3Config;
+use http::StatusCode;
+use indicatif::ProgressBar;
+
+use crate::args::{BACKFILL_SECRET, Settings, Way};
+use crate::target::{Target, TargetError, with_causes};
+
+/// What is advised by.
+#[derive(Debug, Clone)]
+pub(crate) struct Advice {
+    store: S3Config,
+    /// The function's URL.
+    function: Option<String>,
+}
+
+impl Advice {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let function = match &settings.way {
+            Way::FanOut { function, .. } => function.as_ref().map(ToString::to_string),
+            Way::Sequential | Way::Parallel | Way::Job(_) => None,
+        };
+        Self {
+            store: settings.config.store.clone(),
+            function,
+        }
+    }
+
+    /// What to do about an error, where more can be done than to try again.
+    pub(crate) fn on(&self, error: &(dyn StdError + 'static)) -> Option<String> {
+        if let Some(advice) = config::advice(error, &self.store) {
+            return Some(advice);
+        }
+        std::iter::successors(Some(error), |&error| error.source()).find_map(|cause| {
+            let of_target = cause.downcast_ref().and_then(|error| self.on_target(error));
+            of_target.or_else(|| cause.downcast_ref().and_then(on_file).map(str::to_owned))
+        })
+    }
+
+    /// Tells an error with its causes on stderr, and on a line of its own what to do.
+    pub(crate) fn tell(&self, error: &(dyn StdError + 'static)) {
+        eprintln!("backfill: {}", with_causes(error));
+        if let Some(advice) = self.on(error) {
+            eprintln!("backfill: what to do: {advice}");
+        }
+    }
+
+    fn on_target(&self, error: &TargetError) -> Option<String> {
+        let url = self.function.as_ref()?;
+        let another = || format!("--function is {url}: what answers there is no such function");
+        match error {
+            TargetError::Transport(_) => Some(format!(
+                "--function is {url}: is that right, does it run, and can this machine reach it?"
+            )),
+            TargetError::TimedOut(_) => {
+                Some("see the function's log; --timeout gives it more time".to_owned())
+            }
+            TargetError::Status { status, .. } => match *status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(format!(
+                    "the function at {url} goes by its own settings: {} here must be the one that it has, and {} too",
+                    BACKFILL_SECRET.name, COS_BUCKET.name
+                )),
+                StatusCode::BAD_REQUEST
+                | StatusCode::NOT_FOUND
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::NOT_IMPLEMENTED => Some(another()),
+                StatusCode::SERVICE_UNAVAILABLE => Some(format!(
+                    "the log of the function at {url} says why: it goes by its own settings of the store"
+                )),
+                _ => None,
+            },
+            TargetError::NotAnOutcome(_) | TargetError::NotAVersion(_) | TargetError::TooLong => {
+                Some(another())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where nothing more can be written.
+fn on_file(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Some("make room there, or name another place")
+        }
+        _ => None,
+    }
+}
+
+/// Says that nothing is selected, and by what: the command that follows would do nothing, well.
+pub(crate) fn nothing_selected(settings: &Settings) {
+    let policy = &settings.config.policy;
+    eprintln!(
+        "backfill: no original is selected: {} is {:?} and {} is {}; is that where they are?{}",
+        SOURCE_PREFIX.name,
+        policy.source_prefix(),
+        COS_BUCKET.name,
+        policy.bucket(),
+        if settings.selection.is_all() {
+            ""
+        } else {
+            " Flags such as --include, --only and --newer-than leave out, too"
+        }
+    );
+}
+
+/// A target whose first failure that something can be done about is told at once: it may be tried again for long.
+pub(crate) struct Advised {
+    target: Arc<dyn Target>,
+    advice: Advice,
+    told: AtomicBool,
+    bar: ProgressBar,
+}
+
+impl Advised {
+    pub(crate) fn new(target: Arc<dyn Target>, advice: Advice, bar: ProgressBar) -> Self {
+        Self {
+            target,
+            advice,
+            told: AtomicBool::new(false),
+            bar,
+        }
+    }
+}
+
+#[async_trait]
+impl Target for Advised {
+    async fn send(&self, event: &Event) -> Result<Outcome, TargetError> {
+        let sent = self.target.send(event).await;
+        if let Err(error) = &sent
+            && let Some(advice) = self.advice.on(error)
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            let (key, error) = (&event.change().object.key, with_causes(error));
+            self.bar.suspend(|| {
+                eprintln!("backfill: {key}: {error}\nbackfill: what to do: {advice}");
+            });
+        }
+        sent
+    }
+}
