@@ -114,10 +114,12 @@ impl Summary {
         }
     }
 
-    /// The other recipe that most of the marks name, and how many do.
-    pub(crate) fn other_recipe_of_most(&self) -> Option<(String, u64)> {
-        let (recipe, &count) = self.other_recipes.iter().max_by_key(|(_, count)| **count)?;
-        (count > self.marks / 2).then(|| (recipe.clone(), count))
+    /// How many of the marks name another recipe, and which one most often, if most of the marks do: where
+    /// recipes go by path, no one of them need have most.
+    pub(crate) fn other_recipes_of_most(&self) -> Option<(u64, String)> {
+        let count = self.other_recipes.values().sum();
+        let (recipe, _) = self.other_recipes.iter().max_by_key(|(_, count)| **count)?;
+        (count > self.marks / 2).then(|| (count, recipe.clone()))
     }
 }
 

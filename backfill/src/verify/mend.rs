@@ -35,17 +35,17 @@ pub enum Refused {
         /// Our own.
         ours: String,
     },
-    /// Most of what stands was made by one other recipe.
+    /// Most of what stands was made by other recipes.
     #[error(
-        "{count} of {marks} thumbnail sets were made by recipe {theirs}, not as configured here: \
+        "{count} of {marks} thumbnail sets were made by other recipes, most often {theirs}, not as configured here: \
          give the function's own settings, or --recipe-changed if it was changed on purpose"
     )]
     Marks {
-        /// So many name it.
+        /// So many name another recipe.
         count: u64,
         /// Of so many that were looked at.
         marks: u64,
-        /// The other recipe's fingerprint.
+        /// The fingerprint that most of them name.
         theirs: String,
     },
     /// Where there are no originals everything is an orphan, and more likely the prefix is wrong.
@@ -176,8 +176,8 @@ impl<'a> Mender<'a> {
         if repair.recipe_changed || self.function.is_some() {
             return Ok(());
         }
-        match summary.other_recipe_of_most() {
-            Some((theirs, count)) => Err(Refused::Marks {
+        match summary.other_recipes_of_most() {
+            Some((count, theirs)) => Err(Refused::Marks {
                 count,
                 marks: summary.marks,
                 theirs,

@@ -20,7 +20,7 @@ async fn another_recipe_than_most_marks_name_is_not_repaired_with_by_mistake() {
     assert_eq!(refused.summary.found.of(State::Stale), 12);
     let why = refused.summary.ended_early.unwrap();
     assert!(
-        why.starts_with("12 of 12 thumbnail sets were made by recipe ")
+        why.starts_with("12 of 12 thumbnail sets were made by other recipes, most often ")
             && why.contains("--recipe-changed"),
         "{why}"
     );
@@ -87,6 +87,34 @@ async fn another_recipe_is_seen_wherever_its_mark_is() {
         }
         assert_eq!(keys(&store, "thumbnails/").await, before, "{seen}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_recipes_of_which_none_has_most_marks_are_not_repaired_with_by_mistake() {
+    let store = store().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recipes.toml");
+    let rules = [
+        ("2024/{00,01,02,03}.jpg", 50),
+        ("2024/{04,05,06,07}.jpg", 60),
+        ("**", 70),
+    ];
+    let rules = rules.map(|(pattern, quality)| {
+        format!("[[recipe]]\nname = '{quality}'\nmatch = '{pattern}'\nquality.jpeg = {quality}\n")
+    });
+    std::fs::write(&path, rules.concat()).unwrap();
+    let theirs = format!("--recipes {}", path.display());
+    run(&store, &format!("--mode parallel {theirs}"))
+        .await
+        .unwrap();
+    let args = "--pending-minutes 0 --repair --accept failed";
+    let refused = verify(&store, args).await;
+    let why = refused.summary.ended_early.unwrap_or_default();
+    let begin = "12 of 12 thumbnail sets were made by other recipes, most often ";
+    assert!(why.starts_with(begin), "{why}");
+    let each: Vec<_> = refused.summary.other_recipes.values().copied().collect();
+    assert_eq!((refused.code, each), (2, vec![4, 4, 4]));
+    assert_eq!(verify(&store, &format!("{args} {theirs}")).await.code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
