@@ -209,7 +209,7 @@ impl Explanation {
         let foreign = mark.is_some_and(|mark| mark.is_foreign_to(plan));
         let ours = if foreign { &[][..] } else { &plan.outputs[..] };
         for output in ours {
-            if audit.head(&output.key).await?.is_some() {
+            if audit.is_ours(&output.key, &plan.original).await? {
                 left.push(output.key.to_string());
             }
         }

@@ -143,7 +143,7 @@ pub const SOURCE_PREFIX: Variable = Variable::with_default(
 pub const OUTPUT_PREFIX: Variable = Variable::with_default(
     "OUTPUT_PREFIX",
     "thumbnails/",
-    "thumbnails go under keys that start so",
+    "thumbnails go under keys that start so; for one deployment alone",
 );
 /// Where failure records go.
 pub const FAILURE_PREFIX: Variable = Variable::with_default(

@@ -23,6 +23,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) outputs: &'a [Option<Listed>],
     /// Thumbnails that are there and not planned.
     pub(crate) obsolete: &'a [Key],
+    /// Whether a rejected original's thumbnails are removed.
+    pub(crate) removes: bool,
     pub(crate) evidence: Evidence<'a>,
 }
 
@@ -56,7 +58,8 @@ pub(crate) fn classify(seen: &Seen<'_>, young: Young) -> Finding {
         Evidence::Read { mark, .. } => mark.filter(|mark| !mark.is_foreign_to(seen.plan)),
         Evidence::Times { .. } => None,
     };
-    let judged = match (failed(seen, fault.is_some()), fault) {
+    let failed = failed(seen, fault.is_some()).filter(|_| !is_half_rejected(seen));
+    let judged = match (failed, fault) {
         (Some(failed), _) => failed,
         (None, Some(fault)) if young.is(seen.original) => Finding {
             state: State::Pending,
@@ -196,6 +199,16 @@ fn failed(seen: &Seen<'_>, faulty: bool) -> Option<Finding> {
             _ => None,
         },
     }
+}
+
+/// Whether thumbnails stand that go when the original is rejected: whoever wrote the record did not come to
+/// remove them, and an event will. Another original's stay.
+fn is_half_rejected(seen: &Seen<'_>) -> bool {
+    let anothers = match seen.evidence {
+        Evidence::Read { mark, .. } => mark.is_some_and(|mark| mark.is_foreign_to(seen.plan)),
+        Evidence::Times { .. } => false,
+    };
+    seen.removes && !anothers && seen.outputs.iter().any(Option::is_some)
 }
 
 /// A record that explains nothing, beside a set that stands.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use cos_thumbnails::object::Key;
-use cos_thumbnails::plan::{Decision, Plan};
+use cos_thumbnails::plan::{Decision, OnDelete, Plan};
 use cos_thumbnails::storage::{GetOptions, Head, Kind, Listed};
 use cos_thumbnails::thumbnailer::{FailureRecord, Mark, Recorded};
 use futures_util::future::{try_join_all, try_join3};
@@ -76,6 +76,7 @@ impl Audit {
             limits: &self.limits,
             outputs: &candidate.outputs,
             obsolete: &candidate.obsolete,
+            removes: self.removes(),
             evidence,
         };
         let nothing_listed = candidate.outputs.iter().all(Option::is_none);
@@ -121,30 +122,28 @@ impl Audit {
     }
 
     async fn examine_orphan(&self, key: Key) -> Result<Option<Finding>, Error> {
-        let original = self.policy.original_of(&key);
-        let returned = match &original {
-            Some(original) => self.head(original).await?.is_some(),
-            None => false,
-        };
-        if returned {
+        let Some(original) = self.policy.original_of(&key) else {
             return Ok(None);
-        }
-        let there = match &original {
-            Some(original) if self.is_of_records(&key) => self.is_record(&key, original).await?,
-            _ => self.head(&key).await?.is_some(),
         };
-        Ok(there.then(|| Finding::new(key, State::Orphaned)))
+        let returned = self.head(&original).await?.is_some();
+        let orphaned = !returned && self.is_ours(&key, &original).await?;
+        Ok(orphaned.then(|| Finding::new(key, State::Orphaned)))
     }
 
-    /// Whether failure records are under such keys.
-    pub(crate) fn is_of_records(&self, key: &Key) -> bool {
-        key.as_str().starts_with(self.policy.failure_prefix())
+    fn removes(&self) -> bool {
+        self.policy.on_delete() == OnDelete::Remove
     }
 
-    /// Whether the failure record of that original is under `key`, and nothing else.
-    pub(crate) async fn is_record(&self, key: &Key, original: &Key) -> Result<bool, Error> {
-        let record = self.record(key, original).await?;
-        Ok(record.is_some_and(|record| !record.is_foreign()))
+    /// Whether a thumbnail or the failure record of that original is under `key`, and nothing else: a key
+    /// alone does not say that we wrote it.
+    pub(crate) async fn is_ours(&self, key: &Key, original: &Key) -> Result<bool, Error> {
+        if key.as_str().starts_with(self.policy.failure_prefix()) {
+            let record = self.record(key, original).await?;
+            return Ok(record.is_some_and(|record| !record.is_foreign()));
+        }
+        let head = self.head(key).await?;
+        let shown = head.and_then(|head| Mark::version_shown(&head.metadata));
+        Ok(shown.is_some())
     }
 
     /// What is found now where this was found before.
@@ -214,6 +213,7 @@ impl Audit {
                 limits: &self.limits,
                 outputs: &outputs,
                 obsolete: &standing,
+                removes: self.removes(),
                 evidence: Evidence::Read {
                     mark: mark.as_ref(),
                     record: record.as_ref(),

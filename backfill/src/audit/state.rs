@@ -29,7 +29,8 @@ pub enum State {
     Partial,
     /// A thumbnail has no bytes.
     ZeroByte,
-    /// The thumbnails are of another version of the original, or by another recipe.
+    /// The thumbnails are of another version of the original, or by another recipe; or a failure record is left
+    /// beside them.
     Stale,
     /// Thumbnails of several makings: not those that the mark was written for.
     Mixed,

@@ -260,8 +260,7 @@ impl<'a> Mender<'a> {
         if self.is_there(&original).await? {
             return Ok(Removed::Kept);
         }
-        let is_record = self.audit.is_of_records(key);
-        if is_record && !self.audit.is_record(key, &original).await? {
+        if !self.audit.is_ours(key, &original).await? {
             return Ok(Removed::Kept);
         }
         self.delete(key).await?;

@@ -389,6 +389,23 @@ async fn orphans_stay_where_there_are_no_originals_or_nothing_may_be_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_put_under_the_key_of_a_thumbnail_is_no_orphan() {
+    let store = made().await;
+    delete(&store, "images/2024/08.jpg").await;
+    let planted = "thumbnails/logo/128.png";
+    put(&store, planted, "a logo").await;
+    for fast in ["", "--fast"] {
+        let args = format!("--pending-minutes 0 --accept failed --repair --remove-orphans {fast}");
+        let audited = verify(&store, &args).await;
+        assert!(!audited.found.contains_key(planted), "{fast}");
+        assert_eq!(audited.code, 0, "{fast}");
+    }
+    let left = keys(&store, "thumbnails/").await;
+    assert!(left.contains(planted));
+    assert_eq!(left.len(), 11 * 6 + 1, "what is ours is removed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_templates_are_asked_for_key_by_key() {
     let store = store().await;
     let (code, _) = run(&store, "--mode parallel --output-key flat")

@@ -15,6 +15,7 @@ mod fakes;
 mod http;
 mod journal;
 mod kills;
+mod left;
 mod modes;
 mod offline;
 mod originals;

@@ -16,6 +16,7 @@ struct Case {
     mark: Option<Mark>,
     record: Option<Recorded>,
     record_listed: Option<Listed>,
+    removes: bool,
     now: u64,
 }
 
@@ -67,6 +68,7 @@ impl Case {
             obsolete: Vec::new(),
             record: None,
             record_listed: None,
+            removes: true,
             now: 5000,
         }
     }
@@ -99,6 +101,7 @@ impl Case {
             limits: LIMITS,
             outputs: &self.outputs,
             obsolete: &self.obsolete,
+            removes: self.removes,
             evidence,
         };
         let young = Young {
@@ -218,7 +221,6 @@ fn a_record_explains_what_is_not_there_as_long_as_it_holds() {
         assert_eq!(missing(no_longer).state(), State::Missing);
     }
     let beside = |record| Case::with(|case| case.record = Some(record)).judge(false);
-    assert_eq!(beside(record(|_| ())).state, State::Failed);
     let left = beside(record(|record| record.etag = ETag::new("v0")));
     assert_eq!(left.state, State::Stale);
     assert_eq!(left.keys, [Key::new("failures/a")]);
@@ -234,6 +236,40 @@ fn a_record_explains_what_is_not_there_as_long_as_it_holds() {
     });
     let both = format!("1 of 2 are not there; {told}");
     assert_eq!(partial.judge(false).message, Some(both));
+}
+
+#[test]
+fn a_record_does_not_explain_thumbnails_that_its_writer_had_to_remove() {
+    let old = |change: fn(&mut Case)| {
+        Case::with(|case| {
+            case.mark.as_mut().unwrap().original_etag = ETag::new("v0");
+            case.record = Some(record(|_| ()));
+            case.record_listed = Some(object(&Key::new("failures/a"), "f", 1001));
+            case.outputs[0] = Some(object(&Key::new("t"), "t16", 999));
+            change(case);
+        })
+    };
+    let both = |change: fn(&mut Case)| {
+        let case = old(change);
+        (case.state(), case.fast())
+    };
+    assert_eq!(both(|_| ()), (State::Stale, State::Stale));
+    let without_mark = both(|case| {
+        case.outputs[1] = None;
+        case.mark = None;
+    });
+    assert_eq!(without_mark, (State::Partial, State::Partial));
+    let young = both(|case| case.now = 1001);
+    assert_eq!(young, (State::Pending, State::Pending));
+    let kept = both(|case| case.removes = false);
+    assert_eq!(kept, (State::Failed, State::Failed));
+    // Of this version: an event tells which of the two holds.
+    let whole = old(|case| case.mark.as_mut().unwrap().original_etag = ETag::new("v1"));
+    assert_eq!(whole.state(), State::Stale);
+    let anothers = old(|case| {
+        case.mark.as_mut().unwrap().original_hash = "another's".to_owned();
+    });
+    assert_eq!(anothers.state(), State::Failed);
 }
 
 #[test]
