@@ -1,10 +1,14 @@
-//! What this process has used, and how it ends.
+//! What this process has used, what it may use, and how it ends.
 
 use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+
+mod memory;
+
+pub use memory::budget_bytes;
 
 /// Time of processors that all its threads have used.
 #[must_use]

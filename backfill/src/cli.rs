@@ -11,7 +11,6 @@ use cos_thumbnails::events::Change;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::process::Exit;
 use cos_thumbnails::storage::{self, ConfigError, S3, Storage};
-use cos_thumbnails::thumbnailer::Thumbnailer;
 use futures_util::{Stream, TryStreamExt, future};
 use tokio_util::sync::CancellationToken;
 
@@ -444,8 +443,8 @@ pub(crate) fn target(
 ) -> Result<Arc<dyn Target>, Error> {
     Ok(match &settings.way {
         Way::Sequential | Way::Parallel => {
-            let thumbnailer = Thumbnailer::new(store, settings.config.policy.clone());
-            Arc::new(InProcess::new(Arc::new(thumbnailer)))
+            let policy = settings.config.policy.clone();
+            Arc::new(InProcess::within_memory(store, policy))
         }
         Way::FanOut { .. } | Way::Job(_) => Arc::new(function(settings)?),
     })

@@ -6,10 +6,9 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use cos_thumbnails::config::{self as flow, Mistakes, Reader, Variable};
+use cos_thumbnails::process;
 use subtle::ConstantTimeEq;
 use tracing_subscriber::EnvFilter;
-
-use crate::memory;
 
 /// The address to listen on.
 pub const BIND_ADDRESS: Variable = Variable::with_default(
@@ -120,7 +119,7 @@ impl Config {
         let drain = reader.checked(DRAIN_SECONDS, seconds);
         let memory_budget_bytes = match reader.set(MEMORY_BUDGET_BYTES) {
             Some(_) => reader.checked(MEMORY_BUDGET_BYTES, memory_budget).map(Some),
-            None => Some(memory::budget_bytes()),
+            None => Some(process::budget_bytes()),
         };
         let backfill_secret = reader.set(BACKFILL_SECRET).map(Secret);
         let event_secret = reader.set(EVENT_SECRET).map(Secret);

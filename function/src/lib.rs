@@ -16,7 +16,6 @@ pub mod config;
 mod handler;
 mod job;
 mod logging;
-mod memory;
 mod metrics;
 mod render;
 pub mod runtime;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use cos_thumbnails::storage::Storage;
-use cos_thumbnails::thumbnailer::Thumbnailer;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +58,7 @@ impl Session {
         store: Arc<dyn Storage>,
         samples: Vec<Sample>,
     ) -> Result<Self, cli::Error> {
-        let thumbnailer = Thumbnailer::new(store, prepared.policy.clone());
+        let here = InProcess::within_memory(store, prepared.policy.clone());
         let function = match &prepared.experiment.function {
             Some(_) => Some(Arc::new(cli::function(settings)?) as Arc<dyn Target>),
             None => None,
@@ -67,7 +66,7 @@ impl Session {
         Ok(Self {
             prepared,
             retries: settings.retries,
-            here: Arc::new(InProcess::new(Arc::new(thumbnailer))),
+            here: Arc::new(here),
             function,
             asked: Instant::now(),
             samples,

@@ -15,7 +15,6 @@ use cos_thumbnails::events::Change;
 use cos_thumbnails::outcome::{Outcome, Verdict};
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{S3, S3Config, Storage};
-use cos_thumbnails::thumbnailer::Thumbnailer;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -138,8 +137,7 @@ impl Race {
             )
             .into());
         }
-        let here = Arc::new(Thumbnailer::new(store, policy.clone()));
-        let here: Arc<dyn Target> = Arc::new(InProcess::new(here));
+        let here: Arc<dyn Target> = Arc::new(InProcess::within_memory(store, policy.clone()));
         let function: FunctionUrl = self.course.function_url.parse()?;
         let bearer = self.course.bearer.as_deref().and_then(Secret::new);
         let there: Arc<dyn Target> = Arc::new(Http::new(function, bearer, TIMEOUT)?);

@@ -6,9 +6,11 @@ use std::path::Path;
 /// For the program itself, connections, threads and what an allocator cannot give back.
 const BESIDE_BYTES: u64 = 64 << 20;
 
-/// Bytes for the pictures in work at once: three quarters of what the process may use, by its
-/// control groups or the machine, but for 64 MiB at least, or half where that is little.
-pub(crate) fn budget_bytes() -> Option<u64> {
+/// Bytes of memory for the pictures in work at once: three quarters of what the process may use, by its
+/// control groups or the machine, but for 64 MiB at least, or half where that is little. `None` where
+/// neither can be read.
+#[must_use]
+pub fn budget_bytes() -> Option<u64> {
     limit_bytes(Path::new("/")).map(share)
 }
 
