@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::binary::CANARY;
-use crate::http::{Answer, BUCKET, event, send};
+use crate::http::{Answer, BUCKET, bare, event, send};
 use crate::proxy::{Fault, Proxy, Rule};
 
 pub(crate) const ORIGINAL: &str = "images/a.png";
@@ -349,6 +349,29 @@ async fn case_18_the_stores_retry_after_is_passed_on() {
         (503, Some("7"))
     );
     drop(function);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn it_is_ready_while_the_store_answers_and_lets_it_in() {
+    let place = Place::new().await;
+    for (fault, status) in [
+        (None, 200),
+        (Some(refusal!("401 Unauthorized")), 503),
+        (Some(refusal!("403 Forbidden")), 503),
+    ] {
+        place.proxy.follow(fault.clone().map(|fault| Rule {
+            method: "HEAD",
+            path: "/failures/".to_owned(),
+            nth: 0..usize::MAX,
+            fault,
+        }));
+        // Another one each time: an answer counts for some seconds.
+        let function = Function::start(&place, "60").await;
+        let answer = send(function.address, &bare("GET", "/readyz")).await;
+        assert_eq!(answer.status, status, "{fault:?}: {}", answer.body);
+        assert_ne!(place.proxy.counts().1, 0, "{fault:?}: the store is asked");
+    }
     place.stop().await;
 }
 
