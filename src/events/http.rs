@@ -20,13 +20,29 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
 
 const SPEC_VERSION: &str = "1.0";
 
-/// The events of one request: one in binary or structured mode, any number in batched mode or in
-/// an S3 notification, with or without a `CloudEvent` around it.
+/// What a request brings, one by one.
+type Members = Vec<Result<Event, ParseError>>;
+
+/// The events of one request, all or none: as [`parse_http_each`], where one malformed member makes the
+/// whole request malformed.
 ///
 /// # Errors
-/// [`Problem::UnsupportedMediaType`] for a body of another kind; otherwise what is malformed, with
-/// the event's id where it could be read. One malformed member makes the batch malformed.
+/// As of [`parse_http_each`], or the first malformed member's.
 pub fn parse_http(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseError> {
+    parse_http_each(headers, body)?.into_iter().collect()
+}
+
+/// The events of one request: one in binary or structured mode, any number in batched mode or in
+/// an S3 notification, with or without a `CloudEvent` around it. In their order, each member of a batch
+/// and each record of a notification is an event or why it is none: it takes none of the others along.
+///
+/// # Errors
+/// [`Problem::UnsupportedMediaType`] for a body of another kind; otherwise why nothing of it can be read,
+/// with the event's id where it could be read.
+pub fn parse_http_each(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Vec<Result<Event, ParseError>>, ParseError> {
     let media_type = media_type(headers);
     match media_type.as_str() {
         "application/cloudevents+json" => structured(&json(body, "CloudEvent", None)?),
@@ -42,11 +58,14 @@ pub fn parse_http(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseE
             if members.len() > MAX_BATCH {
                 return Err(Problem::TooMany(members.len()).of(None));
             }
-            let events = members
-                .iter()
-                .map(structured)
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok(events.into_iter().flatten().collect())
+            let members = members.iter().map(structured);
+            let each = members.map(|member| member.unwrap_or_else(|error| vec![Err(error)]));
+            let each: Members = each.flatten().collect();
+            // Members may be notifications of many records.
+            if each.len() > MAX_BATCH {
+                return Err(Problem::TooMany(each.len()).of(None));
+            }
+            Ok(each)
         }
         other if is_json(other) => binary(headers, body),
         other => Err(Problem::UnsupportedMediaType(other.to_owned()).of(None)),
@@ -121,7 +140,7 @@ fn json(body: &[u8], what: &'static str, id: Option<&str>) -> Result<Value, Pars
 }
 
 /// Attributes in `ce-*` headers, data in the body; or an S3 notification with or without any.
-fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseError> {
+fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Members, ParseError> {
     let attribute = |name: &'static str| {
         let mut values = headers.get_all(format!("ce-{name}")).iter();
         let value = values.next().map(|value| text(value.as_bytes()));
@@ -163,7 +182,7 @@ fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Event>, ParseError> {
                 expected: "an RFC 3339 timestamp",
             })
         })?;
-    about_object(cloudevent).map(|event| vec![event])
+    about_object(cloudevent).map(|event| vec![Ok(event)])
 }
 
 /// The extension attributes in `ce-*` headers.
@@ -195,7 +214,7 @@ fn text(value: &[u8]) -> String {
     String::from_utf8(decoded).unwrap_or_else(|_| String::from_utf8_lossy(value).into_owned())
 }
 
-fn structured(member: &Value) -> Result<Vec<Event>, ParseError> {
+fn structured(member: &Value) -> Result<Members, ParseError> {
     let id = member.get("id").and_then(Value::as_str);
     let of = |problem: Problem| problem.of(id);
     for name in ["id", "source", "type"] {
@@ -218,7 +237,7 @@ fn structured(member: &Value) -> Result<Vec<Event>, ParseError> {
             let extensions = extensions.map(|(name, value)| (name.to_owned(), value.to_string()));
             s3_notification::events(data, &extensions.collect::<Vec<_>>())
         }
-        _ => about_object(cloudevent).map(|event| vec![event]),
+        _ => about_object(cloudevent).map(|event| vec![Ok(event)]),
     }
 }
 

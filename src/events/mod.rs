@@ -16,7 +16,7 @@ mod s3_notification;
 
 pub use error::{ParseError, Problem};
 pub use event::{Change, Event, Operation};
-pub use http::{MAX_BATCH, parse_http};
+pub use http::{MAX_BATCH, parse_http, parse_http_each};
 pub use job::parse_job;
 
 /// `ce-type` of a created or replaced object in IBM Cloud Object Storage.

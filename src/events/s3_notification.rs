@@ -69,41 +69,44 @@ struct Object {
 
 /// The events of all records that speak of a created or removed object; others (restores, lifecycle
 /// transitions, tests of the configuration) are left out. Each has the extension attributes of the
-/// `CloudEvent` around the notification, if there is one: its trace is theirs, and what it shows, they show.
+/// `CloudEvent` around the notification, if there is one: its trace is theirs, and what it shows, they show. A
+/// record that is malformed takes none of the others along.
 pub(super) fn events(
     body: &Value,
     extensions: &[(String, String)],
-) -> Result<Vec<Event>, ParseError> {
-    let malformed = |source| {
-        Problem::Json {
-            what: "S3 notification",
-            source,
-        }
-        .of(None)
-    };
+) -> Result<Vec<Result<Event, ParseError>>, ParseError> {
     let message = Message::deserialize(body).map_err(malformed)?;
     if message.records.len() > MAX_BATCH {
         return Err(Problem::TooMany(message.records.len()).of(None));
     }
-    let mut events = Vec::new();
-    for record in &message.records {
-        let raw = record;
-        let record = Record::deserialize(record).map_err(malformed)?;
-        let name = record
-            .event_name
-            .strip_prefix("s3:")
-            .unwrap_or(&record.event_name);
-        let operation = match name.split(':').next() {
-            Some("ObjectCreated") => Operation::Write,
-            Some("ObjectRemoved") => Operation::Delete,
-            _ => continue,
-        };
-        let event = event(operation, record, raw)?;
-        events.push(extensions.iter().fold(event, |event, (name, value)| {
-            event.with_extension(name, value)
-        }));
-    }
-    Ok(events)
+    let events = message.records.iter().map(of_record);
+    let events = events.filter_map(Result::transpose).map(|event| {
+        event.map(|event| {
+            let extensions = extensions.iter();
+            extensions.fold(event, |event, (name, value)| {
+                event.with_extension(name, value)
+            })
+        })
+    });
+    Ok(events.collect())
+}
+
+fn malformed(source: serde_json::Error) -> ParseError {
+    let what = "S3 notification";
+    Problem::Json { what, source }.of(None)
+}
+
+/// The event of a record; `None` where it speaks of nothing that is created or removed.
+fn of_record(raw: &Value) -> Result<Option<Event>, ParseError> {
+    let record = Record::deserialize(raw).map_err(malformed)?;
+    let name = &record.event_name;
+    let name = name.strip_prefix("s3:").unwrap_or(name);
+    let operation = match name.split(':').next() {
+        Some("ObjectCreated") => Operation::Write,
+        Some("ObjectRemoved") => Operation::Delete,
+        _ => return Ok(None),
+    };
+    event(operation, record, raw).map(Some)
 }
 
 fn event(operation: Operation, record: Record, raw: &Value) -> Result<Event, ParseError> {

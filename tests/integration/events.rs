@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use cos_thumbnails::events::{
     BACKFILL_RUN, Change, Event, MAX_BATCH, Operation, ParseError, Problem, TYPE_DELETE,
-    TYPE_WRITE, parse_http, parse_job,
+    TYPE_WRITE, parse_http, parse_http_each, parse_job,
 };
 use cos_thumbnails::object::{Bucket, ETag, Key, ObjectId};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -167,9 +167,24 @@ fn a_batch_is_its_members_in_order_and_may_be_empty() {
         parse_http(&batch, &many).unwrap_err().problem,
         Problem::TooMany(1001)
     ));
+    let notification = json!({
+        "specversion": "1.0", "id": "i", "source": "s", "type": "t",
+        "data": { "Records": vec![json!({}); MAX_BATCH / 2 + 1] },
+    });
+    let together = json!([notification, notification]).to_string();
+    assert!(matches!(
+        parse_http_each(&batch, together.as_bytes())
+            .unwrap_err()
+            .problem,
+        Problem::TooMany(1002)
+    ));
     let spoiled = json!([cloudevents[0], {"id": "bad", "source": "s", "type": "t"}]).to_string();
     let error = parse_http(&batch, spoiled.as_bytes()).unwrap_err();
     assert_eq!(error.id.as_deref(), Some("bad"));
+    let each = parse_http_each(&batch, spoiled.as_bytes()).unwrap();
+    assert_eq!(each[0].as_ref().unwrap(), &events[0]);
+    let error = each[1].as_ref().unwrap_err();
+    assert_eq!((each.len(), error.id.as_deref()), (2, Some("bad")));
     assert!(parse_http(&batch, b"{}").is_err());
 }
 
@@ -328,6 +343,17 @@ fn s3_notifications_of_ceph_and_minio_are_read_by_their_own_rules() {
         ]
     );
     assert_ne!(minio[0].id(), minio[1].id());
+
+    // One of them is none: the others are events all the same.
+    let mut spoiled: Value =
+        serde_json::from_slice(include_bytes!("../fixtures/events/s3-minio.json")).unwrap();
+    spoiled["Records"][0]["s3"]["object"]["key"] = json!("");
+    let records = spoiled["Records"].as_array_mut().unwrap();
+    records.push(json!({"eventName": "s3:ObjectCreated:Put"}));
+    let each = parse_http_each(&json, spoiled.to_string().as_bytes()).unwrap();
+    let good: Vec<_> = each.iter().map(Result::is_ok).collect();
+    assert_eq!(good, [false, true, false]);
+    assert_eq!(each[1].as_ref().unwrap(), &minio[1]);
 
     // radosgw can put its own attributes around the same body.
     let mut around = binary();

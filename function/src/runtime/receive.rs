@@ -45,7 +45,7 @@ where
     admission.look()?;
     let (head, body) = request.into_parts();
     let (body, reserved) = read(body, shared).await?;
-    let events = events::parse_http(&head.headers, &body)?;
+    let events = events::parse_http_each(&head.headers, &body)?;
     let _busy = caller.presence.busy();
     let place = timeout_at(deadline, admission.enter()).await;
     let place = place.map_err(|_| Refusal::Deadline)??;
@@ -63,7 +63,15 @@ where
         let mut left = left;
         stream::iter(events)
             // In turn: a request has one place, however many events it brings.
-            .then(|event| handle(service.clone(), event, context.clone()))
+            .then(|event| {
+                let handled = event.map(|event| handle(service.clone(), event, context.clone()));
+                async move {
+                    match handled {
+                        Ok(handled) => handled.await,
+                        Err(error) => malformed(error),
+                    }
+                }
+            })
             .inspect(|_| left.one_less())
             .collect::<Vec<_>>()
             .await
@@ -213,13 +221,26 @@ impl Drop for Line {
     }
 }
 
+/// The answer to a member of a batch that is no event, among those to the others. Its id is empty where none
+/// could be read.
+fn malformed(error: ParseError) -> (String, Result<Reply, Failure>) {
+    let failure = Failure::Malformed(told(&error));
+    let id = error.id.unwrap_or_default();
+    let (shown, why) = (id.escape_debug(), failure.to_string());
+    tracing::warn!(id = %shown, status = 400, error = %why.escape_debug(), "not handled");
+    (id, Err(failure))
+}
+
+/// What is wrong: names the event where its id could be read, and the place where JSON breaks.
+fn told(error: &ParseError) -> String {
+    let cause = error.problem.source();
+    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
 impl From<ParseError> for Refusal {
     fn from(error: ParseError) -> Self {
-        // The text names the event where its id could be read, and the place where JSON breaks.
-        let mut text = error.to_string();
-        if let Some(cause) = error.problem.source() {
-            text += &format!(": {cause}");
-        }
+        let text = told(&error);
         match error.problem {
             Problem::UnsupportedMediaType(_) => Self::MediaType(text),
             _ => Self::Malformed(text),

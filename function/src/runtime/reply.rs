@@ -8,9 +8,9 @@
 //! |---|---|---|
 //! | handled: thumbnails made, duplicate, original gone, nothing to do, content rejected | 200, the outcome as JSON | no |
 //! | the same, to a sender that takes answers for events of ours (`Prefer: reply`), as a Knative Broker does, which counts any other body as a failure | 200, no body | no |
-//! | several events in one request, all handled or refused for good | 200, an array with one entry per event; if every one was refused, the first one's 400 or 403 | no |
+//! | several events in one request, all handled or refused for good, as one is that cannot be parsed | 200, an array with one entry per event, each with its status, in their order; if every one was refused, the first one's 400 or 403 | no |
 //! | several events in one request, one of them to be tried again | its 503 or 429, with the longest `Retry-After` | yes |
-//! | the event, or one event of a batch, cannot be parsed: no event of that request is handled | 400 | no |
+//! | the event, or the whole batch, cannot be parsed: no event of that request is handled | 400 | no |
 //! | another bucket, a foreign endpoint ([`Failure::Forbidden`]) | 403 | no |
 //! | a path that is not ours; events go to `/` or `/events` | 404 | yes: the subscription's path can be mended |
 //! | a method other than `POST` for events, other than `GET` and `HEAD` for probes | 405 + `Allow` | no |

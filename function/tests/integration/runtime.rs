@@ -362,6 +362,25 @@ async fn a_batch_is_answered_as_one() {
         400
     );
     assert_eq!(send(server.address, &batch(&[])).await.json(), json!([]));
+    // A key that is none makes its member malformed, and no other.
+    let answer = send(server.address, &batch(&["a", "", "b"])).await;
+    let statuses = [0, 1, 2].map(|n| answer.json()[n]["status"].clone());
+    assert_eq!(answer.status, 200);
+    assert_eq!(json!(statuses), json!([200, 400, 200]));
+    let told = answer.json()[1].clone();
+    let error = told["error"].as_str().unwrap();
+    assert_eq!(told["id"], "id-");
+    assert!(
+        error.starts_with("malformed event: event \"id-\": "),
+        "{error}"
+    );
+    let answer = send(server.address, &batch(&["busy", ""])).await;
+    assert_eq!(
+        (answer.status, &answer.json()[1]["status"]),
+        (429, &json!(400))
+    );
+    assert_eq!(send(server.address, &batch(&["", ""])).await.status, 400);
+    assert_eq!(send(server.address, &batch(&[""])).await.status, 400);
 }
 
 #[tokio::test]
