@@ -100,25 +100,28 @@ fn on_file(error: &io::Error) -> Option<&'static str> {
 /// Says that nothing is selected, and by what: the command that follows would do nothing, well.
 pub(crate) fn nothing_selected(settings: &Settings) {
     let policy = &settings.config.policy;
-    eprintln!(
-        "backfill: no original is selected: {} is {:?} and {} is {}; is that where they are?{}",
-        SOURCE_PREFIX.name,
-        policy.source_prefix(),
-        COS_BUCKET.name,
-        policy.bucket(),
-        if settings.selection.is_all() {
-            ""
-        } else {
-            " Flags such as --include, --only and --newer-than leave out, too"
-        }
-    );
+    let (prefix, bucket) = (policy.source_prefix(), policy.bucket());
+    if settings.selection.is_all() {
+        eprintln!(
+            "backfill: no original is selected: {} is {prefix:?} and {} is {bucket}; is that where they are?",
+            SOURCE_PREFIX.name, COS_BUCKET.name,
+        );
+    } else {
+        eprintln!(
+            "backfill: no original is selected: of those under {prefix:?} in {bucket}, flags such as --include, --only and \
+             --newer-than leave none; patterns are of what follows {prefix:?}"
+        );
+    }
 }
 
 /// A target whose first failure that something can be done about is told at once: it may be tried again for long.
+/// What may pass is told once besides, and not where something has succeeded: then it is no setting.
 pub(crate) struct Advised {
     target: Arc<dyn Target>,
     advice: Advice,
+    has_worked: AtomicBool,
     told: AtomicBool,
+    told_what_may_pass: AtomicBool,
     bar: ProgressBar,
 }
 
@@ -127,7 +130,9 @@ impl Advised {
         Self {
             target,
             advice,
+            has_worked: AtomicBool::new(false),
             told: AtomicBool::new(false),
+            told_what_may_pass: AtomicBool::new(false),
             bar,
         }
     }
@@ -137,9 +142,19 @@ impl Advised {
 impl Target for Advised {
     async fn send(&self, event: &Event) -> Result<Outcome, TargetError> {
         let sent = self.target.send(event).await;
-        if let Err(error) = &sent
-            && let Some(advice) = self.advice.on(error)
-            && !self.told.swap(true, Ordering::Relaxed)
+        let Err(error) = &sent else {
+            self.has_worked.store(true, Ordering::Relaxed);
+            return sent;
+        };
+        let told = if !error.is_retryable() {
+            &self.told
+        } else if self.has_worked.load(Ordering::Relaxed) {
+            return sent;
+        } else {
+            &self.told_what_may_pass
+        };
+        if let Some(advice) = self.advice.on(error)
+            && !told.swap(true, Ordering::Relaxed)
         {
             let (key, error) = (&event.change().object.key, with_causes(error));
             self.bar.suspend(|| {

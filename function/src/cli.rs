@@ -37,7 +37,7 @@ const SERVE_EXAMPLES: &str = "Examples:
   ./function serve --bind-address 127.0.0.1 --port 9090
 ";
 const JOB_EXAMPLES: &str = "Examples:
-  CE_DATA={...} CE_ID=1 ./function job         as Code Engine starts it
+  ./function job                               with CE_DATA, CE_ID, CE_SOURCE and CE_TYPE, as Code Engine sets them
 ";
 const JOB_EXIT_CODES: &str = "Exit codes: 0 handled, no event, or running again cannot help; 1 running again can help, \
                               be it\nonce the settings are mended; 2 usage";

@@ -61,8 +61,8 @@ fn of_refusal(code: Option<&str>, config: &S3Config) -> String {
             "{} is {}: set it to the region that the store expects",
             COS_REGION.name, config.region
         ),
-        Some("RequestTimeTooSkewed") => {
-            "set the clock of this machine: signatures tell the time".to_owned()
+        Some("RequestTimeTooSkewed" | "ExpiredToken" | "InvalidToken") => {
+            "set the clock of this machine: signatures and tokens go by the time".to_owned()
         }
         code => {
             let bucket = &config.bucket;

@@ -95,7 +95,8 @@ pub(crate) async fn run(
         () = give_up.cancelled() => None,
     };
     listener.abort();
-    let is_empty = verification.summary.found.originals() == 0;
+    let whole = !verification.stop.is_cancelled();
+    let is_empty = whole && verification.summary.found.originals() == 0;
     let code = verification.end(&header, ended.as_ref());
     match &ended {
         Some(Err(error)) => Advice::new(settings).tell(error),
