@@ -44,6 +44,12 @@ pub enum Problem {
     /// More events than one request may hold.
     #[error("{0} events in one request, at most {max} are taken", max = super::MAX_BATCH)]
     TooMany(usize),
+    /// Extension attributes around a notification that would be held once for each of its records.
+    #[error(
+        "the event's extensions would take {0} bytes for all records of its notification, at most {max} are taken",
+        max = super::MAX_EXTENSION_BYTES
+    )]
+    ExtensionsTooLong(usize),
 }
 
 impl Problem {

@@ -15,6 +15,10 @@ use crate::object::{Bucket, ETag, Key, ObjectId};
 /// (`+` for a space), as Amazon does.
 const CEPH: &str = "ceph:s3";
 
+/// The most bytes of extension attributes that are held for the records of one notification, each of which
+/// has all of them: a short body can have long ones around a thousand records.
+pub(super) const MAX_EXTENSION_BYTES: usize = 1 << 20;
+
 /// Whether a body is of this structure.
 pub(super) fn is_notification(body: &Value) -> bool {
     body.get("Records").is_some_and(Value::is_array)
@@ -78,6 +82,11 @@ pub(super) fn events(
     let message = Message::deserialize(body).map_err(malformed)?;
     if message.records.len() > MAX_BATCH {
         return Err(Problem::TooMany(message.records.len()).of(None));
+    }
+    let of_each: usize = extensions.iter().map(|(n, v)| n.len() + v.len()).sum();
+    let of_all = of_each.saturating_mul(message.records.len());
+    if of_all > MAX_EXTENSION_BYTES {
+        return Err(Problem::ExtensionsTooLong(of_all).of(None));
     }
     let events = message.records.iter().map(of_record);
     let events = events.filter_map(Result::transpose).map(|event| {

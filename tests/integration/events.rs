@@ -386,7 +386,7 @@ fn the_records_of_a_notification_have_the_extensions_of_the_event_around_it() {
     let batched = media_type("application/cloudevents-batch+json");
     for (headers, body) in [
         (around.clone(), notification.to_vec()),
-        (structured, event.to_string().into_bytes()),
+        (structured.clone(), event.to_string().into_bytes()),
         (batched, json!([event]).to_string().into_bytes()),
     ] {
         let events = parse_http(&headers, &body).unwrap();
@@ -397,6 +397,14 @@ fn the_records_of_a_notification_have_the_extensions_of_the_event_around_it() {
             assert_eq!(shown.as_deref(), Some("shown here"));
         }
     }
+    // They are not multiplied without bound.
+    let mut long = event;
+    long["eventsecret"] = json!("x".repeat(500_000));
+    let two = parse_http(&structured, long.to_string().as_bytes());
+    assert_eq!(two.unwrap().len(), 2);
+    long["data"]["Records"] = json!(vec![data["Records"][0].clone(); 3]);
+    let error = parse_http(&structured, long.to_string().as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("1048576"), "{error}");
     // Of two it could be either.
     around.append("ce-eventsecret", HeaderValue::from_static("another"));
     let error = parse_http(&around, notification).unwrap_err();
