@@ -124,6 +124,17 @@ impl Thumbnailer {
         }
     }
 
+    /// The same within so many bytes of memory for all pictures in work together, where no other instance could
+    /// be asked: none is refused for it. Each waits for its share until there is one, and what needs more than all
+    /// of it has it for itself.
+    #[must_use]
+    pub fn with_shared_memory(self, budget_bytes: u64) -> Self {
+        Self {
+            memory: Memory::patient(budget_bytes),
+            ..self
+        }
+    }
+
     /// The policy it follows.
     #[must_use]
     pub fn policy(&self) -> &Policy {

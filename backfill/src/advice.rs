@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use cos_thumbnails::config::{self, COS_BUCKET, SOURCE_PREFIX};
 use cos_thumbnails::events::Event;
 use cos_thumbnails::outcome::Outcome;
-use cos_thumbnails::storage::S3Config;
+use cos_thumbnails::storage::{Kind, S3Config};
+use cos_thumbnails::thumbnailer;
 use http::StatusCode;
 use indicatif::ProgressBar;
 
@@ -87,6 +88,17 @@ impl Advice {
     }
 }
 
+/// Whether waiting alone may help. What a store refuses is tried again, too, and is a matter of settings.
+fn may_pass(error: &TargetError) -> bool {
+    let is_refused = match error {
+        TargetError::Flow(thumbnailer::Error::Store(error)) => {
+            matches!(error.kind(), Kind::AccessDenied | Kind::NoSuchBucket)
+        }
+        _ => false,
+    };
+    error.is_retryable() && !is_refused
+}
+
 /// Where nothing more can be written.
 fn on_file(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
@@ -146,7 +158,7 @@ impl Target for Advised {
             self.has_worked.store(true, Ordering::Relaxed);
             return sent;
         };
-        let told = if !error.is_retryable() {
+        let told = if !may_pass(error) {
             &self.told
         } else if self.has_worked.load(Ordering::Relaxed) {
             return sent;
@@ -162,5 +174,24 @@ impl Target for Advised {
             });
         }
         sent
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use cos_thumbnails::storage;
+
+    use super::*;
+
+    #[test]
+    fn what_is_a_matter_of_settings_does_not_pass() {
+        let of_store = |kind| {
+            let error = storage::Error::new(kind, "GetObject");
+            may_pass(&TargetError::Flow(thumbnailer::Error::Store(error)))
+        };
+        assert!(of_store(Kind::Unavailable) && of_store(Kind::Throttled));
+        assert!(!of_store(Kind::AccessDenied) && !of_store(Kind::NoSuchBucket));
+        assert!(!may_pass(&TargetError::RunRefused));
     }
 }

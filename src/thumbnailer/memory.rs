@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Memory {
     units: Arc<Semaphore>,
     budget_bytes: u64,
+    /// How long to wait for a share; or until there is one.
+    patience: Option<Duration>,
 }
 
 /// What one picture may use, until the last clone of it is dropped.
@@ -40,6 +42,15 @@ impl Memory {
         Self {
             units: Arc::new(Semaphore::new(units(budget_bytes) as usize)),
             budget_bytes,
+            patience: Some(PATIENCE),
+        }
+    }
+
+    /// The same for who waits for a share until there is one.
+    pub(super) fn patient(budget_bytes: u64) -> Self {
+        Self {
+            patience: None,
+            ..Self::new(budget_bytes)
         }
     }
 
@@ -53,11 +64,15 @@ impl Memory {
         (u64::from(units(self.budget_bytes)) * UNIT_BYTES).saturating_sub(free)
     }
 
-    /// A share of so many bytes, or of all there is; `None` if that is not free soon.
+    /// A share of so many bytes, or of all there is; `None` if that is not free in time.
     pub(super) async fn take(&self, bytes: u64) -> Option<Share> {
         let wanted = units(bytes.min(self.budget_bytes));
         let permit = Arc::clone(&self.units).acquire_many_owned(wanted);
-        let permit = timeout(PATIENCE, permit).await.ok()?.ok()?;
+        let permit = match self.patience {
+            Some(patience) => timeout(patience, permit).await.ok()?,
+            None => permit.await,
+        };
+        let permit = permit.ok()?;
         Some(Share(Arc::new(Held {
             units: Arc::clone(&self.units),
             permit: Mutex::new(permit),
@@ -112,6 +127,17 @@ mod tests {
         assert!(memory.take(2 << 10).await.is_some());
         drop(first);
         assert!(memory.take(u64::MAX).await.is_some(), "all there is");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_patient_waits_until_there_is_room() {
+        let memory = Memory::patient(10 << 10);
+        let first = memory.take(8 << 10).await.unwrap();
+        let (second, ()) = tokio::join!(memory.take(3 << 10), async {
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            drop(first);
+        });
+        assert!(second.is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,13 +25,13 @@ impl InProcess {
     }
 
     /// Over `store`, by `policy`, within as much memory as the function takes where nothing else is set:
-    /// three quarters of what this process may use. So a container that is small for its originals makes them in
-    /// smaller numbers at once, and is not killed.
+    /// three quarters of what this process may use. So a container that is small for its originals makes fewer of them
+    /// at once. None is refused for it: what the function has made would be taken for too large, and removed.
     #[must_use]
     pub fn within_memory(store: Arc<dyn Storage>, policy: Policy) -> Self {
         let thumbnailer = Thumbnailer::new(store, policy);
         Self::new(Arc::new(match process::budget_bytes() {
-            Some(bytes) => thumbnailer.with_memory(bytes),
+            Some(bytes) => thumbnailer.with_shared_memory(bytes),
             None => thumbnailer,
         }))
     }
@@ -62,7 +62,7 @@ mod tests {
             Recipe::standard(),
         );
         let here = InProcess::within_memory(Arc::new(Memory::default()), policy.unwrap());
-        let budget = format!("budget_bytes: {} ", process::budget_bytes().unwrap());
+        let budget = format!("budget_bytes: {},", process::budget_bytes().unwrap());
         let shown = format!("{here:?}");
         assert!(shown.contains(&budget), "{shown}");
     }

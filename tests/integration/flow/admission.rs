@@ -146,3 +146,19 @@ async fn an_original_that_is_longer_than_its_event_says_is_made_all_the_same() {
     let made = flow.handle(&said_to_be("images/a.png", 10)).await;
     assert_eq!(made.unwrap().verdict, Verdict::Made);
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_no_other_instance_could_be_asked_none_is_refused_for_memory() {
+    let store = Arc::new(Hooked::default());
+    let names = ["a", "b", "c", "d"].map(|name| format!("images/{name}.png"));
+    for key in &names {
+        put(&*store, key, picture(10)).await;
+    }
+    // Less than one of them needs.
+    let flow = over(&store).with_shared_memory(MIB / 4);
+    let events = names.map(|key| event(&key));
+    for outcome in join_all(events.iter().map(|event| flow.handle(event))).await {
+        assert_eq!(outcome.unwrap().verdict, Verdict::Made);
+    }
+    assert_eq!(flow.admitted_bytes(), 0);
+}
