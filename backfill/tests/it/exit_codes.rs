@@ -46,7 +46,11 @@ async fn each_code_is_what_it_is_said_to_be() {
         (Exit::Failed, &config, "explain images/none.jpg"),
         (Exit::Usage, &config, "--mode serverless"),
         (Exit::Usage, &config, "--output-prefix images/small/"),
-        (Exit::Left, &config, "--no-journal --max-duration 0s"),
+        (
+            Exit::Left,
+            &config,
+            "--no-journal --rate 0.1 --max-duration 0s",
+        ),
     ] {
         let (code, text) = ended(config, line).await;
         assert_eq!(code, Some(exit.code().into()), "{line}: {text}");
