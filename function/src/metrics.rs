@@ -209,6 +209,10 @@ impl Meter for Metrics {
         self.status_codes.get_or_create(&labels).inc();
     }
 
+    fn malformed(&self) {
+        self.error("malformed");
+    }
+
     fn abandoned(&self, events: usize, why: Abandoned) {
         let kind = match why {
             Abandoned::Panic => "panic",
@@ -271,6 +275,7 @@ mod tests {
         let flow = Thumbnailer::new(Arc::new(Memory::default()), policy.unwrap());
         let metrics = Metrics::new(Arc::new(flow), None);
         metrics.hung_up();
+        metrics.malformed();
         metrics.abandoned(1, Abandoned::Panic);
         metrics.abandoned(3, Abandoned::Deadline);
         let text = metrics.text(Load::new(0, 0));
@@ -278,6 +283,7 @@ mod tests {
             "requests_total 1",
             "status_codes_total{status=\"499\"} 1",
             "request_duration_seconds_count 0",
+            "errors_total{type=\"malformed\"} 1",
             "errors_total{type=\"panic\"} 1",
             "errors_total{type=\"deadline\"} 3",
         ] {

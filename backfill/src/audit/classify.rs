@@ -25,6 +25,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) obsolete: &'a [Key],
     /// Whether a rejected original's thumbnails are removed.
     pub(crate) removes: bool,
+    /// Whether no other original can have the same thumbnails' keys.
+    pub(crate) keys_are_its_own: bool,
     pub(crate) evidence: Evidence<'a>,
 }
 
@@ -202,13 +204,16 @@ fn failed(seen: &Seen<'_>, faulty: bool) -> Option<Finding> {
 }
 
 /// Whether thumbnails stand that go when the original is rejected: whoever wrote the record did not come to
-/// remove them, and an event will. Another original's stay.
+/// remove them, and an event will. Another original's stay: where keys are shared, its set may be about to have its
+/// mark.
 fn is_half_rejected(seen: &Seen<'_>) -> bool {
-    let anothers = match seen.evidence {
-        Evidence::Read { mark, .. } => mark.is_some_and(|mark| mark.is_foreign_to(seen.plan)),
-        Evidence::Times { .. } => false,
+    let its_own = match seen.evidence {
+        Evidence::Read {
+            mark: Some(mark), ..
+        } => !mark.is_foreign_to(seen.plan),
+        _ => seen.keys_are_its_own,
     };
-    seen.removes && !anothers && seen.outputs.iter().any(Option::is_some)
+    seen.removes && its_own && seen.outputs.iter().any(Option::is_some)
 }
 
 /// A record that explains nothing, beside a set that stands.

@@ -77,6 +77,7 @@ impl Audit {
             outputs: &candidate.outputs,
             obsolete: &candidate.obsolete,
             removes: self.removes(),
+            keys_are_its_own: self.policy.keys_name_originals(),
             evidence,
         };
         let nothing_listed = candidate.outputs.iter().all(Option::is_none);
@@ -214,6 +215,7 @@ impl Audit {
                 outputs: &outputs,
                 obsolete: &standing,
                 removes: self.removes(),
+                keys_are_its_own: self.policy.keys_name_originals(),
                 evidence: Evidence::Read {
                     mark: mark.as_ref(),
                     record: record.as_ref(),

@@ -112,7 +112,7 @@ authorization() {
     # One of a project or instance that is no more.
     [[ -z $id || $id == begun ]] || remove authorization "$PROJECT" "$id"
     remember authorization "$PROJECT" begun
-    if id=$(json .id "${command[@]}"); then
+    if id=$(json '.id // error("no id")' "${command[@]}"); then
       remember authorization "$PROJECT" "$id"
       say authorization "$PROJECT" 'made'
       return

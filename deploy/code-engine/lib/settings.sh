@@ -106,19 +106,20 @@ configure() {
   whole REQUEST_TIMEOUT "$REQUEST_TIMEOUT" 1 600
   VISIBILITY=${VISIBILITY:-project}
   one_of VISIBILITY "$VISIBILITY" project private public
-  # The function decodes what an event shows once, as CloudEvents has it; and it goes by a header.
-  [[ -z ${EVENT_SECRET:-} || $EVENT_SECRET =~ ^[A-Za-z0-9._~=+/-]+$ ]] ||
-    fail 'EVENT_SECRET is of letters, digits and . _ ~ = + / - alone: it goes by a header (openssl rand -hex 32 makes one)'
-  [[ -z ${RECIPES:-} || $RECIPES == /* ]] ||
-    fail "RECIPES is the path of a file in the image, from / on, not $RECIPES; the image that is built here has none"
   VERIFY_SCHEDULE=${VERIFY_SCHEDULE:-17 * * * *}
   STATE=${STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/cos-thumbnails/$APP}
   # Code Engine reaches COS by the direct endpoints, whose traffic is free.
   ENDPOINT=https://s3.direct.$COS_REGION.cloud-object-storage.appdomain.cloud
 }
 
-# Whoever finds a public application could have it work, and that is paid for.
-may_be_public() {
+# What is looked at where it would be deployed, and stands in the way of nothing else.
+may_be_deployed() {
+  # The function decodes what an event shows once, as CloudEvents has it; and it goes by a header.
+  [[ -z ${EVENT_SECRET:-} || $EVENT_SECRET =~ ^[A-Za-z0-9._~=+/-]+$ ]] ||
+    fail 'EVENT_SECRET is of letters, digits and . _ ~ = + / - alone: it goes by a header (openssl rand -hex 32 makes one)'
+  [[ -z ${RECIPES:-} || $RECIPES == /* ]] ||
+    fail "RECIPES is the path of a file in the image, from / on, not $RECIPES; the image that is built here has none"
+  # Whoever finds a public application could have it work, and that is paid for.
   [[ $VISIBILITY != public || -n ${EVENT_SECRET:-} ]] ||
     fail 'VISIBILITY=public needs an EVENT_SECRET: whoever finds the application could send it events (openssl rand -hex 32 makes one)'
 }

@@ -13,6 +13,9 @@ pub trait Meter: fmt::Debug + Send + Sync {
     /// A request with events had none: its connection ended before.
     fn hung_up(&self);
 
+    /// A member of a batch was no event; the others were handled.
+    fn malformed(&self);
+
     /// So many events of one request had no outcome; nor had those, of the same request, that had not begun.
     fn abandoned(&self, events: usize, why: Abandoned);
 

@@ -58,6 +58,7 @@ where
         meter: shared.settings.meter.clone(),
         events: events.len(),
     };
+    let meter = shared.settings.meter.clone();
     let work = async move {
         let _until_done = (place, active);
         let mut left = left;
@@ -65,6 +66,9 @@ where
             // In turn: a request has one place, however many events it brings.
             .then(|event| {
                 let handled = event.map(|event| handle(service.clone(), event, context.clone()));
+                if let (Err(_), Some(meter)) = (&handled, &meter) {
+                    meter.malformed();
+                }
                 async move {
                     match handled {
                         Ok(handled) => handled.await,

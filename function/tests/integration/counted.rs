@@ -35,6 +35,10 @@ impl Meter for Teller {
         self.tell("hung up".to_owned());
     }
 
+    fn malformed(&self) {
+        self.tell("malformed".to_owned());
+    }
+
     fn abandoned(&self, events: usize, why: Abandoned) {
         self.tell(format!("{events} by {why:?}"));
     }
@@ -87,5 +91,10 @@ async fn events_that_have_no_outcome_are_counted() {
     let answer = send(server.address, &batch(&["k", "busy", "forbidden"])).await;
     assert_eq!(answer.status, 429);
     assert_eq!(next(&mut told).await, "answered 429");
+    // A member that is no event is told, though the answer is that to the others.
+    let answer = send(server.address, &batch(&["k", "", "k2"])).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(next(&mut told).await, "malformed");
+    assert_eq!(next(&mut told).await, "answered 200");
     assert!(told.try_recv().is_err());
 }

@@ -17,6 +17,7 @@ struct Case {
     record: Option<Recorded>,
     record_listed: Option<Listed>,
     removes: bool,
+    keys_are_its_own: bool,
     now: u64,
 }
 
@@ -69,6 +70,7 @@ impl Case {
             record: None,
             record_listed: None,
             removes: true,
+            keys_are_its_own: true,
             now: 5000,
         }
     }
@@ -102,6 +104,7 @@ impl Case {
             outputs: &self.outputs,
             obsolete: &self.obsolete,
             removes: self.removes,
+            keys_are_its_own: self.keys_are_its_own,
             evidence,
         };
         let young = Young {
@@ -270,6 +273,15 @@ fn a_record_does_not_explain_thumbnails_that_its_writer_had_to_remove() {
         case.mark.as_mut().unwrap().original_hash = "another's".to_owned();
     });
     assert_eq!(anothers.state(), State::Failed);
+    // Without a mark of its own, what is under shared keys may be another's, which is about to have its mark.
+    let shared = both(|case| {
+        case.keys_are_its_own = false;
+        case.outputs[1] = None;
+        case.mark = None;
+    });
+    assert_eq!(shared, (State::Failed, State::Failed));
+    let shared = old(|case| case.keys_are_its_own = false);
+    assert_eq!(shared.state(), State::Stale);
 }
 
 #[test]
