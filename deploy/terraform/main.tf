@@ -57,6 +57,12 @@ variable "failure_prefix" {
   default     = "failures/"
 }
 
+variable "runs_prefix" {
+  description = "Shards and records of a backfill by the job go under keys that start so: RUNS_PREFIX of the one who starts it"
+  type        = string
+  default     = "backfill-runs/"
+}
+
 variable "verify_schedule" {
   description = "When lost events are looked for, and what is missing is made: cron in UTC"
   type        = string
@@ -69,7 +75,7 @@ provider "ibm" {
 
 locals {
   regions         = [for line in split("\n", file("${path.module}/../code-engine/regions.tsv")) : split("\t", line)[0] if line != "" && !startswith(line, "#")]
-  prefixes        = [var.source_prefix, var.output_prefix, var.failure_prefix]
+  prefixes        = [var.source_prefix, var.output_prefix, var.failure_prefix, var.runs_prefix]
   cpu             = "1"
   memory          = "4G"
   request_timeout = 120
@@ -99,7 +105,7 @@ resource "ibm_code_engine_project" "project" {
     # What the function writes would raise events, and a failure record is no thumbnail.
     precondition {
       condition     = alltrue([for one in local.prefixes : length([for other in local.prefixes : other if startswith(other, one)]) == 1])
-      error_message = "Two of source_prefix, output_prefix and failure_prefix overlap: none may begin with another."
+      error_message = "Two of source_prefix, output_prefix, failure_prefix and runs_prefix overlap: none may begin with another."
     }
   }
 }

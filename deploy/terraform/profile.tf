@@ -21,7 +21,7 @@ resource "ibm_iam_trusted_profile_link" "link" {
 resource "ibm_iam_trusted_profile_policy" "rights" {
   for_each = {
     "Content Reader" = [var.source_prefix]
-    "Writer"         = [var.output_prefix, var.failure_prefix, "backfill-runs/"]
+    "Writer"         = [var.output_prefix, var.failure_prefix, var.runs_prefix]
   }
   profile_id = ibm_iam_trusted_profile.store.id
   roles      = [each.key]
