@@ -11,7 +11,7 @@ cloud=$!
 read -r CLOUD_PORT <&"$port"
 export CLOUD_PORT
 export COS_BUCKET=photos COS_REGION=eu-de IMAGE=de.icr.io/space/cos-thumbnails:1
-unset PROJECT COS_INSTANCE APP RESOURCE_GROUP VISIBILITY CREDENTIALS COS_ACCESS_KEY_ID COS_SECRET_ACCESS_KEY COS_API_KEY BACKFILL_SECRET EVENT_SECRET
+unset PROJECT COS_INSTANCE APP RESOURCE_GROUP VISIBILITY CREDENTIALS COS_ACCESS_KEY_ID COS_SECRET_ACCESS_KEY COS_API_KEY BACKFILL_SECRET EVENT_SECRET RUNS_PREFIX RECIPES
 readonly CODE_ENGINE=deploy/code-engine
 
 # An account in which nothing is yet, and a state that knows of nothing.
@@ -41,6 +41,7 @@ account() {
     (.authorizations | keys[] | "authorization")] | sort | join(", ")' "$CLOUD/state.json"
 }
 
-# As often as the log has lines that change something.
-changes() { grep -cE '( |-)(create|update|delete|add|rm|untag)( |$)|^docker (build|push)' "$CLOUD/log" || true; }
+# The lines of a log that change something; and how many the log has.
+changing() { grep -E '( |-)(create|update|delete|add|rm|untag)( |$)|^docker (build|push)' || true; }
+changes() { changing <"$CLOUD/log" | wc -l; }
 new_log() { : >"$CLOUD/log"; }

@@ -75,7 +75,7 @@ field() {
 condition() { awk -v name="$1" '$1 == name && ($2 == "true" || $2 == "false") { print $2; exit }'; }
 
 # literal NAME: the value of a variable of the environment, in what `app get` and `job get` print.
-literal() { awk -v name="$1" '$1 == "Literal" && $2 == name { print $3; exit }'; }
+literal() { awk -v name="$1" '$1 == "Literal" && $2 == name { sub(/^ *Literal +[^ ]+ */, ""); sub(/ +$/, ""); print; exit }'; }
 
 # exists KIND NAME: whether it is there. What cannot be shown is not there only if its service answers to the list of its
 # kind, and still does not show it: a service that does not answer has not said no, and then nothing is made or forgotten.

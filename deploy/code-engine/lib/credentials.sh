@@ -21,7 +21,7 @@ rights() {
 }
 
 read_rights() { rights ContentReader "$SOURCE_PREFIX"; }
-write_rights() { rights Writer "$OUTPUT_PREFIX" "$FAILURE_PREFIX" backfill-runs/; }
+write_rights() { rights Writer "$OUTPUT_PREFIX" "$FAILURE_PREFIX" "$RUNS_PREFIX"; }
 
 # Sets has_secret, if application and jobs have one, and secret_text, to what is in it.
 credentials() {
@@ -54,8 +54,7 @@ profile() {
     fi
     run ibmcloud iam trusted-profile-delete "$name" --force
   fi
-  remember profile "$name" begun
-  run ibmcloud iam trusted-profile-create "$name" --description "Reads originals and writes thumbnails in $COS_BUCKET"
+  begin profile "$name" ibmcloud iam trusted-profile-create "$name" --description "Reads originals and writes thumbnails in $COS_BUCKET" || exit 1
   for part in application:"$APP" job:"$APP-backfill" job:"$APP-verify"; do
     run ibmcloud iam trusted-profile-link-create "$name" --name "${part#*:}" --cr-type CE --link-crn "$crn" \
       --link-component-type "${part%%:*}" --link-component-name "${part#*:}"
@@ -84,8 +83,8 @@ hmac() {
     if exists key "$key"; then
       made key "$key" || fail "there is already a service key $key, which was not made here; choose another APP"
     else
+      begin key "$key" ibmcloud resource service-key-create "$key" Writer --instance-name "$COS_INSTANCE" --parameters '{"HMAC":true}' || exit 1
       remember key "$key" made
-      run ibmcloud resource service-key-create "$key" Writer --instance-name "$COS_INSTANCE" --parameters '{"HMAC":true}'
       say key "$key" 'made'
     fi
     if [[ -z $DRY ]]; then

@@ -18,7 +18,8 @@ finding_line() {
   printf '%d. %s\n     %s\n' "$findings" "$1" "$2"
 }
 
-up_again="deploy/code-engine/up"
+# With the options that `doctor` has.
+up_again=(deploy/code-engine/up)
 
 examine_bucket() {
   local found elsewhere owner
@@ -31,15 +32,15 @@ examine_bucket() {
   elsewhere=$APP-$found
   if [[ -z $found || -z $(region 1 "$found" 1) ]]; then
     finding "bucket $COS_BUCKET is not regional (${found:-no region}): it raises no events; its objects have to be copied into one that is" \
-      env "APP=$APP-regional" "PROJECT=$APP-regional" "COS_INSTANCE=$COS_INSTANCE" "COS_BUCKET=$COS_BUCKET-$COS_REGION" "$up_again"
+      env "APP=$APP-regional" "PROJECT=$APP-regional" "COS_INSTANCE=$COS_INSTANCE" "COS_BUCKET=$COS_BUCKET-$COS_REGION" "${up_again[@]}"
   elif [[ $found != "$COS_REGION" ]]; then
     finding "bucket $COS_BUCKET is in $found, the project in $COS_REGION: no event gets there" \
-      env "APP=$elsewhere" "PROJECT=$elsewhere" "COS_INSTANCE=$COS_INSTANCE" "COS_REGION=$found" "$up_again"
+      env "APP=$elsewhere" "PROJECT=$elsewhere" "COS_INSTANCE=$COS_INSTANCE" "COS_REGION=$found" "${up_again[@]}"
   fi
   if ! has_bucket "$cos_crn"; then
     owner=$(bucket_owner)
     finding_line "bucket $COS_BUCKET is of ${owner:-another account}, not of $COS_INSTANCE, for which authorization and rights are" \
-      "deploy/code-engine/down && $(quoted env "COS_INSTANCE=${owner:-NAME}" "$up_again")"
+      "deploy/code-engine/down && $(quoted env "COS_INSTANCE=${owner:-NAME}" "${up_again[@]}")"
   fi
 }
 
@@ -64,67 +65,91 @@ examine_authorization() {
       --source-service-instance-name "$PROJECT" --target-service-instance-name "$COS_INSTANCE"
 }
 
-# Sets app_text, to what `app get` says; empty if there is none.
+# Sets app_text and secret_shown, to what `get` says of application and secret; empty if there is none.
+look() {
+  app_text='' secret_shown=''
+  if exists app "$APP"; then app_text=$(told ibmcloud ce app get --name "$APP"); fi
+  if exists secret "$APP-cos"; then secret_shown=$(told ibmcloud ce secret get --name "$APP-cos"); fi
+}
+
 examine_app() {
-  local runs cpu memory least taken timeout most deadline
-  app_text=
-  if ! exists app "$APP"; then
-    finding "there is no application $APP: the subscription has no destination" "$up_again"
+  local cpu memory least taken timeout most deadline in_time
+  if [[ -z $app_text ]]; then
+    finding "there is no application $APP: the subscription has no destination" "${up_again[@]}"
     return
   fi
-  app_text=$(told ibmcloud ce app get --name "$APP")
   # The pair first: with an impossible one every other update is refused.
   cpu=$(field CPU <<<"$app_text") memory=$(field Memory <<<"$app_text")
   is_pair "$cpu" "$memory" ||
     finding "application $APP has $cpu vCPU and $memory, which is no pair of Code Engine's: its instances do not start" \
       ibmcloud ce app update --name "$APP" --cpu "$CPU" --memory "$MEMORY"
-  runs=$(field Image <<<"$app_text")
-  [[ $runs == "$IMAGE" || $runs == "$IMAGE@"* ]] ||
-    finding "application $APP runs another image: $runs" ibmcloud ce app update --name "$APP" --image "$IMAGE"
+  examine_runs app "$APP" "$app_text"
   least=$(concurrency_for "$cpu")
-  taken=$(number Concurrency)
-  [[ $taken -le $((2 * least)) ]] ||
+  if number taken Concurrency && [[ $taken -gt $((2 * least)) ]]; then
     finding "application $APP takes $taken events at once on $cpu vCPU: they wait for the CPU, and no further instance starts" \
       ibmcloud ce app update --name "$APP" --concurrency "$least"
-  most=$(number 'Maximum Scale')
-  [[ $most -ge 1 && $most -le 250 ]] ||
+  fi
+  if number most 'Maximum Scale' && [[ $most -lt 1 || $most -gt 250 ]]; then
     finding "application $APP may have $most instances; a project has 250" ibmcloud ce app update --name "$APP" --max-scale "$MAX_SCALE"
-  timeout=$(number Timeout)
-  deadline=$(variable DEADLINE_SECONDS)
-  [[ ${deadline:-$DEFAULT_DEADLINE} -lt $timeout ]] ||
-    finding "application $APP is cut off after $timeout s, before its own deadline (${deadline:-$DEFAULT_DEADLINE} s): its sender is not told to come again" \
-      ibmcloud ce app update --name "$APP" --env "DEADLINE_SECONDS=$((timeout * 8 / 10))"
+  fi
+  deadline=$(literal DEADLINE_SECONDS <<<"$app_text")
+  deadline=${deadline:-$DEFAULT_DEADLINE}
+  in_time=(ibmcloud ce app update --name "$APP" --request-timeout "$REQUEST_TIMEOUT" --env "DEADLINE_SECONDS=$(deadline)")
+  if number timeout Timeout && ! less "$deadline" "$timeout"; then
+    finding "application $APP is cut off after $timeout s, before its own deadline ($deadline s): its sender is not told to come again" "${in_time[@]}"
+  elif ! less 0 "$deadline"; then
+    finding "application $APP has DEADLINE_SECONDS $deadline, which leaves an event no time" "${in_time[@]}"
+  fi
   [[ $(condition Ready <<<"$app_text") == true ]] ||
     finding "application $APP is not ready: $(field 'Status Summary' <<<"$app_text")" ibmcloud ce app events --application "$APP"
 }
 
-# number NAME: a field of the application that is one. What does not say it has not said that all is well.
+# number VARIABLE NAME: sets it to a field of the application that is a number. What does not say it has not said that all is well.
 number() {
-  local value
-  value=$(field "$1" <<<"$app_text")
-  [[ $value =~ ^[0-9]+$ ]] || fail "ibmcloud ce app get does not say $1 of $APP as IBM documents it"
-  printf '%s\n' "$value"
+  printf -v "$1" '%s' "$(field "$2" <<<"$app_text")"
+  [[ ${!1} =~ ^(0|[1-9][0-9]*)$ ]] || {
+    finding "ibmcloud ce app get does not say $2 of $APP as IBM documents it" ibmcloud ce app get --name "$APP"
+    return 1
+  }
 }
+
+# Of two numbers that may have a fraction.
+less() { awk -v one="$1" -v other="$2" 'BEGIN { exit !(one + 0 < other + 0) }'; }
 
 # What the function takes where DEADLINE_SECONDS is not set.
 readonly DEFAULT_DEADLINE=240
 
-# The value of a literal variable of the application.
-variable() { literal "$1" <<<"$app_text"; }
-
-examine_settings() {
-  local name value
-  [[ -n $app_text ]] || return 0
-  # The others of the table are the settings' own; these decide where it works.
-  for name in COS_ENDPOINT COS_REGION COS_BUCKET SOURCE_PREFIX OUTPUT_PREFIX FAILURE_PREFIX; do
-    case $name in
-      COS_ENDPOINT) value=$ENDPOINT ;;
-      *) value=${!name} ;;
-    esac
-    [[ $(variable "$name") == "$value" ]] ||
-      finding "application $APP has $name $(variable "$name") where $value is right$(why "$name")" \
-        ibmcloud ce app update --name "$APP" --env "$name=$value"
+examine_jobs() {
+  local name text
+  for name in "$APP-backfill" "$APP-verify"; do
+    if exists job "$name"; then
+      text=$(told ibmcloud ce job get --name "$name")
+      examine_runs job "$name" "$text"
+    else
+      finding "there is no job $name" "${up_again[@]}"
+    fi
   done
+}
+
+# examine_runs KIND NAME TEXT: what application and jobs have in common, by what `get` says: image, where they work, and as whom.
+examine_runs() {
+  local kind=$1 name=$2 text=$3 what="$1 $2" runs variable value is update=(ibmcloud ce "$1" update --name "$2")
+  [[ $kind != app ]] || what="application $name"
+  runs=$(field Image <<<"$text")
+  [[ $runs == "$IMAGE" || $runs == "$IMAGE@"* ]] || finding "$what runs another image: $runs" "${update[@]}" --image "$IMAGE"
+  # The others of the table are the settings' own; these decide where it works.
+  for variable in COS_ENDPOINT COS_REGION COS_BUCKET SOURCE_PREFIX OUTPUT_PREFIX FAILURE_PREFIX; do
+    case $variable in
+      COS_ENDPOINT) value=$ENDPOINT ;;
+      *) value=${!variable} ;;
+    esac
+    is=$(literal "$variable" <<<"$text")
+    [[ $is == "$value" ]] || finding "$what has $variable $is where $value is right$(why "$variable")" "${update[@]}" --env "$variable=$value"
+  done
+  [[ $CREDENTIALS != trusted-profile || $(literal COS_TRUSTED_PROFILE <<<"$text") == "$APP-cos" ]] ||
+    finding "$what is not told of its trusted profile" "${update[@]}" --trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos"
+  [[ -z $secret_shown ]] || names_secret <<<"$text" ||
+    finding "$what does not get the secret $APP-cos" "${update[@]}" --env-from-secret "$APP-cos"
 }
 
 why() {
@@ -135,10 +160,11 @@ why() {
 }
 
 examine_subscription() {
-  local text event prefix showing='' update=(ibmcloud ce sub cos update --name "$APP-writes")
-  # As a shell reads it, so that the secret is on no screen.
+  local text event prefix suffix shown showing='' update=(ibmcloud ce sub cos update --name "$APP-writes") anew
+  anew="$(quoted ibmcloud ce sub cos delete --name "$APP-writes" --force) && ${up_again[*]}"
+  # As a shell reads it, so that the secret is on no screen; and one that has none is told so.
   # shellcheck disable=SC2016
-  [[ -z ${EVENT_SECRET:-} ]] || showing=' --extension "eventsecret=$EVENT_SECRET"'
+  [[ -z ${EVENT_SECRET:-}$(field EVENT_SECRET <<<"$secret_shown") ]] || showing=' --extension "eventsecret=${EVENT_SECRET:?}"'
   if ! exists subscription "$APP-writes"; then
     finding_line "there is no subscription $APP-writes: uploads call nobody" \
       "$(quoted ibmcloud ce sub cos create --name "$APP-writes" --bucket "$COS_BUCKET" --destination-type app --destination "$APP" \
@@ -149,20 +175,31 @@ examine_subscription() {
   [[ $(field Destination <<<"$text") == "App:$APP" ]] ||
     finding "the subscription's destination is $(field Destination <<<"$text")" "${update[@]}" --destination-type app --destination "$APP"
   [[ $(field Bucket <<<"$text") == "$COS_BUCKET" ]] ||
-    finding_line "the subscription is of bucket $(field Bucket <<<"$text"), not of $COS_BUCKET" \
-      "$(quoted ibmcloud ce sub cos delete --name "$APP-writes" --force) && $up_again"
-  [[ -z $showing ]] || shows_secret ||
-    finding_line 'the events show no EVENT_SECRET: the application refuses them all' "$(quoted "${update[@]}")$showing"
+    finding_line "the subscription is of bucket $(field Bucket <<<"$text"), not of $COS_BUCKET" "$anew"
+  if [[ -n $showing ]]; then
+    shown=$(shown_secret)
+    if [[ -z $shown ]]; then
+      finding_line 'the events show no EVENT_SECRET: the application refuses them all' "$(quoted "${update[@]}")$showing"
+    elif [[ -n ${EVENT_SECRET:-} && $shown != "$EVENT_SECRET" ]]; then
+      finding_line 'the events show another EVENT_SECRET than is set here' "$(quoted "${update[@]}")$showing && ${up_again[*]}"
+    fi
+  fi
   event=$(field EventType <<<"$text")
-  [[ $event == write || $event == all ]] ||
+  if [[ $event != write && $event != all ]]; then
     finding "the subscription is for $event events: uploads call nobody" "${update[@]}" --event-type "$EVENTS"
+  elif [[ $EVENTS == all && $event != all ]]; then
+    finding "the subscription is for $event events: deletions call nobody" "${update[@]}" --event-type "$EVENTS"
+  fi
   prefix=$(field Prefix <<<"$text")
-  if [[ $OUTPUT_PREFIX == "$prefix"* || $FAILURE_PREFIX == "$prefix"* ]]; then
+  if [[ $OUTPUT_PREFIX == "$prefix"* || $FAILURE_PREFIX == "$prefix"* || $RUNS_PREFIX == "$prefix"* ]]; then
     finding "the subscription's prefix '$prefix' covers what the function writes: each thumbnail raises an event more, all skipped and all paid for" \
       "${update[@]}" --prefix "$SOURCE_PREFIX"
   elif [[ $SOURCE_PREFIX != "$prefix"* ]]; then
     finding "the subscription's prefix '$prefix' leaves out originals below $SOURCE_PREFIX" "${update[@]}" --prefix "$SOURCE_PREFIX"
   fi
+  suffix=$(field Suffix <<<"$text")
+  # That an update takes one away is not documented.
+  [[ -z $suffix ]] || finding_line "the subscription's suffix '$suffix' leaves out originals that do not end so" "$anew"
 }
 
 # Said only if nothing else was found: it is what most mistakes look like.
@@ -177,43 +214,36 @@ examine_readiness() {
 }
 
 examine_credentials() {
-  local text name needed=()
+  local name needed=()
   case $CREDENTIALS in
-    trusted-profile)
-      examine_profile
-      [[ -n $(other_secrets) ]] || return 0
-      ;;
+    trusted-profile) examine_profile ;;
     hmac) needed=(COS_ACCESS_KEY_ID COS_SECRET_ACCESS_KEY) ;;
     api-key) needed=(COS_API_KEY) ;;
   esac
-  if ! exists secret "$APP-cos"; then
-    finding "there is no secret $APP-cos for application and jobs" "$up_again"
+  for name in "${SECRETS[@]}"; do [[ -z ${!name:-} ]] || needed+=("$name"); done
+  ((${#needed[@]})) || return 0
+  if [[ -z $secret_shown ]]; then
+    finding "there is no secret $APP-cos for application and jobs" "${up_again[@]}"
     return
   fi
-  [[ -z $app_text ]] || names_secret <<<"$app_text" ||
-    finding "application $APP does not get the secret $APP-cos" ibmcloud ce app update --name "$APP" --env-from-secret "$APP-cos"
   # Names alone: values are on no screen, and whether the store takes them only the function's /readyz says.
-  text=$(told ibmcloud ce secret get --name "$APP-cos")
   for name in "${needed[@]}"; do
-    [[ -n $(field "$name" <<<"$text") ]] || {
-      finding_line "the secret $APP-cos has no $name" "$(quoted ibmcloud ce secret delete --name "$APP-cos" --force) && $up_again"
+    [[ -n $(field "$name" <<<"$secret_shown") ]] || {
+      finding_line "the secret $APP-cos has no $name" "$(quoted ibmcloud ce secret delete --name "$APP-cos" --force) && ${up_again[*]}"
       break
     }
   done
 }
 
 # The profile made anew has the links and rights that are needed, and no others.
-profile_anew() { printf '%s && %s\n' "$(quoted ibmcloud iam trusted-profile-delete "$APP-cos" --force)" "$up_again"; }
+profile_anew() { printf '%s && %s\n' "$(quoted ibmcloud iam trusted-profile-delete "$APP-cos" --force)" "${up_again[*]}"; }
 
 examine_profile() {
   local links crn part kind name
   if ! exists profile "$APP-cos"; then
-    finding "there is no trusted profile $APP-cos: the store refuses every call" "$up_again"
+    finding "there is no trusted profile $APP-cos: the store refuses every call" "${up_again[@]}"
     return
   fi
-  [[ -z $app_text || $(variable COS_TRUSTED_PROFILE) == "$APP-cos" ]] ||
-    finding "application $APP is not told of its trusted profile" \
-      ibmcloud ce app update --name "$APP" --trusted-profiles-enabled=true --env "COS_TRUSTED_PROFILE=$APP-cos"
   crn=$(project_crn)
   links=$(json '.[] | select(.cr_type == "CE") | "\(.link.component_type) \(.link.component_name) \(.link.crn)"' \
     ibmcloud iam trusted-profile-links "$APP-cos" --output JSON)
@@ -253,7 +283,7 @@ examine_rights() {
       policies=$(told ibmcloud iam trusted-profile-policies "$APP-cos" --api-version v2 --output JSON)
       may 'ContentReader Reader Writer Manager' "$SOURCE_PREFIX" ||
         finding_line "$APP-cos may not list and read $SOURCE_PREFIX in $COS_BUCKET" "$(profile_anew)"
-      for prefix in "$OUTPUT_PREFIX" "$FAILURE_PREFIX" backfill-runs/; do
+      for prefix in "$OUTPUT_PREFIX" "$FAILURE_PREFIX" "$RUNS_PREFIX"; do
         may 'Writer Manager' "$prefix" || {
           finding_line "$APP-cos may not list, write and delete $prefix in $COS_BUCKET" "$(profile_anew)"
           break
@@ -265,12 +295,18 @@ examine_rights() {
       role=$(json '.[0].credentials.iam_role_crn | split(":")[-1]' ibmcloud resource service-key "$APP-cos" --output JSON)
       [[ $role == Writer || $role == Manager ]] ||
         finding_line "the key of secret $APP-cos has the role $role, which writes nothing" \
-          "$(quoted ibmcloud resource service-key-delete "$APP-cos" --force) && $up_again"
+          "$(quoted ibmcloud resource service-key-delete "$APP-cos" --force) && ${up_again[*]}"
       ;;
   esac
 }
 
 examine_audit() {
-  exists schedule "$APP-verify" ||
-    finding 'nothing looks for events that were lost' "$up_again"
+  local text
+  if ! exists schedule "$APP-verify"; then
+    finding 'nothing looks for events that were lost' "${up_again[@]}"
+    return
+  fi
+  text=$(told ibmcloud ce sub cron get --name "$APP-verify")
+  [[ $(field Ready <<<"$text") == true ]] ||
+    finding "the schedule $APP-verify is not ready: nothing looks for events that were lost" ibmcloud ce sub cron get --name "$APP-verify"
 }

@@ -3,8 +3,13 @@
 
 registry_host() { printf '%s\n' "${IMAGE%%/*}"; }
 
-# registry NAME: commands go to the registry that an image's or a namespace's name begins with.
-registry() { run ibmcloud cr region-set "$(region 2 "${1%%/*}" 3)"; }
+# registry NAME: commands go to the registry that an image's or a namespace's name begins with. A state of before has namespaces
+# without one: those were of the image's.
+registry() {
+  local host=${1%%/*}
+  [[ $1 == */* ]] || host=$(registry_host)
+  run ibmcloud cr region-set "$(region 2 "$host" 3)"
+}
 in_ibms_registry() { [[ -n $(region 2 "$(registry_host)" 3) ]]; }
 
 image() {
@@ -46,21 +51,26 @@ is_only_tag() {
   awk -v image="$1" '{ number[$1 " " $2]++ } $2 ":" $3 == image { wanted = $1 " " $2 } END { exit !(number[wanted] == 1) }' <<<"$tags"
 }
 
-# Code Engine pulls as an identity of its own, which may do nothing else than read this namespace.
+# Code Engine pulls as an identity of its own, which may do nothing else than read this namespace. It is made anew, with its key, for
+# an image of another one.
 pull_secret() {
-  local name=$APP-registry key=KEY_FILE
+  local name=$APP-registry key=KEY_FILE want
+  want=$(hash_of "$(registry_host)" "$1")
   REGISTRY_SECRET=$name
   if exists registry "$name"; then
     made registry "$name" || fail "there is already a secret $name, which was not made here; name it in REGISTRY_SECRET or choose another APP"
-    say registry "$name" 'unchanged'
-    return
+    if [[ $(mark registry "$name") == "$want" ]]; then
+      say registry "$name" 'unchanged'
+      return
+    fi
+    run ibmcloud ce registry delete --name "$name" --force
   fi
   if exists service-id "$name"; then
     made service-id "$name" || fail "there is already a service ID $name, which was not made here; choose another APP"
     run ibmcloud iam service-id-delete "$name" --force
   fi
+  begin service-id "$name" ibmcloud iam service-id-create "$name" --description "Pulls the image of $APP" || exit 1
   remember service-id "$name" made
-  run ibmcloud iam service-id-create "$name" --description "Pulls the image of $APP"
   run ibmcloud iam service-policy-create "$name" --roles Reader --service-name container-registry \
     --resource-type namespace --resource "$1" --force
   say service-id "$name" 'made'
@@ -70,7 +80,7 @@ pull_secret() {
     jq -rj .apikey "$key" >"$(private_file key)"
     key=$private/key
   fi
-  remember registry "$name" made
-  run ibmcloud ce registry create --name "$name" --server "$(registry_host)" --username iamapikey --password-from-file "$key"
+  begin registry "$name" ibmcloud ce registry create --name "$name" --server "$(registry_host)" --username iamapikey --password-from-file "$key" || exit 1
+  remember registry "$name" "$want"
   say registry "$name" 'made'
 }

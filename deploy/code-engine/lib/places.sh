@@ -12,13 +12,7 @@ place() {
     say "$kind" "$name" "there$whose"
     return
   fi
-  remember "$kind" "$name" begun
-  attempt "$@" || failed=yes
-  # A command that fails may have been done all the same.
-  if [[ -n $failed ]] && ! exists "$kind" "$name"; then
-    forget "$kind" "$name"
-    exit 1
-  fi
+  begin "$kind" "$name" "$@" || failed=yes
   remember "$kind" "$name" made
   [[ -z $failed ]] || exit 1
   say "$kind" "$name" 'made'

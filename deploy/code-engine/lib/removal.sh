@@ -10,6 +10,7 @@ is_empty() {
     instance) [[ $(json '.Buckets // [] | length' ibmcloud cos buckets --ibm-service-instance-id "$cos_crn" --output json) == 0 ]] ;;
     namespace) answer=$(ibmcloud cr image-digests --restrict "${2#*/}" --quiet) && [[ -z $answer ]] ;;
     project)
+      # The runs of a job go with it; others may have been started without one.
       answer=$(ibmcloud ce project get --name "$2") || return
       uses_nothing <<<"$answer" || return
       # Of these the project has some of its own, which the lists leave out.
@@ -23,7 +24,7 @@ is_empty() {
 
 # Whether the table of quotas that `project get` prints has nothing in use.
 uses_nothing() {
-  awk '/^ *(Apps|Builds|Custom domain mappings|Functions|Jobs|Subscriptions \(.*\)) / { n += $(NF - 1); seen[$1] }
+  awk '/^ *(Apps|Builds|Build runs|Custom domain mappings|Functions|Jobs|Job runs|Subscriptions \(.*\)) / { n += $(NF - 1); seen[$1] }
     END { exit !("Apps" in seen && "Jobs" in seen && "Subscriptions" in seen && n == 0) }'
 }
 
@@ -48,6 +49,9 @@ application_stands() {
   exists app "$APP"
 }
 
+# Set where the project itself is gone, and all that was in it. What `ibmcloud ce` would show then is another project's.
+project_gone=
+
 remove() {
   local kind=$1 name=$2 mark=$3 words sought=$2
   read -ra words <<<"$(words "$kind")"
@@ -55,7 +59,8 @@ remove() {
     image | namespace) registry "$name" ;;
     authorization) sought=$mark ;;
   esac
-  if [[ $kind-$mark != authorization-begun ]] && ! exists "$kind" "$sought"; then
+  if [[ -n $project_gone && $kind =~ ^(schedule|subscription|app|job|secret|registry)$ ]] ||
+    { [[ $kind-$mark != authorization-begun ]] && ! exists "$kind" "$sought"; }; then
     say "$kind" "$name" 'gone already'
     forget "$kind" "$name"
     return

@@ -22,10 +22,11 @@ optional:
   SOURCE_PREFIX          where originals are written                                 (images/)
   OUTPUT_PREFIX          where thumbnails go                                         (thumbnails/)
   FAILURE_PREFIX         where failure records go                                    (failures/)
+  RUNS_PREFIX            where backfills by the job keep their shards and records    (backfill-runs/)
   CPU, MEMORY            of one instance                                             (1, 4G)
   CONCURRENCY            events in work on one instance                 (twice the CPUs, rounded up)
   MIN_SCALE, MAX_SCALE   instances, up to 250                                        (0, 10)
-  REQUEST_TIMEOUT        seconds for one event, up to 600                            (120)
+  REQUEST_TIMEOUT        seconds for one event, 2 to 600                             (120)
   VISIBILITY             project, private, or public, which needs an EVENT_SECRET    (project)
   VERIFY_SCHEDULE        when `backfill verify --repair` runs, cron in UTC           (17 * * * *)
   STATE                  file that remembers what was made       (~/.local/state/cos-thumbnails/APP)
@@ -87,12 +88,17 @@ configure() {
   SOURCE_PREFIX=${SOURCE_PREFIX:-images/}
   OUTPUT_PREFIX=${OUTPUT_PREFIX:-thumbnails/}
   FAILURE_PREFIX=${FAILURE_PREFIX:-failures/}
+  RUNS_PREFIX=${RUNS_PREFIX:-backfill-runs/}
   [[ $OUTPUT_PREFIX != "$SOURCE_PREFIX"* && $SOURCE_PREFIX != "$OUTPUT_PREFIX"* ]] ||
     fail "SOURCE_PREFIX $SOURCE_PREFIX and OUTPUT_PREFIX $OUTPUT_PREFIX overlap: thumbnails would raise events"
   [[ $FAILURE_PREFIX != "$SOURCE_PREFIX"* && $SOURCE_PREFIX != "$FAILURE_PREFIX"* ]] ||
     fail "SOURCE_PREFIX $SOURCE_PREFIX and FAILURE_PREFIX $FAILURE_PREFIX overlap: failure records would raise events"
   [[ $FAILURE_PREFIX != "$OUTPUT_PREFIX"* && $OUTPUT_PREFIX != "$FAILURE_PREFIX"* ]] ||
     fail "OUTPUT_PREFIX $OUTPUT_PREFIX and FAILURE_PREFIX $FAILURE_PREFIX overlap: a failure record is no thumbnail"
+  for name in SOURCE_PREFIX OUTPUT_PREFIX FAILURE_PREFIX; do
+    [[ $RUNS_PREFIX != "${!name}"* && ${!name} != "$RUNS_PREFIX"* ]] ||
+      fail "RUNS_PREFIX $RUNS_PREFIX and $name ${!name} overlap: what a backfill keeps is no original, thumbnail or failure record"
+  done
   CPU=${CPU:-1}
   MEMORY=${MEMORY:-4G}
   is_pair "$CPU" "$MEMORY" || fail "no such pair of CPU and MEMORY: $CPU and $MEMORY; there are: ${PAIRS//$'\n'/ }"
@@ -103,7 +109,7 @@ configure() {
   whole CONCURRENCY "$CONCURRENCY" 1 1000
   whole MAX_SCALE "$MAX_SCALE" 1 250
   whole MIN_SCALE "$MIN_SCALE" 0 "$MAX_SCALE"
-  whole REQUEST_TIMEOUT "$REQUEST_TIMEOUT" 1 600
+  whole REQUEST_TIMEOUT "$REQUEST_TIMEOUT" 2 600
   VISIBILITY=${VISIBILITY:-project}
   one_of VISIBILITY "$VISIBILITY" project private public
   VERIFY_SCHEDULE=${VERIFY_SCHEDULE:-17 * * * *}

@@ -6,31 +6,58 @@ made() { [[ -f $STATE ]] && awk -F '\t' -v kind="$1" -v name="$2" '$1 == kind &&
 
 mark() { [[ ! -f $STATE ]] || awk -F '\t' -v kind="$1" -v name="$2" '$1 == kind && $2 == name { print $3 }' "$STATE"; }
 
+# rewrite PROGRAM KIND NAME [MARK]: what awk makes of it. Written beside it and put into its place, for what is cut off in the
+# midst, or finds no space, must not lose what stood there.
+rewrite() {
+  local before=$STATE
+  [[ -f $STATE ]] || before=/dev/null
+  if ! { (umask 077 && awk -F '\t' -v OFS='\t' -v kind="$2" -v name="$3" -v mark="${4:-}" "$1" "$before" >"$STATE.new") && mv "$STATE.new" "$STATE"; }; then
+    rm -f "$STATE.new"
+    fail "$STATE, which remembers what was made, cannot be written"
+  fi
+}
+
 # Written before a thing is made, so that what was made is known even if this is interrupted.
 remember() {
   [[ -z $DRY ]] || return 0
-  local rest
-  if made "$1" "$2"; then
-    rest=$(awk -F '\t' -v OFS='\t' -v kind="$1" -v name="$2" -v mark="$3" '$1 == kind && $2 == name { $3 = mark } { print }' "$STATE")
-    printf '%s\n' "$rest" >"$STATE"
-  else
-    mkdir -p "$(dirname "$STATE")"
-    (umask 077 && printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$STATE")
-  fi
+  mkdir -p "$(dirname "$STATE")"
+  # shellcheck disable=SC2016
+  rewrite '$1 == kind && $2 == name { $3 = mark; found = 1 } { print } END { if (!found) print kind, name, mark }' "$@"
 }
 
 forget() {
   [[ -z $DRY ]] || return 0
-  local rest
-  rest=$(awk -F '\t' -v kind="$1" -v name="$2" '!($1 == kind && $2 == name)' "$STATE")
-  if [[ -n $rest ]]; then printf '%s\n' "$rest" >"$STATE"; else rm "$STATE"; fi
+  # shellcheck disable=SC2016
+  rewrite '!($1 == kind && $2 == name)' "$@"
+  [[ -s $STATE ]] || rm "$STATE"
 }
 
-# A state is of one project, bucket and way to have credentials: with others, what stands would be forgotten.
+# begin KIND NAME COMMAND...: makes it by a command, and remembers before that it was begun. What could not be made was not made
+# here, whoever makes it afterwards: that is forgotten, and this ends. Fails if the command does, and it stands all the same.
+begin() {
+  local kind=$1 name=$2
+  shift 2
+  remember "$kind" "$name" begun
+  if attempt "$@"; then return; fi
+  if exists "$kind" "$name"; then return 1; fi
+  forget "$kind" "$name"
+  exit 1
+}
+
+# A state is of one application, and of one project, bucket and way to have credentials in one resource group, which is targeted by
+# now: with others, what stands would be forgotten.
 same_deployment() {
-  local now="$PROJECT, $COS_INSTANCE, $COS_BUCKET, $COS_REGION, $CREDENTIALS" before
+  [[ -z $DRY ]] || return 0
+  local settings="$PROJECT, $COS_INSTANCE, $COS_BUCKET, $COS_REGION, $CREDENTIALS" now before other text
+  if [[ -f $STATE ]]; then
+    other=$(awk -F '\t' -v app="$APP" '$1 == "deployment" && $2 != app { print $2; exit }' "$STATE")
+    [[ -z $other ]] || fail "$STATE is of the application $other; set STATE to another file for $APP"
+  fi
+  text=$(told ibmcloud target)
+  now="$settings, resource group $(field 'Resource group' <<<"$text")"
   before=$(mark deployment "$APP")
-  [[ -z $before || $before == "$now" ]] ||
-    fail "$APP stands for $before; run down with these settings first, or choose another APP for $now"
+  # A state of before names no group.
+  [[ -z $before || $before == "$now" || $before == "$settings" ]] ||
+    fail "$APP stands for $before; run down with these settings first (RESOURCE_GROUP is the group's), or choose another APP for $now"
   [[ ${1:-} != remember ]] || remember deployment "$APP" "$now"
 }

@@ -28,7 +28,6 @@ options() {
 
 make_all() {
   private_folder
-  target
   project
   same_deployment remember
   instance

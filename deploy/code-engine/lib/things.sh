@@ -15,7 +15,7 @@ words() {
 # thing KIND NAME CONTENT ARGUMENTS...: so that it is as the arguments say. CONTENT is what they do not show, such
 # as what is in a file. A secret's arguments are the file's name, which is another one each time.
 thing() {
-  local kind=$1 name=$2 content=$3 verb=create done=made want words text left=()
+  local kind=$1 name=$2 content=$3 verb=create done=made want words text shown left=()
   shift 3
   want=$(hash_of "$content" "$([[ $kind == secret ]] || quoted "$@")")
   read -ra words <<<"$(words "$kind")"
@@ -32,7 +32,8 @@ thing() {
         mapfile -t left < <(left_over "$kind" <<<"$text")
         ;;
       subscription)
-        if [[ -z ${EVENT_SECRET:-} ]] && shows_secret; then left=(--extension-rm eventsecret); fi
+        shown=$(shown_secret)
+        if [[ -z ${EVENT_SECRET:-} && -n $shown ]]; then left=(--extension-rm eventsecret); fi
         ;;
     esac
   fi
@@ -40,8 +41,7 @@ thing() {
   if [[ $kind == subscription && $verb == update ]]; then
     shift 2
   fi
-  remember "$kind" "$name" begun
-  run ibmcloud ce "${words[@]}" "$verb" --name "$name" "$@" "${left[@]}"
+  begin "$kind" "$name" ibmcloud ce "${words[@]}" "$verb" --name "$name" "$@" "${left[@]}" || exit 1
   remember "$kind" "$name" "$want"
   say "$kind" "$name" "$done"
 }
@@ -83,13 +83,15 @@ common() {
   [[ -z $has_secret ]] || shared+=(--env-from-secret "$APP-cos")
 }
 
+# The function gives an event up before Code Engine does, so that its sender learns to come again.
+deadline() { printf '%s\n' "$((REQUEST_TIMEOUT * 8 / 10))"; }
+
 app() {
-  # The function gives an event up before Code Engine does, so that its sender learns to come again.
   # It asks the store before it says that it is ready; a busy instance may be slow to say that it lives.
   # Instances read the secret when they start: with another one in it the application is deployed anew, as it is.
   thing app "$APP" "$secret_text" "${shared[@]}" --port 8080 \
     --concurrency "$CONCURRENCY" --request-timeout "$REQUEST_TIMEOUT" --min-scale "$MIN_SCALE" --max-scale "$MAX_SCALE" \
-    --visibility "$VISIBILITY" --env "DEADLINE_SECONDS=$((REQUEST_TIMEOUT * 8 / 10))" \
+    --visibility "$VISIBILITY" --env "DEADLINE_SECONDS=$(deadline)" \
     --probe-ready type=http --probe-ready path=/readyz --probe-ready port=8080 \
     --probe-ready timeout=5 --probe-ready failure-threshold=3 \
     --probe-live type=http --probe-live path=/healthz --probe-live port=8080 \
@@ -107,7 +109,7 @@ subscription() {
 
 # A secret is shown before it is demanded, and as long as it is: an event without it is refused for good.
 app_and_events() {
-  if [[ -n ${EVENT_SECRET:-} ]] && made subscription "$APP-writes"; then
+  if [[ -n ${EVENT_SECRET:-} ]] && exists subscription "$APP-writes" && exists app "$APP"; then
     subscription
     app
   else
@@ -116,11 +118,9 @@ app_and_events() {
   fi
 }
 
-# Whether the subscription's events show a secret.
-shows_secret() {
-  local text
-  text=$(told ibmcloud ce sub cos get --name "$APP-writes" --output json) || exit
-  [[ $text == *'"eventsecret"'* ]]
+# What the subscription's events show as a secret; nothing if they show none.
+shown_secret() {
+  json '[.. | objects | .eventsecret? // empty][0] // empty' ibmcloud ce sub cos get --name "$APP-writes" --output json
 }
 
 # Started by hand, or by `backfill --mode fan-out --job`.

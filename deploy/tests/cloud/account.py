@@ -61,10 +61,8 @@ class Cloud(Projects):
         found = {
             key: (one, crn("cloud-object-storage", "global", key)) for key, one in self.state["instances"].items() if one["name"] == name
         }
-        project = self.state["projects"].get(name)
-        if project:
-            found[project["guid"]] = (project, crn("codeengine", project["region"], project["guid"]))
-        return found
+        projects = [one for one in self.state["projects"].values() if one["name"] == name]
+        return found | {one["guid"]: (one, crn("codeengine", one["region"], one["guid"])) for one in projects}
 
     def resource_service_instance(self, options):
         name = options.words[0]
@@ -135,11 +133,10 @@ class Cloud(Projects):
     def iam_authorization_policy_create(self, options):
         source, target, role = options.words
         by, on = options.one("--source-service-instance-name"), options.one("--target-service-instance-name")
-        if role != "Notifications Manager" or by not in self.state["projects"]:
+        projects = list(self.targeted_projects(by).values())
+        if role != "Notifications Manager" or len(projects) != 1:
             refuse("no such source, target or role")
-        policy = {
-            "source": source, "target": target, "role": role, "by": self.state["projects"][by]["guid"], "on": self.instance_guid(on),
-        }  # fmt: skip
+        policy = {"source": source, "target": target, "role": role, "by": projects[0]["guid"], "on": self.instance_guid(on)}
         if policy in self.state["authorizations"].values():
             refuse("A policy with identical attributes and roles already exists.")
         number = self.new_guid("policy")
@@ -158,19 +155,24 @@ class Cloud(Projects):
             refuse("Service ID was not found.")
 
     def iam_service_id_create(self, options):
-        self.state["service_ids"][options.words[0]] = {"policies": []}
+        self.state["service_ids"][options.words[0]] = {"namespaces": [], "keys": []}
 
     def iam_service_id_delete(self, options):
         del self.state["service_ids"][options.words[0]]
 
     def iam_service_policy_create(self, options):
-        self.state["service_ids"][options.words[0]]["policies"].append(options)
+        wanted = {"--service-name": "container-registry", "--resource-type": "namespace", "--roles": "Reader"}
+        if {name: options.one(name) for name in wanted} != wanted:
+            refuse("no such policy")
+        self.state["service_ids"][options.words[0]]["namespaces"].append(options.one("--resource"))
 
     def iam_service_api_key_create(self, options):
         if options.words[1] not in self.state["service_ids"]:
             refuse("Service ID was not found.")
         read_private(options.one("--file"))
-        write(options.one("--file"), json.dumps({"name": options.words[0], "apikey": "canary-pull-key"}))
+        key = f"canary-{self.new_guid('key')}"
+        self.state["service_ids"][options.words[1]]["keys"].append(key)
+        write(options.one("--file"), json.dumps({"name": options.words[0], "apikey": key}))
 
     def profile(self, options):
         profile = self.state["profiles"].get(options.words[0])

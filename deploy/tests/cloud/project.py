@@ -19,27 +19,35 @@ class Projects:
     """The part of the cloud that `ibmcloud ce` asks."""
 
     def ce_project_create(self, options):
-        name = options.one("--name")
-        if name in self.state["projects"]:
+        name, group = options.one("--name"), self.group()
+        if self.targeted_projects(name):
             refuse(f"Project '{name}' already exists.")
-        self.state["projects"][name] = {
-            "guid": self.new_guid("codeengine"), "region": self.state["region"], "group": self.group(),
-            "registry": {}, "secret": {}, "configmap": {}, "app": {}, "job": {}, "cos": {}, "cron": {}, "domainmapping": {},
+        # One name in each region and group; a test finds the first one by its name alone.
+        key = f"{name} in {self.state['region']}, {group}" if name in self.state["projects"] else name
+        self.state["projects"][key] = {
+            "name": name, "guid": self.new_guid("codeengine"), "region": self.state["region"], "group": group,
+            "registry": {}, "secret": {}, "configmap": {}, "app": {}, "job": {}, "jobrun": {}, "cos": {}, "cron": {}, "domainmapping": {},
         }  # fmt: skip
-        self.state["selected"] = name
+        self.state["selected"] = key
+
+    def targeted_projects(self, name=None):
+        """Those of the region and group that are targeted, by what the state has them as; with a name, those of it."""
+        return {
+            key: one for key, one in self.state["projects"].items()
+            if one["region"] == self.state["region"] and self.is_targeted(one) and name in (None, one["name"])
+        }  # fmt: skip
 
     def named_project(self, options):
         name = options.one("--name")
-        project = self.state["projects"].get(name)
-        if not project or project["region"] != self.state["region"] or not self.is_targeted(project):
-            refuse(f"Project '{name}' was not found in region {self.state['region']}.")
-        return name, project
+        found = list(self.targeted_projects(name).items())
+        return found[0] if len(found) == 1 else refuse(f"Project '{name}' was not found in region {self.state['region']}.")
 
     def ce_project_list(self, options):
-        print("\n".join(name for name, one in self.state["projects"].items() if one["region"] == self.state["region"]))
+        print("\n".join(one["name"] for one in self.targeted_projects().values()))
 
     def ce_project_get(self, options):
-        name, project = self.named_project(options)
+        _, project = self.named_project(options)
+        name = project["name"]
         print(f"Getting project '{name}'...\nOK\n")
         print(f"Name:                       {name}\nID:                         {project['guid']}")
         print(f"Status:                     active\nRegion:                     {project['region']}")
@@ -48,7 +56,7 @@ class Projects:
         rows = [
             ("App revisions", len(project["app"])), ("Apps", len(project["app"])), ("Build runs", 0), ("Builds", 0),
             ("Configmaps", 2 + len(project["configmap"])), ("CPU", "1.025"), ("Custom domain mappings", len(project["domainmapping"])),
-            ("Ephemeral storage", "902625Ki"), ("Functions", 0), ("Instances (active)", 0), ("Job runs", 1), ("Jobs", len(project["job"])),
+            ("Ephemeral storage", "902625Ki"), ("Functions", 0), ("Instances (active)", 0), ("Job runs", len(project["jobrun"])), ("Jobs", len(project["job"])),
             ("Memory", "4400M"), ("Secrets", 5 + len(project["secret"]) + len(project["registry"])),
             ("Subscriptions (cron)", len(project["cron"])), ("Subscriptions (IBM Cloud Object Storage)", len(project["cos"])),
             ("Subscriptions (Kafka)", 0),
@@ -60,8 +68,8 @@ class Projects:
         self.state["selected"], _ = self.named_project(options)
 
     def ce_project_delete(self, options):
-        name, _ = self.named_project(options)
-        del self.state["projects"][name]
+        key, _ = self.named_project(options)
+        del self.state["projects"][key]
 
     def in_project(self, words, options):
         verb, kind = words[-1], words[-2]
@@ -92,6 +100,9 @@ class Projects:
             self.keep(kind, things[name])
         elif verb == "delete":
             del things[name]
+            if kind == "job":
+                runs = self.project()["jobrun"]
+                self.project()["jobrun"] = {run: of for run, of in runs.items() if of != name}
         elif verb == "get" and options.one("--output") == "json":
             shown = dict(one.split("=", 1) for one in things[name].get("--extension", []))
             print(json.dumps({"metadata": {"name": name}, "spec": {"ceOverrides": {"extensions": shown}}}))
@@ -118,6 +129,14 @@ class Projects:
             kept = [one for one in thing.get("data", []) if one.partition("=")[0] not in {line.partition("=")[0] for line in new}]
             thing["data"] = kept + new
             write(f"{CLOUD}/credentials", "".join(f"{line}\n" for line in thing["data"]))
+        if kind == "registry":
+            thing["password"] = [read_private(thing.pop("--password-from-file")[0])]
+
+    def may_pull(self, image, secret):
+        """Whether the key in that secret is of somebody who may read the image's namespace, and for its registry."""
+        host, namespace, _ = image.split("/", 2)
+        keys = [key for one in self.state["service_ids"].values() if namespace in one["namespaces"] for key in one["keys"]]
+        return secret.one("--server") == host and secret.one("password") in keys
 
     def check(self, kind, before, options):
         project = self.project()
@@ -133,10 +152,11 @@ class Projects:
                     refuse(f"Secret '{secret}' was not found")
             if "--registry-secret" in options and one("--registry-secret") not in project["registry"]:
                 refuse(f"Registry secret '{one('--registry-secret')}' was not found")
-            if ".icr.io/" in one("--image") and one("--image") not in [name for name, _ in self.pushed(everywhere=True)]:
+            if ".icr.io/" in one("--image") and not (
+                one("--image") in [name for name, _ in self.pushed(everywhere=True)]
+                and self.may_pull(one("--image"), Options(project["registry"].get(one("--registry-secret"), {})))
+            ):
                 refuse("the image cannot be pulled")
-        if kind == "registry" and read_private(one("--password-from-file")) != "canary-pull-key":
-            refuse("not the key")
         if kind in ("cos", "cron") and one("--destination") not in project[one("--destination-type", "app")]:
             refuse("NotFound : Sink not found")
         if kind == "cron" and len(one("--schedule").split()) != 5:
@@ -184,8 +204,9 @@ class Projects:
             reason = self.not_ready(of)
             print(f"\nDestination:  {of.one('--destination-type', 'app').capitalize()}:{of.one('--destination')}\nBucket:       {of.one('--bucket')}")
             print(f"EventType:    {of.one('--event-type', 'all')}")
-            if of.one("--prefix"):
-                print(f"Prefix:       {of.one('--prefix')}")
+            for title in "Prefix", "Suffix":
+                if of.one(f"--{title.lower()}"):
+                    print(f"{title}:       {of.one(f'--{title.lower()}')}")
             print(f"Ready:        {'false' if reason else 'true'}\n\nConditions:\n    Type            OK     Age  Reason")
             print(f"    CosConfigured   {f'false  10s  {reason}' if reason else 'true   10s'}")
         if kind == "cron":
