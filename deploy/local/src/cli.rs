@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use cos_thumbnails::process::Exit;
@@ -28,6 +29,17 @@ struct Arguments {
     command: Option<Command>,
     #[command(flatten)]
     cloud: CloudArguments,
+}
+
+impl Arguments {
+    /// Reads a command line, flags that do not go together included.
+    fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments = Self::try_parse_from(args)?;
+        match arguments.cloud.scaling.mistake() {
+            None => Ok(arguments),
+            Some(mistake) => Err(Self::command().error(ErrorKind::ArgumentConflict, mistake)),
+        }
+    }
 }
 
 const EXAMPLES: &str = "Examples:
@@ -185,7 +197,7 @@ pub(crate) struct CloudArguments {
 
 /// Runs the command that `args` are, the program's name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(args) {
+    let arguments = match Arguments::read(args) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help ends with 0, mistakes with 2. Nobody is left to tell if this fails.

@@ -36,8 +36,6 @@ pub(crate) enum Failure {
     Generate(PathBuf, #[source] io::Error),
     #[error("there is no file in {}, which --images names: nothing to make thumbnails of", .0.display())]
     NoPictures(PathBuf),
-    #[error("--min-scale {0} is more than --max-scale {1}")]
-    Scale(u16, u16),
     #[error("cannot find this program, which instances are to be started of")]
     Program(#[source] io::Error),
     #[error("cannot use the store")]
@@ -57,9 +55,6 @@ pub(crate) async fn serve(arguments: CloudArguments) -> Result<ExitCode, Failure
     let defaults = Options::default();
     let hosting = match (&arguments.function_url, arguments.scaling.scaling()) {
         (Some(url), _) => Hosting::Elsewhere(url.clone()),
-        (None, Some(scaling)) if scaling.min_scale > scaling.max_scale => {
-            return Err(Failure::Scale(scaling.min_scale, scaling.max_scale));
-        }
         (None, Some(scaling)) => Hosting::Instances {
             program: std::env::current_exe().map_err(Failure::Program)?,
             scaling,

@@ -36,6 +36,12 @@ pub(crate) struct ScalingArguments {
 }
 
 impl ScalingArguments {
+    /// What is wrong with several flags together.
+    pub(crate) fn mistake(&self) -> Option<String> {
+        let (least, most) = (self.min_scale, self.max_scale?);
+        (least > most).then(|| format!("--min-scale {least} is more than --max-scale {most}"))
+    }
+
     /// `None` where the function is to run in this process.
     pub(crate) fn scaling(&self) -> Option<Scaling> {
         Some(Scaling {
