@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cos_thumbnails::object::{Bucket, Key};
 use cos_thumbnails::storage::{Credentials, HmacKey, PutOptions, S3, S3Config, Storage};
-use local_cloud::{Cloud, Options, Store, Subscription};
+use local_cloud::{Cloud, Keys, Options, Store, Subscription};
 use tokio::net::TcpListener;
 
 use crate::modes::jpeg;
@@ -96,7 +96,10 @@ async fn the_transcripts_are_as_they_were_read() {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (owner, reader) = (key("owner"), key("reader"));
-    let keys = (&owner, &reader);
+    let keys = Keys {
+        owner: &owner,
+        reader: &reader,
+    };
     let started = Store::start_strict(listener, data.path(), "eu-de", subscription, keys).await;
     let (server, _outbox) = started.unwrap();
     let config = S3Config {

@@ -37,4 +37,6 @@ pub use hosting::Hosting;
 pub use instances::{Event as InstanceEvent, Instances, Notice, Program, Scaling};
 pub use notifier::{Delivery, Failure, Fate, HttpClient, Mischief, WrongMischief, deliver, notify};
 pub use page::Page;
-pub use store::{DeadLetter, Outbox, Pending, Receipts, Store, Subscription, dead_letters, replay};
+pub use store::{
+    DeadLetter, Keys, Outbox, Pending, Receipts, Store, Subscription, dead_letters, replay,
+};

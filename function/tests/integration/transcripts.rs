@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cos_thumbnails::storage::HmacKey;
-use local_cloud::{Store, Subscription};
+use local_cloud::{Keys, Store, Subscription};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -89,7 +89,10 @@ async fn the_transcripts_are_as_they_were_read() {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (owner, reader) = (key("owner"), key("reader"));
-    let keys = (&owner, &reader);
+    let keys = Keys {
+        owner: &owner,
+        reader: &reader,
+    };
     let started = Store::start_strict(listener, data.path(), "eu-de", subscription, keys).await;
     let (server, _outbox) = started.unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();

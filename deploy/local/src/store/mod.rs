@@ -56,6 +56,15 @@ pub struct Subscription {
     pub prefix: String,
 }
 
+/// The keys that a store takes which is strict about them.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// Of who may do all.
+    pub owner: &'a HmacKey,
+    /// Of who may read and list, and nothing else, as by IBM's role Reader.
+    pub reader: &'a HmacKey,
+}
+
 impl Subscription {
     fn covers(&self, bucket: &str, key: &str) -> bool {
         bucket == self.bucket && key.starts_with(&self.prefix)
@@ -78,8 +87,7 @@ impl Store {
         Self::start_with_page(listener, data, region, subscription, credentials, &[]).await
     }
 
-    /// The same, but signatures must name `region`, as AWS has it; and who signs with `reader` may read and
-    /// list, and nothing else, as by IBM's role Reader.
+    /// The same, but signatures must name `region`, as AWS has it, and be of one of two keys.
     ///
     /// # Errors
     /// As of [`Store::start`].
@@ -88,13 +96,13 @@ impl Store {
         data: &Path,
         region: &str,
         subscription: Subscription,
-        (credentials, reader): (&HmacKey, &HmacKey),
+        keys: Keys<'_>,
     ) -> io::Result<(Self, Outbox)> {
         let access = Access {
-            owner: credentials.clone(),
+            owner: keys.owner.clone(),
             strict: Some(Strict {
                 region: region.to_owned(),
-                reader: reader.clone(),
+                reader: keys.reader.clone(),
             }),
         };
         Self::begin(listener, data, region, subscription, access, &[]).await
