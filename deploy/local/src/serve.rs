@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use cos_thumbnails::events::{Change, Operation};
 use cos_thumbnails::object::{Key, ObjectId};
+use cos_thumbnails::outcome::Verdict;
 use cos_thumbnails::plan::Decision;
 use cos_thumbnails::process::Exit;
 use cos_thumbnails::storage::{self, HmacKey, Kind, S3, Storage};
@@ -130,20 +132,27 @@ async fn put_and_watch(
 
     let bar = Output::bar(total, "pictures");
     let start = Instant::now();
-    let mut put_at: HashMap<Key, Instant> = HashMap::new();
+    let mut put: HashMap<Key, Put> = HashMap::new();
     let (mut summary, mut handled, mut all_put) = (Summary::new(), Vec::new(), false);
     while (handled.len() as u64) < total {
         tokio::select! {
             // What was begun is noted before what came of it is looked at.
             biased;
-            Some((key, at)) = begun.recv() => drop(put_at.insert(key, at)),
+            Some((key, since)) = begun.recv() => drop(put.insert(key, Put { since, took: None })),
             Some(delivery) = deliveries.recv() => {
                 bar.suspend(|| out.tell(&delivery));
                 cloud.page.tell(&delivery);
                 record.delivery(&delivery)?;
                 let key = delivery.event.change().object.key.clone();
-                if let Some(at) = put_at.remove(&key) {
-                    summary.add(&delivery.result, at.elapsed());
+                let Some(of) = put.get_mut(&key) else {
+                    continue;
+                };
+                if stands(&delivery) {
+                    of.took.get_or_insert(of.since.elapsed());
+                }
+                if delivery.is_last {
+                    summary.add(of.took);
+                    put.remove(&key);
                     handled.push(key);
                     bar.inc(1);
                 }
@@ -152,8 +161,8 @@ async fn put_and_watch(
                 bar.suspend(|| out.say(&notice.to_string()));
                 record.notice(&notice)?;
             }
-            put = &mut putting, if !all_put => {
-                put?;
+            ended = &mut putting, if !all_put => {
+                ended?;
                 all_put = true;
             }
         }
@@ -180,6 +189,20 @@ async fn put_and_watch(
             else => return Ok(true),
         }
     }
+}
+
+/// A picture that the program put itself.
+struct Put {
+    /// When its PUT began.
+    since: Instant,
+    /// From then until its thumbnails stood, if they do.
+    took: Option<Duration>,
+}
+
+/// Whether all thumbnails stand after it.
+fn stands(delivery: &Delivery) -> bool {
+    let verdict = delivery.result.as_ref().map(|outcome| outcome.verdict);
+    matches!(verdict, Ok(Verdict::Made | Verdict::Duplicate))
 }
 
 /// The files to put, and the folder where they were made, if they had to be: it goes when that is

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
-use cos_thumbnails::outcome::{Outcome, Stage, Verdict};
+use cos_thumbnails::outcome::{Outcome, Stage};
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::cloud::{Cloud, Options};
-use crate::notifier::{Delivery, Failure, causes};
+use crate::notifier::{Delivery, causes};
 
 /// Where people and programs read: people on standard output, or on standard error where a program
 /// reads the former.
@@ -237,17 +237,12 @@ impl Summary {
         }
     }
 
-    /// Counts a delivery; `took` is the time from the begin of the PUT.
-    pub(crate) fn add(&mut self, result: &Result<Outcome, Failure>, took: Duration) {
-        match result {
-            Ok(outcome) if matches!(outcome.verdict, Verdict::Made | Verdict::Duplicate) => {
-                self.add_made(took);
-            }
-            _ => self.not_made += 1,
-        }
-    }
-
-    fn add_made(&mut self, took: Duration) {
+    /// Counts a picture: how long it took from the begin of the PUT until its thumbnails stood, if they do.
+    pub(crate) fn add(&mut self, took: Option<Duration>) {
+        let Some(took) = took else {
+            self.not_made += 1;
+            return;
+        };
         self.made += 1;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         // It grows with what is recorded.
@@ -305,9 +300,9 @@ mod tests {
         let text = summary.text(Duration::from_secs(1));
         assert_eq!(text, "thumbnails for 0 of 0 pictures");
         for milliseconds in [10, 20, 3000] {
-            summary.add_made(Duration::from_millis(milliseconds));
+            summary.add(Some(Duration::from_millis(milliseconds)));
         }
-        summary.not_made += 1;
+        summary.add(None);
         let text = summary.text(Duration::from_secs(2));
         assert!(
             text.starts_with("thumbnails for 3 of 4 pictures; "),

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use cos_thumbnails::events::Event;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Outcome;
 use function::config::EVENT_SECRET_EXTENSION;
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::Uri;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -41,6 +41,10 @@ pub struct Delivery {
     pub attempts: u32,
     /// From the first try to the last answer.
     pub took: Duration,
+    /// When that came, by this machine's clock.
+    pub ended: DateTime<Utc>,
+    /// No other delivery of the event is under way, and the notifier has noted what became of it.
+    pub is_last: bool,
     /// The function's answer, or why there is none.
     pub result: Result<Outcome, Failure>,
     /// What was done to it on purpose.
@@ -111,18 +115,31 @@ struct Courier {
 }
 
 impl Courier {
-    /// Delivers an event as often as it has fates, and notes what became of it: it is handled if one delivery
-    /// was, and also if it was dropped, since then nobody knows of it any more.
+    /// Delivers an event as often as it has fates, and tells of each delivery as it ends; of the last when it is
+    /// noted what became of the event: it is handled if one delivery was, and also if it was dropped, since then
+    /// nobody knows of it any more.
     async fn deliver_all(&self, number: u64, event: &Event, fates: Vec<Fate>) {
-        let delivered = join_all(fates.into_iter().map(|fate| self.deliver(event, fate))).await;
-        let failure = delivered
-            .iter()
-            .map(|delivery| match &delivery.result {
+        let deliveries = fates.into_iter().map(|fate| self.deliver(event, fate));
+        let mut under_way: FuturesUnordered<_> = deliveries.collect();
+        let mut failures = Vec::new();
+        while let Some(mut delivery) = under_way.next().await {
+            failures.push(match &delivery.result {
                 Ok(_) | Err(Failure::Dropped) => None,
                 Err(failure) => Some((delivery.attempts, causes(failure))),
-            })
-            .min();
-        let noted = match failure.flatten() {
+            });
+            delivery.is_last = under_way.is_empty();
+            if delivery.is_last {
+                let given_up = failures.iter().min().cloned().flatten();
+                self.note(number, event, given_up).await;
+            }
+            // Nobody listens any more when the program ends.
+            let _ = self.deliveries.send(delivery);
+        }
+    }
+
+    /// Notes that an event is handled, or that it was given up: after so many attempts, and why.
+    async fn note(&self, number: u64, event: &Event, given_up: Option<(u32, String)>) {
+        let noted = match given_up {
             None => self.receipts.delivered(number).await,
             Some((attempts, failure)) => {
                 let letter = DeadLetter {
@@ -137,10 +154,6 @@ impl Courier {
         if let Err(error) = noted {
             tracing::error!(%error, number, "an event will be delivered again");
         }
-        for delivery in delivered {
-            // Nobody listens any more when the program ends.
-            let _ = self.deliveries.send(delivery);
-        }
     }
 
     async fn deliver(&self, event: &Event, fate: Fate) -> Delivery {
@@ -149,6 +162,8 @@ impl Courier {
                 event: event.clone(),
                 attempts: 0,
                 took: Duration::ZERO,
+                ended: Utc::now(),
+                is_last: true,
                 result: Err(Failure::Dropped),
                 fate,
             };

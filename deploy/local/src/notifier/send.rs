@@ -99,6 +99,8 @@ pub async fn deliver(client: &HttpClient, function: &Uri, event: Event) -> Deliv
         event,
         attempts,
         took: started.elapsed(),
+        ended: Utc::now(),
+        is_last: true,
         result,
         fate: Fate::default(),
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::Utc;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{Receiver, Sender};
 
@@ -113,7 +114,7 @@ impl Board {
         state.rows.push_back(Arc::clone(&row));
         // Under the lock, so that who follows hears of it once.
         self.say(News::Row(row));
-        self.say(News::Tally(state.tally.json()));
+        self.say(News::Tally(state.tally.json(Utc::now())));
     }
 
     /// Changes the race.
@@ -148,7 +149,8 @@ impl Board {
     pub(super) fn follow(&self) -> (VecDeque<News>, Receiver<News>) {
         let state = self.state();
         let rows = state.rows.iter().cloned().map(News::Row);
-        let rest = [News::Tally(state.tally.json()), News::Race(state.race())];
+        let tally = state.tally.json(Utc::now());
+        let rest = [News::Tally(tally), News::Race(state.race())];
         (rows.chain(rest).collect(), self.news.subscribe())
     }
 
@@ -159,5 +161,95 @@ impl Board {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::page::sample::made;
+
+    /// One that is known by how long it took.
+    fn row(ms: u64) -> Row {
+        Row::new(&made(Duration::from_millis(ms)))
+    }
+
+    fn milliseconds(news: &News) -> Option<u128> {
+        match news {
+            News::Row(row) => Some(row.waited.unwrap().as_millis()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn who_comes_later_is_told_of_the_latest_and_of_how_all_stands() {
+        let board = Board::default();
+        for ms in 1..=60 {
+            board.add(row(ms));
+        }
+        let (past, mut future) = board.follow();
+        let told: Vec<_> = past.iter().filter_map(milliseconds).collect();
+        assert_eq!(told, (11..=60).collect::<Vec<_>>());
+        match past.range(50..).collect::<Vec<_>>()[..] {
+            [News::Tally(tally), News::Race(race)] => {
+                assert_eq!(
+                    (&tally["made"], &race["is_running"]),
+                    (&json!(60), &json!(false))
+                );
+            }
+            ref other => panic!("{other:?}"),
+        }
+        assert!(future.try_recv().is_err());
+        board.add(row(61));
+        assert_eq!(milliseconds(&future.try_recv().unwrap()), Some(61));
+        assert!(matches!(future.try_recv(), Ok(News::Tally(tally)) if tally["made"] == 61));
+        assert!(future.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_lap_is_one_picture_of_its_lane() {
+        let board = Board::default();
+        let lane = |mode| Lane {
+            mode,
+            in_flight: 1,
+            state: "waits",
+            ended_us: Vec::new(),
+            not_made: 0,
+            why: None,
+        };
+        board.race(|race, lanes| {
+            race.pictures = 3;
+            lanes.extend(["sequential", "parallel"].map(lane));
+        });
+        let (_, mut future) = board.follow();
+        board.lap(1, 10, Ok(()));
+        board.lap(1, 20, Err("first".to_owned()));
+        board.lap(1, 30, Err("second".to_owned()));
+        board.lap(2, 40, Ok(()));
+        let laps: Vec<_> = std::iter::from_fn(|| future.try_recv().ok()).collect();
+        let expected = [(10, true), (20, false), (30, false)];
+        assert_eq!(laps.len(), expected.len());
+        for (lap, (ended_us, is_made)) in laps.iter().zip(expected) {
+            let told = json!({"lane": 1, "ended_us": ended_us, "is_made": is_made});
+            assert!(matches!(lap, News::Lap(lap) if *lap == told), "{lap:?}");
+        }
+        board.race(|_, lanes| lanes[0].state = "runs");
+        let Ok(News::Race(race)) = future.try_recv() else {
+            panic!("no news");
+        };
+        assert_eq!(
+            (&race["pictures"], &race["lanes"][0]["state"]),
+            (&json!(3), &json!("runs"))
+        );
+        assert_eq!(race["lanes"][0]["ended_us"], json!([]));
+        let second = &race["lanes"][1];
+        assert_eq!(second["ended_us"], json!([10, 20, 30]));
+        assert_eq!(
+            (&second["not_made"], &second["why"]),
+            (&json!(2), &json!("first"))
+        );
     }
 }

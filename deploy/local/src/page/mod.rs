@@ -14,6 +14,9 @@ mod board;
 mod guard;
 mod race;
 mod row;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod sample;
 mod server;
 mod sign;
 mod tally;

@@ -17,10 +17,11 @@ use crate::notifier::{Delivery, causes};
 pub(super) struct Row {
     key: Key,
     operation: Operation,
-    told: DateTime<Utc>,
+    /// When the outcome arrived here.
+    pub(super) ended: DateTime<Utc>,
     attempts: u32,
     fate: String,
-    /// From the acknowledged change to the outcome's arrival here, both by this machine's clock.
+    /// From the acknowledged change until then, both by this machine's clock.
     pub(super) waited: Option<Duration>,
     pub(super) result: Result<Outcome, String>,
     /// What the outcome would have cost on Code Engine.
@@ -29,14 +30,14 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(delivery: &Delivery) -> Self {
-        let (event, told) = (&delivery.event, Utc::now());
+        let (event, ended) = (&delivery.event, delivery.ended);
         let change = event.change();
-        let waited = event.time().and_then(|time| (told - time).to_std().ok());
+        let waited = event.time().and_then(|time| (ended - time).to_std().ok());
         let result = delivery.result.as_ref();
         Self {
             key: change.object.key.clone(),
             operation: change.operation,
-            told,
+            ended,
             attempts: delivery.attempts,
             fate: delivery.fate.to_string(),
             waited,
@@ -58,7 +59,6 @@ impl Row {
                 Operation::Write => "write",
                 Operation::Delete => "delete",
             },
-            "told_ms": self.told.timestamp_millis(),
             "waited_us": self.waited.map(micros),
             "attempts": self.attempts,
             "mischief": self.fate,
@@ -119,4 +119,79 @@ fn cost(outcome: &Outcome) -> Interval {
 
 pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use cos_thumbnails::object::Bucket;
+    use cos_thumbnails::storage::{Credentials, HmacKey, S3Config};
+
+    use super::*;
+    use crate::notifier::{Failure, Fate};
+    use crate::page::sample::{delivery, made};
+
+    async fn shown(delivery: &Delivery) -> Value {
+        let key = HmacKey {
+            access_key_id: "id".to_owned(),
+            secret_access_key: "canary-row".to_owned(),
+        };
+        let endpoint = "http://127.0.0.1:9000";
+        let store = S3Config {
+            endpoint: endpoint.to_owned(),
+            region: "local".to_owned(),
+            bucket: Bucket::new("pictures"),
+            credentials: Credentials::Hmac(key.clone()),
+        };
+        let signer = Signer::new(&store, endpoint, &key);
+        Row::new(delivery).json(&signer).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_picture_is_shown_with_its_times_its_bytes_and_its_cost() {
+        let row = shown(&made(Duration::from_millis(30))).await;
+        assert_eq!(row["waited_us"], 30_000);
+        let stages = json!([
+            ["delivery", 19_500],
+            ["fetch", 2000],
+            ["decode", 5000],
+            ["store", 3000]
+        ]);
+        assert_eq!(row["stages"], stages);
+        assert_eq!(
+            (&row["bytes_read"], &row["original"]["bytes"]),
+            (&json!(250_000), &json!(1_000_000))
+        );
+        assert_eq!(row["thumbnails"][0]["bytes"], 400);
+        assert_eq!(row["cost"], "0.0000331 to 0.0000334 USD");
+        for (url, key) in [
+            (&row["original"]["url"], "images/a.jpg"),
+            (&row["thumbnails"][0]["url"], "thumbnails/a.jpg/16.jpg"),
+        ] {
+            let start = format!("http://127.0.0.1:9000/pictures/{key}?");
+            assert!(url.as_str().unwrap().starts_with(&start), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_handled_is_shown_with_the_reason() {
+        let failed = Delivery {
+            attempts: 0,
+            fate: Fate {
+                dropped: true,
+                ..Fate::default()
+            },
+            ..delivery(Duration::from_millis(30), Err(Failure::Dropped))
+        };
+        let row = shown(&failed).await;
+        assert_eq!(row["failure"], "it was never sent");
+        assert_eq!(row["mischief"], "dropped");
+        assert!(row.get("verdict").is_none(), "{row}");
+    }
+
+    #[tokio::test]
+    async fn a_function_whose_clock_is_faster_took_no_less_than_nothing_on_the_way() {
+        let row = shown(&made(Duration::from_millis(10))).await;
+        assert_eq!(row["stages"][0], json!(["fetch", 2000]));
+    }
 }

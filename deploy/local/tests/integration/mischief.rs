@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use cos_thumbnails::object::Key;
 use local_cloud::{Cloud, Delivery, Failure, Fate, Mischief, Options};
+use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::client::{self, BUCKET, list, put};
@@ -150,4 +151,64 @@ async fn all_of_it_at_once() {
         true,
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_is_told_when_it_ends_and_not_when_its_duplicate_does() {
+    let mischief: Mischief = "duplicate=1,delay=1,up-to=3600".parse().unwrap();
+    let is_far_apart = |key: &Key| {
+        let delays: Vec<_> = mischief
+            .fates(key, 1)
+            .iter()
+            .map(|fate| fate.delay)
+            .collect();
+        delays[0] < Duration::from_secs(1) && delays[1] > Duration::from_mins(10)
+    };
+    let mut keys = (0..).map(|n| Key::new(format!("images/{n}.jpg")));
+    let key = keys.find(is_far_apart).unwrap();
+    let options = Options {
+        mischief: Some(mischief),
+        ..Options::on_free_ports()
+    };
+    let (cloud, mut deliveries) = Cloud::start(options, |_| None).await.unwrap();
+    put(
+        &client::client(&cloud.store_config),
+        key.as_str(),
+        picture(1),
+    )
+    .await;
+    let next = tokio::time::timeout(Duration::from_mins(1), deliveries.recv());
+    let delivery = next.await.expect("it does not wait").unwrap();
+    assert!(delivery.result.is_ok() && !delivery.is_last, "{delivery:?}");
+    cloud.stop().await.unwrap();
+}
+
+#[test]
+fn once_ends_when_every_delivery_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("record");
+    let output = Command::new(env!("CARGO_BIN_EXE_local-cloud"))
+        .args(["--once", "--count", "3", "--max-side", "128"])
+        .args(["--store-port", "0", "--function-port", "0"])
+        .args(["--engine-port", "0", "--page-port", "0"])
+        .args(["--mischief", "duplicate=1,delay=1,up-to=0.5", "--record"])
+        .arg(&record)
+        .env_clear()
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("\nthumbnails for 3 of 3 pictures; "),
+        "{said}"
+    );
+    let record = std::fs::read_to_string(record).unwrap();
+    let lines = record.lines().map(serde_json::from_str::<Value>);
+    let lines: Vec<_> = lines.map(Result::unwrap).collect();
+    let ended = |verdict| {
+        let of = lines.iter().filter(|line| line["verdict"] == verdict);
+        of.count()
+    };
+    assert_eq!((ended("made"), ended("duplicate")), (3, 3), "{record}");
 }

@@ -5,8 +5,6 @@ import * as rows from "./rows.js";
 import { offer } from "./uploads.js";
 import { count, size, time } from "./words.js";
 
-/** Over how long the rate is counted, in milliseconds. */
-const WINDOW_MS = 10_000;
 /** News are gathered for so long before they are said. */
 const GATHER_MS = 700;
 
@@ -14,8 +12,8 @@ const show = (id, text) => {
   document.getElementById(id).textContent = text;
 };
 
-/** When pictures were made, of late. */
-let made = [];
+/** How many pictures were made in each of the latest seconds, the last one first, and when that was told. */
+let ofLate = { counts: [], told: 0 };
 /** Rows that were not said yet. */
 let unsaid = [];
 /** Whether what comes is new, and not what was before this page. */
@@ -29,7 +27,6 @@ const on = (name, act) => events.addEventListener(name, ({ data }) => act(JSON.p
 
 on("hello", ({ bucket, source_prefix, most_raced }) => {
   isNew = false;
-  made = [];
   rows.clear();
   race.limit(most_raced);
   offer();
@@ -39,7 +36,6 @@ on("hello", ({ bucket, source_prefix, most_raced }) => {
 
 on("row", (row) => {
   rows.add(row);
-  if (row.verdict === "made") made.push(row.told_ms);
   if (!isNew) return;
   if (unsaid.length === 0) setTimeout(say, GATHER_MS);
   unsaid.push(row);
@@ -48,6 +44,8 @@ on("row", (row) => {
 on("tally", (tally) => {
   show("made", String(tally.made));
   show("not-made", `${tally.rejected}, ${tally.failed}`);
+  ofLate = { counts: tally.made_by_age, told: performance.now() };
+  rate();
   if (tally.made === 0) {
     for (const id of ["p50", "p95", "saved", "thousand"]) show(id, "–");
     return;
@@ -67,11 +65,15 @@ on("race", (news) => {
 on("lap", race.lap);
 on("offer", offer);
 
-setInterval(() => {
-  const since = Date.now() - WINDOW_MS;
-  made = made.filter((ms) => ms >= since);
-  show("rate", (made.length / (WINDOW_MS / 1000)).toFixed(1));
-}, 500);
+setInterval(rate, 500);
+
+/** Pictures in a second, of those seconds that are not over since they were told. */
+function rate() {
+  const { counts, told } = ofLate;
+  const since = (performance.now() - told) / 1000;
+  const made = counts.reduce((sum, made, age) => (age + since < counts.length ? sum + made : sum), 0);
+  show("rate", (made / Math.max(1, counts.length)).toFixed(1));
+}
 
 /** One sentence for who listens. */
 function say() {
