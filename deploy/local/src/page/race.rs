@@ -205,6 +205,9 @@ impl Race {
 /// Why nothing was made.
 fn unmade(outcome: &Outcome) -> String {
     let verdict = outcome.verdict;
-    let reason = outcome.reason.map(|reason| format!("{verdict}: {reason}"));
+    let reason = outcome.reason.map(|reason| {
+        let words = reason.to_string().replace('_', " ");
+        format!("{verdict}: {words}")
+    });
     reason.unwrap_or_else(|| verdict.to_string())
 }

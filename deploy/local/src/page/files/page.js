@@ -3,7 +3,7 @@
 import * as race from "./race.js";
 import * as rows from "./rows.js";
 import { offer } from "./uploads.js";
-import { count, size, time } from "./words.js";
+import { size, time } from "./words.js";
 
 /** News are gathered for so long before they are said. */
 const GATHER_MS = 700;
@@ -77,13 +77,6 @@ function rate() {
 
 /** One sentence for who listens. */
 function say() {
-  const [one] = unsaid;
-  if (unsaid.length === 1) {
-    const thumbnails = one.thumbnails?.length ? `, ${count(one.thumbnails.length, "thumbnail")}` : "";
-    show("news", `${one.key}: ${rows.ending(one)}${thumbnails}`);
-  } else {
-    const good = unsaid.filter(({ verdict }) => verdict === "made").length;
-    show("news", `${unsaid.length} pictures: ${good} made, ${unsaid.length - good} not`);
-  }
+  show("news", rows.saying(unsaid));
   unsaid = [];
 }

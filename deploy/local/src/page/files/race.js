@@ -75,7 +75,8 @@ function saying() {
   if (race.is_running) return "Looking for pictures";
   if (race.lanes.length === 0) return "";
   const times = race.lanes.map((lane) => `${lane.mode} ${seconds(lane).toFixed(2)} s`);
-  const unmade = race.lanes.filter(({ why }) => why).map(({ mode, why }) => `; not made by ${mode}: ${why}`);
+  const whys = Object.groupBy(race.lanes.filter(({ why }) => why), ({ why }) => why);
+  const unmade = Object.entries(whys).map(([why, by]) => `; not made by ${by.map(({ mode }) => mode).join(", ")}: ${why}`);
   return `The race is over: ${times.join(", ")}${unmade.join("")}`;
 }
 
@@ -86,7 +87,9 @@ function draw() {
   const longest = Math.max(...race.lanes.map(seconds), 0.1);
   const x = (s) => FRAME.left + (s / longest) * (FRAME.right - FRAME.left);
   const y = (done) => FRAME.bottom - (done / Math.max(race.pictures, 1)) * (FRAME.bottom - FRAME.top);
-  lines.replaceChildren(...axes(x, y, longest), ...race.lanes.flatMap((lane, n) => curve(lane, n, x, y)));
+  const curves = race.lanes.map((lane, n) => curve(lane, n, x, y)).filter(Boolean);
+  // Names after all lines, so that none goes through them.
+  lines.replaceChildren(...axes(x, y, longest), ...curves.map(({ line }) => line), ...curves.map(({ name }) => name));
 }
 
 function line(lane, n) {
@@ -125,14 +128,14 @@ function axes(x, y, longest) {
 }
 
 function curve(lane, n, x, y) {
-  if (lane.ended_us.length === 0) return [];
+  if (lane.ended_us.length === 0) return null;
   const ended = [...lane.ended_us].sort((a, b) => a - b);
   const points = ended.map((us, done) => `${x(us / 1e6).toFixed(1)},${y(done + 1).toFixed(1)}`);
   const last = ended.at(-1) / 1e6;
   // Names of lines that end close to each other stand below each other.
   const name = { class: `lane-${n}`, x: x(last) + 6, y: y(ended.length) + 4 + 14 * n };
-  return [
-    drawn("polyline", { class: `curve lane-${n}`, points: [`${x(0)},${y(0)}`, ...points].join(" ") }),
-    drawn("text", name, lane.mode),
-  ];
+  return {
+    line: drawn("polyline", { class: `curve lane-${n}`, points: [`${x(0)},${y(0)}`, ...points].join(" ") }),
+    name: drawn("text", name, lane.mode),
+  };
 }

@@ -1,6 +1,6 @@
 // One row for each event that came to its end.
 
-import { count, element, size, time } from "./words.js";
+import { count, element, reason, size, time } from "./words.js";
 
 /** So many rows stay; older ones go. */
 const MOST = 50;
@@ -24,16 +24,28 @@ export function add(row) {
   while (list.children.length > MOST) list.lastElementChild.remove();
 }
 
-/** What became of it, in a few words. */
-export function ending(row) {
-  if (row.failure) return `failed: ${row.failure}`;
-  const reason = row.reason ? `: ${row.reason.replaceAll("_", " ")}` : "";
-  return `${row.verdict}${reason}`;
+/** What became of some, in one sentence. */
+export function saying(rows) {
+  if (rows.length > 1) {
+    const counts = Object.groupBy(rows, verdict);
+    const each = Object.entries(counts).map(([ended, { length }]) => `${length} ${ended}`);
+    return `${rows.length} events: ${each.join(", ")}`;
+  }
+  const [row] = rows;
+  const why = row.failure ?? row.reason?.replaceAll("_", " ");
+  const because = why ? `: ${why}` : "";
+  const made = row.thumbnails?.length ? `, ${count(row.thumbnails.length, "thumbnail")}` : "";
+  return `${row.key}: ${verdict(row)}${because}${made}`;
+}
+
+/** How it ended, in a word. */
+function verdict(row) {
+  return row.failure ? "failed" : row.verdict;
 }
 
 function card(row) {
   const id = `row-${number++}`;
-  const ended = row.failure ? "failed" : row.verdict;
+  const ended = verdict(row);
   const article = element("article", {}, heading(row, id, ended), said(row));
   article.setAttribute("aria-labelledby", id);
   const facts = element("div", { className: "facts" }, ...original(row), ...numbers(row), ...stages(row));
@@ -50,9 +62,9 @@ function said(row) {
   const parts = [];
   if (row.operation === "delete") parts.push("its original was deleted");
   if (row.failure) parts.push(row.failure);
-  const reason = row.reason?.replaceAll("_", " ");
-  if (reason) parts.push(reason);
-  if (row.message && row.message !== reason) parts.push(row.message);
+  const why = row.reason?.replaceAll("_", " ");
+  if (why) parts.push(why);
+  if (row.message && row.message !== why) parts.push(row.message);
   if (row.degraded) parts.push(`degraded: ${row.degraded.intact_rows} of ${row.degraded.rows} rows are right`);
   if (row.attempts > 1) parts.push(count(row.attempts, "attempt"));
   if (row.mischief) parts.push(`mischief: ${row.mischief}`);
@@ -62,12 +74,36 @@ function said(row) {
 function original(row) {
   if (!row.original) return [];
   const { url, width, height, format } = row.original;
-  const image = element("img", { src: url, alt: `the original of ${row.key}`, loading: "lazy", decoding: "async" });
-  image.addEventListener("error", () => image.replaceWith(`This browser cannot show the original (${format}).`));
-  image.width = width;
-  image.height = height;
-  const link = element("a", { href: url, target: "_blank", rel: "noreferrer", className: "original" }, image);
-  return [link];
+  const alt = `the original of ${row.key}`;
+  return [picture({ url, width, height, alt, format, className: "original", what: "the original: " })];
+}
+
+/** An image of the store that links to itself; or why it cannot be shown. */
+function picture({ url, width, height, alt, format, className = "", title = "", what = "" }) {
+  const image = element("img", { width, height, alt, src: url, loading: "lazy", decoding: "async" });
+  const link = element("a", { href: url, target: "_blank", rel: "noreferrer", className, title }, image);
+  image.addEventListener("error", async () => {
+    link.replaceWith(element("p", { className: "lost" }, `${what}${await lost(url, format)}`));
+  });
+  return link;
+}
+
+/** Why an image is not shown, as far as the store tells. */
+async function lost(url, format) {
+  let answer;
+  try {
+    answer = await fetch(url);
+  } catch {
+    return "the store cannot be reached";
+  }
+  if (answer.ok) {
+    await answer.body?.cancel();
+    return `this browser cannot show ${format}`;
+  }
+  if (answer.status === 404) return "it is no longer in the store";
+  const said = `the store answered ${answer.status}: ${await reason(answer)}`;
+  // Links end, and a page that is loaded anew has others.
+  return answer.status === 403 ? `${said}; load this page anew` : said;
 }
 
 function numbers(row) {
@@ -108,12 +144,10 @@ function thumbnails(row) {
   if (!row.thumbnails?.length) return [];
   const largest = [...row.thumbnails].sort((a, b) => b.size - a.size);
   const figure = (thumbnail) => {
-    const { url, width, height, size: side, bytes, key } = thumbnail;
-    const image = element("img", { width, height, src: url, loading: "lazy", decoding: "async" });
-    image.alt = `${side} pixel thumbnail of ${row.key}`;
-    const link = element("a", { href: url, target: "_blank", rel: "noreferrer", title: key }, image);
+    const { url, width, height, size: side, bytes, key, format } = thumbnail;
+    const shown = picture({ url, width, height, alt: `${side} pixel thumbnail of ${row.key}`, format, title: key });
     const caption = element("figcaption", {}, `${width} × ${height}, ${size(bytes)}`);
-    return element("figure", {}, link, caption);
+    return element("figure", {}, shown, caption);
   };
   const large = largest.filter(({ size }) => size > SMALL).map(figure);
   const small = largest.filter(({ size }) => size <= SMALL).map(figure);

@@ -1,6 +1,6 @@
 // Files on their way into the bucket: for each a presigned URL, then a PUT to the store itself.
 
-import { element } from "./words.js";
+import { element, reason } from "./words.js";
 
 /** Uploads at once. */
 const AT_ONCE = 4;
@@ -21,7 +21,7 @@ let done = 0;
 let failed = 0;
 
 files.addEventListener("change", () => {
-  put([...files.files].map((file) => ({ name: file.name, read: () => file })));
+  put([...files.files].map(chosen));
   files.value = "";
 });
 
@@ -35,7 +35,7 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  put([...event.dataTransfer.files].map((file) => ({ name: file.name, read: () => file })));
+  put([...event.dataTransfer.files].map(chosen));
 });
 
 document.getElementById("put-selected").addEventListener("click", () => put([...names.selectedOptions].map(picture)));
@@ -50,13 +50,22 @@ export async function offer() {
   document.getElementById("at-hand-title").textContent = `Or pick from ${offered.length} that are at hand`;
 }
 
+/** A file of this computer. */
+function chosen(file) {
+  const read = async () => {
+    try {
+      // All of it now: a folder looks like a file until it is read.
+      return await file.arrayBuffer();
+    } catch (error) {
+      throw new Error(`it cannot be read; is it a folder? (${error.message})`);
+    }
+  };
+  return { name: file.name, read };
+}
+
 /** What an option of the list stands for. */
 function picture(option) {
-  const read = async () => {
-    const answer = await fetch(`/pictures/${option.value}`);
-    if (!answer.ok) throw new Error(await answer.text());
-    return answer.blob();
-  };
+  const read = async () => (await ask(`/pictures/${option.value}`)).arrayBuffer();
   return { name: option.textContent, read };
 }
 
@@ -87,27 +96,30 @@ async function next() {
 }
 
 async function send({ name, read }) {
-  let body;
-  try {
-    // All of it now: a folder looks like a file until it is read.
-    body = await (await read()).arrayBuffer();
-  } catch (error) {
-    throw new Error(`it cannot be read; is it a folder? (${error.message})`);
-  }
-  const asked = await fetch("/uploads", { method: "POST", body: JSON.stringify({ name }) });
-  if (!asked.ok) throw new Error(await asked.text());
+  const body = await read();
+  const asked = await ask("/uploads", { method: "POST", body: JSON.stringify({ name }) });
   const { url } = await asked.json();
-  const stored = await fetch(url, { method: "PUT", body });
+  const stored = await reach("the store", url, { method: "PUT", body });
   if (!stored.ok) throw new Error(`the store answered ${stored.status}: ${await reason(stored)}`);
 }
 
-/** What an error of S3 says. */
-async function reason(answer) {
-  const parsed = new DOMParser().parseFromString(await answer.text(), "application/xml");
-  return parsed.querySelector("Message")?.textContent ?? answer.statusText;
+/** An answer of local-cloud that is no refusal. */
+async function ask(url, options) {
+  const answer = await reach("local-cloud", url, options);
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer;
+}
+
+/** An answer, whatever it is. */
+async function reach(whom, url, options) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    throw new Error(`${whom} cannot be reached (${error.message})`);
+  }
 }
 
 function tell() {
-  const bad = failed > 0 ? `, ${failed} of them not` : "";
-  progress.textContent = total > 0 ? `${done} of ${total} uploaded${bad}` : "";
+  const bad = failed > 0 ? `, ${failed} not` : "";
+  progress.textContent = total > 0 ? `${done - failed} of ${total} uploaded${bad}` : "";
 }

@@ -1,4 +1,4 @@
-// Elements and numbers for people. Text from outside becomes text, never markup.
+// Elements, numbers and errors for people. Text from outside becomes text, never markup.
 
 /** An element with properties and children; a child that is a string becomes text. */
 export function element(name, properties, ...children) {
@@ -26,6 +26,13 @@ export function size(bytes) {
 export function time(us) {
   if (us < 9950) return `${(us / 1e3).toFixed(1)} ms`;
   return us < 999500 ? `${Math.round(us / 1e3)} ms` : `${(us / 1e6).toFixed(2)} s`;
+}
+
+/** What an error of S3 says. */
+export async function reason(answer) {
+  const parsed = new DOMParser().parseFromString(await answer.text(), "application/xml");
+  const [said] = ["Message", "Code"].map((name) => parsed.querySelector(name)?.textContent).filter(Boolean);
+  return said ?? answer.statusText;
 }
 
 /** `1 thumbnail`, `6 thumbnails`. */
