@@ -26,7 +26,7 @@ use std::sync::Arc;
 use cos_thumbnails::config::advice;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
-use cos_thumbnails::storage::{ConfigError, Kind, S3, S3Config, Storage};
+use cos_thumbnails::storage::{ConfigError, GetOptions, Kind, S3, S3Config, Storage, with_causes};
 use cos_thumbnails::thumbnailer::Thumbnailer;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -68,7 +68,9 @@ pub async fn serve(
         backfill: config.backfill_secret,
         event: config.event_secret,
     };
-    Runtime::new(handler::handler(thumbnailer, secrets, Arc::clone(&metrics)))
+    let (asked, counted) = (config.flow.store, Arc::clone(&metrics));
+    let handler = handler::handler(thumbnailer, secrets, counted, asked.clone());
+    Runtime::new(handler)
         .in_flight(config.in_flight)
         .waiting(2 * config.in_flight)
         .deadline(config.deadline)
@@ -76,7 +78,7 @@ pub async fn serve(
         .drain_at_most(config.deadline)
         .version(version)
         .meter(metrics)
-        .ready(move || answers(store.clone(), config.flow.store.clone(), probe.clone()))
+        .ready(move || answers(store.clone(), asked.clone(), probe.clone()))
         .serve(listener, shutdown)
         .await?;
     Ok(())
@@ -105,15 +107,26 @@ fn probe_key(policy: &Policy) -> Key {
 
 /// Whether the store answers as it should, if only that it has too much to do: then every event is
 /// told when to come again, and an instance that is not ready would get none.
+///
+/// By a GET, since 404 to a HEAD, whose answer has no body, may also be of another server, or of a store without
+/// the bucket.
 async fn answers(store: S3, config: S3Config, probe: Key) -> bool {
-    let error = match store.head(&probe).await {
-        Ok(_) => return true,
-        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Throttled) => return true,
-        Err(error) => error,
+    let nothing = GetOptions {
+        max_length: Some(0),
+        ..GetOptions::default()
     };
+    let Err(error) = store.get(&probe, nothing).await else {
+        return true;
+    };
+    if matches!(
+        error.kind(),
+        Kind::NotFound | Kind::TooLong | Kind::Throttled
+    ) {
+        return true;
+    }
     let what_to_do = advice(&error, &config);
-    let error = handler::chain(&error);
-    tracing::warn!(error = %error.escape_debug(), what_to_do, "not ready: the store does not answer");
+    let error = with_causes(&error);
+    tracing::warn!(error, what_to_do, "not ready: the store does not answer");
     false
 }
 

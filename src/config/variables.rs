@@ -67,7 +67,7 @@ impl Variable {
 /// The store's URL.
 pub const COS_ENDPOINT: Variable = Variable::required(
     "COS_ENDPOINT",
-    "URL of the store, such as https://s3.direct.eu-de.cloud-object-storage.appdomain.cloud",
+    "URL of the store, such as https://s3.eu-de.cloud-object-storage.appdomain.cloud; on Code Engine s3.direct.eu-de",
 )
 .or("AWS_ENDPOINT_URL");
 /// The region that requests are signed for.

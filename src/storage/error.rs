@@ -5,10 +5,13 @@ use std::time::Duration;
 /// What went wrong in the store, reduced to what any S3-compatible store can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// No such object (404).
+    /// No such object: 404 with S3's code; to a HEAD, whose answer has none, 404 alone.
     NotFound,
     /// No such bucket (404 `NoSuchBucket`): a matter of configuration, not of one object.
     NoSuchBucket,
+    /// What answered is no S3 store: it refused without the code that each refusal of a store has in its body. It
+    /// says nothing of an object, not even that there is none.
+    NoStore,
     /// The object is still the version named in `If-None-Match` (304).
     NotModified,
     /// The object is no longer the version named in `If-Match` (412).
@@ -34,6 +37,7 @@ pub struct Error {
     operation: &'static str,
     code: Option<String>,
     retry_after: Option<Duration>,
+    answered: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -46,6 +50,7 @@ impl Error {
             operation,
             code: None,
             retry_after: None,
+            answered: false,
             source: None,
         }
     }
@@ -81,6 +86,21 @@ impl Error {
         }
     }
 
+    /// The same, of a call that was answered.
+    #[must_use]
+    pub fn answered(self) -> Self {
+        Self {
+            answered: true,
+            ..self
+        }
+    }
+
+    /// Whether there was an answer, be it one that broke off: then the endpoint can be reached.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answered
+    }
+
     /// Which operation failed: an S3 action, such as `GetObject`.
     #[must_use]
     pub fn operation(&self) -> &'static str {
@@ -108,12 +128,16 @@ impl Error {
 
     /// Whether the same call can succeed later.
     ///
-    /// Refused credentials count as retryable: a fault of ours must not discard events.
+    /// Refused credentials and a wrong endpoint count as retryable: a fault of ours must not discard events.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind,
-            Kind::AccessDenied | Kind::NoSuchBucket | Kind::Throttled | Kind::Unavailable
+            Kind::AccessDenied
+                | Kind::NoSuchBucket
+                | Kind::NoStore
+                | Kind::Throttled
+                | Kind::Unavailable
         )
     }
 }
@@ -123,6 +147,7 @@ impl fmt::Display for Error {
         let what = match self.kind {
             Kind::NotFound => "no such object",
             Kind::NoSuchBucket => "no such bucket",
+            Kind::NoStore => "what answers is no S3 store",
             Kind::NotModified => "not modified",
             Kind::PreconditionFailed => "the object changed meanwhile",
             Kind::InvalidRange => "range past the object's end",
@@ -136,8 +161,9 @@ impl fmt::Display for Error {
     }
 }
 
-/// An error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
+/// An error and its causes on one line, as people are told it.
+#[must_use]
+pub fn with_causes(error: &dyn StdError) -> String {
     std::iter::successors(Some(error), |&error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()

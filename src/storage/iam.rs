@@ -223,10 +223,7 @@ impl Tokens {
                 self.0.failed.fetch_add(1, Ordering::Relaxed);
                 if self.good().is_some() {
                     let error = with_causes(&error);
-                    tracing::warn!(
-                        error = %error.escape_debug(),
-                        "no new token: the old one goes on being used"
-                    );
+                    tracing::warn!(error, "no new token: the old one goes on being used");
                 }
                 asking.failure = Some(Failure {
                     when: Instant::now(),

@@ -20,8 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-pub(crate) use error::with_causes;
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, with_causes};
 pub use memory::Memory;
 pub use s3::{Cause, ConfigError, Credentials, HmacKey, Retries, S3, S3Config};
 

@@ -187,6 +187,10 @@ const ERROR_IN_200: &str = "HTTP/1.1 200 OK\r\ncontent-length: 41\r\nconnection:
 const BAD_DIGEST: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 37\r\nconnection: close\r\n\r\n\
                           <Error><Code>BadDigest</Code></Error>";
 
+/// What a store says that does not have the bucket.
+const NO_BUCKET: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 40\r\nconnection: close\r\n\r\n\
+                         <Error><Code>NoSuchBucket</Code></Error>";
+
 macro_rules! refusal {
     ($status:literal) => {
         Fault::Answer(concat!(
@@ -353,15 +357,36 @@ async fn case_18_the_stores_retry_after_is_passed_on() {
 }
 
 #[tokio::test]
+async fn a_404_that_no_store_says_discards_neither_event_nor_thumbnails() {
+    let place = Place::new().await;
+    let function = Function::start(&place, "60").await;
+    assert_eq!(function.send().await.status, 200);
+    place.proxy.follow(Some(Rule {
+        method: "GET",
+        path: "/images/".to_owned(),
+        nth: 0..usize::MAX,
+        fault: refusal!("404 Not Found"),
+    }));
+    let answer = function.send().await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(place.is_right(ORIGINAL).await);
+    drop(function);
+    place.stop().await;
+}
+
+#[tokio::test]
 async fn it_is_ready_while_the_store_answers_and_lets_it_in() {
     let place = Place::new().await;
     for (fault, status) in [
         (None, 200),
         (Some(refusal!("401 Unauthorized")), 503),
         (Some(refusal!("403 Forbidden")), 503),
+        // Not by a store: this would say by its code what is not there.
+        (Some(refusal!("404 Not Found")), 503),
+        (Some(Fault::Answer(NO_BUCKET)), 503),
     ] {
         place.proxy.follow(fault.clone().map(|fault| Rule {
-            method: "HEAD",
+            method: "GET",
             path: "/failures/".to_owned(),
             nth: 0..usize::MAX,
             fault,

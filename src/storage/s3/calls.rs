@@ -55,7 +55,7 @@ impl Calls {
 }
 
 const GET: &str = "GetObject";
-const HEAD: &str = "HeadObject";
+pub(super) const HEAD: &str = "HeadObject";
 const PUT: &str = "PutObject";
 const DELETE: &str = "DeleteObject";
 const LIST: &str = "ListObjectsV2";
@@ -68,7 +68,7 @@ enum GetFailure {
 
 impl GetFailure {
     fn body(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Body(Error::with_source(Kind::Unavailable, GET, cause))
+        Self::Body(Error::with_source(Kind::Unavailable, GET, cause).answered())
     }
 }
 
@@ -144,7 +144,7 @@ impl Storage for Calls {
             .await;
         match output.map_err(|error| error_of(DELETE, error)) {
             Ok(_) => Ok(()),
-            // S3 answers 204 for an absent object; some stores answer 404.
+            // S3 answers 204 for an absent object; some stores answer 404, by its code.
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
@@ -319,5 +319,5 @@ fn required<T>(value: Option<T>, operation: &'static str, name: &str) -> Result<
 
 fn missing(operation: &'static str, name: &str) -> Error {
     let cause = format!("the answer has no usable {name}");
-    Error::with_source(Kind::Unavailable, operation, cause)
+    Error::with_source(Kind::Unavailable, operation, cause).answered()
 }

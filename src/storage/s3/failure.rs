@@ -4,12 +4,14 @@
 //! <https://cloud.ibm.com/docs/cloud-object-storage?topic=cloud-object-storage-compatibility-common>.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
+use super::calls::HEAD;
 use crate::storage::{Error, Kind, iam};
 
 /// The longest piece of a store's own words that is repeated in an error, in characters.
@@ -18,16 +20,33 @@ const MAX_QUOTED_CHARS: usize = 200;
 /// The longest time that a store's `Retry-After` is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(5);
 
-/// A store's refusal in its own words. The body is not repeated whole: a `SignatureDoesNotMatch`
-/// carries the request that was signed.
-#[derive(Debug, thiserror::Error)]
-#[error("HTTP {status} {code}: {message} (request {request_id})")]
+/// A store's refusal in its own words, as far as it has any. The body is not repeated whole: a
+/// `SignatureDoesNotMatch` carries the request that was signed.
+#[derive(Debug)]
 struct Refusal {
     status: u16,
-    code: String,
-    message: String,
-    request_id: String,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
 }
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}", self.status)?;
+        for (before, said, behind) in [
+            (" ", &self.code, ""),
+            (": ", &self.message, ""),
+            (" (request ", &self.request_id, ")"),
+        ] {
+            if let Some(said) = said {
+                write!(f, "{before}{said}{behind}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Refusal {}
 
 /// Makes the error of `operation` from what the SDK says.
 pub(super) fn error_of<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Error
@@ -36,26 +55,33 @@ where
 {
     match error {
         SdkError::ServiceError(context) => {
-            let status = context.raw().status().as_u16();
+            let raw = context.raw();
+            let status = raw.status().as_u16();
             let said = context.err();
-            let kind = kind_of(status, said.code());
-            let wait = context.raw().headers().get("retry-after");
+            // Where there is no body the SDK makes up a code of its own.
+            let is_empty = raw.body().bytes().is_some_and(<[u8]>::is_empty);
+            let code = said.code().filter(|_| !is_empty);
+            let kind = kind_of(status, code, operation);
+            let wait = raw.headers().get("retry-after");
             let wait = wait.and_then(retry_after);
-            let request_id = said.meta().request_id().unwrap_or("unknown");
             let refusal = Refusal {
                 status,
-                code: quoted(said.code().unwrap_or("without code")),
-                message: quoted(said.message().unwrap_or("no message")),
-                request_id: quoted(request_id),
+                code: code.map(quoted),
+                message: said.message().map(quoted),
+                request_id: said.meta().request_id().map(quoted),
             };
             Error::with_source(kind, operation, refusal)
-                .with_code(said.code())
+                .with_code(code)
                 .with_retry_after(wait)
+                .answered()
         }
-        // The answer could not be read: an error page of a proxy, or XML that was cut.
+        // The answer could not be read: XML that was cut, or none.
         SdkError::ResponseError(context) => {
-            let kind = kind_of(context.raw().status().as_u16(), None);
-            caused(kind, operation, SdkError::<E, _>::ResponseError(context))
+            let kind = match kind_of(context.raw().status().as_u16(), None, operation) {
+                Kind::NoStore => Kind::Unavailable,
+                kind => kind,
+            };
+            caused(kind, operation, SdkError::<E, _>::ResponseError(context)).answered()
         }
         SdkError::ConstructionFailure(_) => caused(Kind::Invalid, operation, error),
         SdkError::DispatchFailure(ref failure) if failure.is_user() => {
@@ -98,24 +124,27 @@ fn retry_after(value: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-/// What a status, and the S3 error code if there was one, means. HEAD has no body, thus no code.
-fn kind_of(status: u16, code: Option<&str>) -> Kind {
+/// What a status, and the S3 error code if there was one, means. HEAD has no body, thus no code; any other answer of
+/// a store has one, so that a 404 without is another server's, and says nothing of an object.
+fn kind_of(status: u16, code: Option<&str>, operation: &str) -> Kind {
     if let Some(kind) = code.and_then(kind_of_code) {
         return kind;
     }
+    let may_be_a_stores = code.is_some() || operation == HEAD;
     match status {
         // Redirects are not followed, as a signature names its host: the bucket is elsewhere.
         301 | 302 | 307 | 308 => Kind::NoSuchBucket,
         304 => Kind::NotModified,
         401 | 403 => Kind::AccessDenied,
-        404 => Kind::NotFound,
+        404 if may_be_a_stores => Kind::NotFound,
         412 => Kind::PreconditionFailed,
         416 => Kind::InvalidRange,
         429 => Kind::Throttled,
         // 2xx: a success that could not be understood, such as an answer that was cut. 408: a slow
         // connection. 409: another writer at this moment.
         200..=299 | 408 | 409 | 500.. => Kind::Unavailable,
-        _ => Kind::Invalid,
+        _ if may_be_a_stores => Kind::Invalid,
+        _ => Kind::NoStore,
     }
 }
 
@@ -157,7 +186,9 @@ mod tests {
             (304, None, Kind::NotModified),
             (404, Some("NoSuchKey"), Kind::NotFound),
             (404, Some("NoSuchBucket"), Kind::NoSuchBucket),
-            (404, None, Kind::NotFound),
+            (404, None, Kind::NoStore),
+            (400, None, Kind::NoStore),
+            (405, None, Kind::NoStore),
             (301, Some("PermanentRedirect"), Kind::NoSuchBucket),
             (412, Some("PreconditionFailed"), Kind::PreconditionFailed),
             (416, Some("InvalidRange"), Kind::InvalidRange),
@@ -174,7 +205,35 @@ mod tests {
             (200, None, Kind::Unavailable),
             (405, Some("MethodNotAllowed"), Kind::Invalid),
         ] {
-            assert_eq!(kind_of(status, code), kind, "{status} {code:?}");
+            let told = kind_of(status, code, "GetObject");
+            assert_eq!(told, kind, "{status} {code:?}");
+        }
+        // A HEAD's answer never has a code.
+        for (status, kind) in [(404, Kind::NotFound), (400, Kind::Invalid)] {
+            assert_eq!(kind_of(status, None, HEAD), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_no_more_than_was_said() {
+        let refusal = |code: Option<&str>, message: Option<&str>, id: Option<&str>| Refusal {
+            status: 403,
+            code: code.map(quoted),
+            message: message.map(quoted),
+            request_id: id.map(quoted),
+        };
+        for (refusal, text) in [
+            (refusal(None, None, None), "HTTP 403"),
+            (
+                refusal(Some("AccessDenied"), None, None),
+                "HTTP 403 AccessDenied",
+            ),
+            (
+                refusal(Some("AccessDenied"), Some("No"), Some("r1")),
+                "HTTP 403 AccessDenied: No (request r1)",
+            ),
+        ] {
+            assert_eq!(refusal.to_string(), text);
         }
     }
 

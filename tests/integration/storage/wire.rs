@@ -269,6 +269,43 @@ async fn deleting_what_a_store_does_not_have_succeeds_even_by_404() {
 }
 
 #[tokio::test]
+async fn a_404_without_a_code_is_of_no_store_and_says_nothing_of_an_object() {
+    let nginx = "<html><head><title>404 Not Found</title></head></html>";
+    for body in ["", nginx, "{\"error\":\"no such path\"}"] {
+        let script = Script::new([xml("404 Not Found", body)]).await;
+        let (key, content) = (Key::new("a"), Bytes::from_static(b"x"));
+        for error in [
+            script.get().await.unwrap_err(),
+            script.list().await.unwrap_err(),
+            script.store.delete(&key).await.unwrap_err(),
+            script
+                .store
+                .put(&key, content, PutOptions::default())
+                .await
+                .unwrap_err(),
+        ] {
+            let told = (error.kind(), error.code(), error.is_retryable());
+            assert_eq!(told, (Kind::NoStore, None, true), "{error}, {body}");
+        }
+    }
+    // A HEAD's answer never says more.
+    let script = Script::new([answer("404 Not Found", "content-length: 9\r\n", "")]).await;
+    let error = script.store.head(&Key::new("a")).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::NotFound, None));
+}
+
+#[tokio::test]
+async fn a_store_that_answers_is_told_from_one_that_is_not_reached() {
+    let script = Script::new([xml("500 Internal Server Error", "")]).await;
+    let answered = script.store.head(&Key::new("a")).await.unwrap_err();
+    assert!(answered.is_answered(), "{answered}");
+    let script = Script::new([broken()]).await;
+    assert!(script.get().await.unwrap_err().is_answered());
+    let script = Script::new([String::new()]).await;
+    assert!(!script.get().await.unwrap_err().is_answered());
+}
+
+#[tokio::test]
 async fn listed_keys_are_decoded_when_and_only_when_the_store_encoded_them() {
     let url = "<EncodingType>url</EncodingType>";
     let script = Script::new([
