@@ -14,8 +14,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use cos_thumbnails::config::{self as flow, Mistakes, Variable};
 use cos_thumbnails::process::Exit;
+use cos_thumbnails::storage::with_causes;
 
-use crate::handler::chain;
 use crate::{Config, config, job, logging, render, runtime};
 
 const FILES: &str = "FILE";
@@ -97,11 +97,14 @@ fn serve(matches: &ArgMatches) -> Result<Exit, End> {
         let terminated = runtime::terminated().map_err(failed)?;
         let listener = runtime::listen(config.address()).await.map_err(|error| {
             let place = "PORT and BIND_ADDRESS, or --port and --bind-address, name another place";
-            End::Failed(format!("{}\nfunction: what to do: {place}", chain(&error)))
+            End::Failed(format!(
+                "{}\nfunction: what to do: {place}",
+                with_causes(&error)
+            ))
         })?;
         let address = listener.local_addr().map_err(failed)?;
-        let bucket = config.flow.store.bucket.as_str().escape_debug();
-        tracing::info!(%address, %bucket, "listening");
+        let bucket = config.flow.store.bucket.as_str();
+        tracing::info!(%address, bucket, "listening");
         crate::serve(listener, config.clone(), terminated)
             .await
             .map_err(failed)?;
@@ -186,7 +189,7 @@ fn misconfigured(mistakes: &Mistakes) -> End {
 }
 
 fn failed(error: impl std::error::Error + 'static) -> End {
-    End::Failed(chain(&error))
+    End::Failed(with_causes(&error))
 }
 
 /// A variable's value: its flag's, or else the environment's.
@@ -324,7 +327,8 @@ mod tests {
 
     #[test]
     fn every_example_has_a_meaning() {
-        for words in help::examples(&command()) {
+        let pages = help::of_pages("function");
+        for words in help::examples(&command()).into_iter().chain(pages) {
             let read = command().try_get_matches_from(&words);
             assert!(read.is_ok(), "{words:?}: {read:?}");
         }

@@ -1,16 +1,17 @@
 //! The thumbnail function as a handler of the runtime: who may do what, and what a failure of the
 //! flow means to the sender.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cos_thumbnails::config::advice;
 use cos_thumbnails::events::{BACKFILL_RUN, Event};
+use cos_thumbnails::storage::{S3Config, with_causes};
 use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
 use tokio::time::Instant;
 
 use crate::config::{EVENT_SECRET_EXTENSION, Secret};
-use crate::metrics::{Metrics, type_of};
+use crate::metrics::{self, Metrics, type_of};
 use crate::runtime::{Context, Failure, Handler, Reply};
 
 /// How long a sender should wait when the store failed: its client has tried for seconds by then.
@@ -31,30 +32,35 @@ pub(crate) struct Secrets {
     pub(crate) event: Option<Secret>,
 }
 
-/// Brings the thumbnails of each event's object up to date.
+/// Brings the thumbnails of each event's object up to date. Where the store fails, the log says what to do about the
+/// settings of `store`.
 pub(crate) fn handler(
     thumbnailer: Arc<Thumbnailer>,
     secrets: Secrets,
     metrics: Arc<Metrics>,
+    store: S3Config,
 ) -> impl Handler {
+    let store = Arc::new(store);
     move |event: Event, context: Context| {
         let may_send = secrets.may_send(&event, &context);
         // From here on nothing can show it.
         let event = event.without_extension(EVENT_SECRET_EXTENSION);
         let (event, run_refused) = admit_backfill(event, secrets.may_backfill(&context));
         let (thumbnailer, metrics) = (Arc::clone(&thumbnailer), Arc::clone(&metrics));
+        let store = Arc::clone(&store);
         let come_again = context.come_again;
         async move {
             if !may_send {
-                metrics.error("secret");
+                metrics.error(metrics::NO_SECRET);
                 return Err(Failure::Forbidden(NO_SECRET.to_owned()));
             }
+            metrics.begun();
             let mut outcome = thumbnailer
                 .handle_within(&event, context.received..deadline(context.deadline))
                 .await
                 .map_err(|error| {
                     metrics.error(type_of(&error));
-                    failure(&error, come_again)
+                    failure(&error, come_again, &store)
                 })?;
             outcome.run_refused = run_refused;
             metrics.outcome(&outcome);
@@ -113,12 +119,13 @@ fn admit_backfill(event: Event, allowed: bool) -> (Event, bool) {
 }
 
 /// What the sender learns of an error; the log has it whole.
-fn failure(error: &Error, come_again: Duration) -> Failure {
+fn failure(error: &Error, come_again: Duration, store: &S3Config) -> Failure {
     match error {
         Error::Foreign(foreign) => Failure::Forbidden(foreign.to_string()),
         Error::Busy => Failure::Busy(come_again),
         error => {
-            tracing::error!(error = %chain(error).escape_debug(), "the event was not handled");
+            let (text, what_to_do) = (with_causes(error), advice(error, store));
+            tracing::error!(error = text, what_to_do, "the event was not handled");
             let of_store = match error {
                 Error::Store(error) => error.retry_after(),
                 _ => None,
@@ -126,13 +133,6 @@ fn failure(error: &Error, come_again: Duration) -> Failure {
             Failure::Unavailable(of_store.unwrap_or(STORE_FAULT))
         }
     }
-}
-
-/// An error with all its causes on one line.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
     use cos_thumbnails::events::{Change, Operation};
     use cos_thumbnails::object::{Bucket, Key, ObjectId};
     use cos_thumbnails::plan::{Policy, Recipe};
-    use cos_thumbnails::storage::{Memory, PutOptions, Storage};
+    use cos_thumbnails::storage::{Credentials, HmacKey, Memory, PutOptions, Storage};
     use http::HeaderMap;
 
     use super::*;
@@ -204,7 +204,16 @@ mod tests {
 
     fn handled(thumbnailer: &Arc<Thumbnailer>, secrets: Secrets) -> impl Handler + use<> {
         let metrics = Metrics::new(Arc::clone(thumbnailer), None);
-        handler(Arc::clone(thumbnailer), secrets, Arc::new(metrics))
+        let store = S3Config {
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            region: "r".to_owned(),
+            bucket: Bucket::new("b"),
+            credentials: Credentials::Hmac(HmacKey {
+                access_key_id: "id".to_owned(),
+                secret_access_key: "canary-store".to_owned(),
+            }),
+        };
+        handler(Arc::clone(thumbnailer), secrets, Arc::new(metrics), store)
     }
 
     #[tokio::test]

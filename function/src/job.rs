@@ -1,15 +1,16 @@
 //! The one event of a Code Engine job: it is in the environment, the result goes to stdout, and the
 //! exit code says whether running again can help.
 
-use cos_thumbnails::config::advice;
-use cos_thumbnails::events;
-use cos_thumbnails::storage::S3;
+use cos_thumbnails::config::{COS_BUCKET, advice};
+use cos_thumbnails::events::{self, Event};
+use cos_thumbnails::plan::Foreign;
+use cos_thumbnails::storage::{S3, with_causes};
 use cos_thumbnails::thumbnailer;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tracing::Instrument;
 
-use crate::handler::chain;
-use crate::{Config, Error};
+use crate::{Config, Error, runtime};
 
 /// The result line of a job, and whether running it again can help.
 pub(crate) struct Finished {
@@ -32,34 +33,54 @@ pub(crate) async fn handle(
         Ok(event) => event,
         Err(error) => return Ok(failed(error.id.as_deref(), &error.problem, false, None)),
     };
+    let span = runtime::span(&event, None);
+    handle_event(config, &event).instrument(span).await
+}
+
+async fn handle_event(config: &Config, event: &Event) -> Result<Finished, Error> {
     let now = Instant::now();
     let time = now..now + config.deadline;
     let store = S3::new(&config.flow.store)?;
-    match crate::thumbnailer(config, store)
-        .handle_within(&event, time)
-        .await
-    {
-        Ok(outcome) => Ok(Finished {
+    let thumbnailer = crate::thumbnailer(config, store);
+    Ok(match thumbnailer.handle_within(event, time).await {
+        Ok(outcome) => Finished {
             line: json!(outcome),
             again: false,
-        }),
+        },
         Err(error) => {
             let again = !matches!(error, thumbnailer::Error::Foreign(_));
-            let advice = advice(&error, &config.flow.store);
-            Ok(failed(Some(event.id()), &error, again, advice))
+            failed(Some(event.id()), &error, again, what_to_do(&error, config))
         }
+    })
+}
+
+/// What a person can do about it, where anyone can.
+fn what_to_do(error: &thumbnailer::Error, config: &Config) -> Option<String> {
+    let (setting, bucket) = (COS_BUCKET.name, &config.flow.store.bucket);
+    match error {
+        thumbnailer::Error::Foreign(Foreign::Bucket(other)) => Some(format!(
+            "{setting} is {bucket}: let the subscription be of that bucket, or set {setting} to {:?}",
+            other.as_str()
+        )),
+        error => advice(error, &config.flow.store),
     }
 }
 
-/// `what_to_do` is what a person can do about it, where anyone can.
 fn failed(
     id: Option<&str>,
     error: &(dyn std::error::Error + 'static),
     again: bool,
     what_to_do: Option<String>,
 ) -> Finished {
-    let error = chain(error);
-    tracing::error!(error = %error.escape_debug(), again, what_to_do, "the event was not handled");
+    let text = with_causes(error);
+    let (error, advised) = (text.as_str(), what_to_do.as_deref());
+    tracing::error!(
+        event_id = id,
+        error,
+        again,
+        what_to_do = advised,
+        "the event was not handled"
+    );
     let mut line = json!({ "event_id": id, "error": error, "again": again });
     if let Some(what_to_do) = what_to_do {
         line["what_to_do"] = what_to_do.into();

@@ -41,7 +41,7 @@ pub(crate) fn init(filter: &str) {
                 .location()
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            tracing::error!(panic = %text.escape_debug(), at, "panicked");
+            tracing::error!(panic = text, at, "panicked");
         }));
     }
 }
@@ -49,17 +49,35 @@ pub(crate) fn init(filter: &str) {
 /// A field as a person reads it: of an outcome, how the event ended and why.
 fn shown(writer: &mut Writer<'_>, name: &str, value: &dyn fmt::Debug) -> fmt::Result {
     match name {
-        "message" => write!(writer, "{value:?}"),
+        "message" => writer.write_str(&harmless(&format!("{value:?}"))),
         OUTCOME => {
             let outcome: Value = serde_json::from_str(&format!("{value:?}")).unwrap_or_default();
             let said = ["verdict", "reason", "message"]
                 .into_iter()
                 .filter_map(|key| outcome[key].as_str());
-            let said: Vec<_> = said.map(|text| text.escape_debug().to_string()).collect();
-            write!(writer, "{}", said.join(": "))
+            let said: Vec<_> = said.map(harmless).collect();
+            writer.write_str(&said.join(": "))
         }
-        name => write!(writer, "{name}={value:?}"),
+        name => write!(writer, "{name}={}", harmless(&format!("{value:?}"))),
     }
+}
+
+/// Whether a character ends a line, drives a terminal, or turns the order of what stands around it.
+fn does_harm(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text for terminals.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if does_harm(c) {
+            shown.extend(c.escape_debug());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// Writes an event as one JSON object on one line.
@@ -102,11 +120,11 @@ where
     }
 }
 
-/// JSON in which nothing ends a line or drives a terminal: what JSON lets stand in strings, but for it.
+/// JSON in which nothing does harm that JSON lets stand in strings.
 fn on_one_line(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for c in json.chars() {
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+        if does_harm(c) {
             line += &format!("\\u{:04x}", u32::from(c));
         } else {
             line.push(c);
@@ -171,12 +189,26 @@ impl Visit for Object {
 mod tests {
     use super::*;
 
-    fn for_people(value: &str) -> String {
+    fn of_field(name: &str, value: &dyn fmt::Debug) -> String {
         let mut text = String::new();
-        let value = format_args!("{value}");
-        let written = shown(&mut Writer::new(&mut text), OUTCOME, &value);
+        let written = shown(&mut Writer::new(&mut text), name, value);
         assert!(written.is_ok());
         text
+    }
+
+    fn for_people(outcome: &str) -> String {
+        of_field(OUTCOME, &format_args!("{outcome}"))
+    }
+
+    #[test]
+    fn no_field_drives_a_terminal() {
+        let forged = "a\u{1b}[31m\nb\u{202e} \"c\"";
+        let shown = "a\\u{1b}[31m\\nb\\u{202e} \"c\"";
+        let as_it_is = format_args!("{forged}");
+        assert_eq!(of_field("message", &as_it_is), shown);
+        assert_eq!(of_field("error", &as_it_is), format!("error={shown}"));
+        // As a text is recorded.
+        assert_eq!(of_field("error", &"a\n\"b\""), "error=\"a\\n\\\"b\\\"\"");
     }
 
     #[test]

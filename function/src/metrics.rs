@@ -5,10 +5,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cos_thumbnails::outcome::Outcome;
+use cos_thumbnails::outcome::{Outcome, Reason, Verdict};
 use cos_thumbnails::process;
 use cos_thumbnails::storage::{Cause, S3};
 use cos_thumbnails::thumbnailer::{Error, Thumbnailer};
@@ -33,6 +33,52 @@ const BUCKETS: [f64; 14] = [
 
 /// In place of the status of an answer that nobody waited for, as other servers have it.
 const HUNG_UP: &str = "499";
+/// In place of that of one that was never given, as other servers have it.
+const GAVE_WAY: &str = "444";
+
+/// The type of an event that did not show the secret.
+pub(crate) const NO_SECRET: &str = "secret";
+
+/// What `rate()` can see the first of, since it was 0 before: the answers to requests with events,
+const STATUS_CODES: [&str; 9] = [
+    "200", "400", "403", "413", "415", "429", "503", HUNG_UP, GAVE_WAY,
+];
+/// why events are not handled,
+const ERRORS: [&str; 8] = [
+    "foreign",
+    NO_SECRET,
+    "malformed",
+    "store",
+    "memory",
+    "deadline",
+    "unsettled",
+    "panic",
+];
+/// and how those end that are.
+const ENDS: [(Verdict, Option<Reason>); 22] = [
+    (Verdict::Made, None),
+    (Verdict::Duplicate, None),
+    (Verdict::Removed, Some(Reason::Gone)),
+    (Verdict::Skipped, Some(Reason::Gone)),
+    (Verdict::Skipped, Some(Reason::OutsidePrefix)),
+    (Verdict::Skipped, Some(Reason::OwnOutput)),
+    (Verdict::Skipped, Some(Reason::NoRecipe)),
+    (Verdict::Skipped, Some(Reason::FolderPlaceholder)),
+    (Verdict::Rejected, Some(Reason::KeyTooLong)),
+    (Verdict::Rejected, Some(Reason::Collision)),
+    (Verdict::Rejected, Some(Reason::Empty)),
+    (Verdict::Rejected, Some(Reason::NotAPicture)),
+    (Verdict::Rejected, Some(Reason::Unsupported)),
+    (Verdict::Rejected, Some(Reason::Malformed)),
+    (Verdict::Rejected, Some(Reason::Truncated)),
+    (Verdict::Rejected, Some(Reason::TooManyBytes)),
+    (Verdict::Rejected, Some(Reason::TooManyPixels)),
+    (Verdict::Rejected, Some(Reason::SideTooLong)),
+    (Verdict::Rejected, Some(Reason::TooMuchMemory)),
+    (Verdict::Rejected, Some(Reason::TooManyScans)),
+    (Verdict::Rejected, Some(Reason::Stopped)),
+    (Verdict::Rejected, Some(Reason::Internal)),
+];
 
 /// One label and its values.
 type By = [(&'static str, String); 1];
@@ -59,6 +105,8 @@ pub(crate) struct Metrics {
     ranged_reads: Counter,
     bytes_saved: Counter,
     cold_starts: Counter,
+    /// An event was taken on.
+    has_begun: AtomicBool,
     admitted: Gauge,
     retries: Family<By, Counter>,
     token_refreshes: Family<By, Counter>,
@@ -88,6 +136,7 @@ impl Metrics {
             ranged_reads: Counter::default(),
             bytes_saved: Counter::default(),
             cold_starts: Counter::default(),
+            has_begun: AtomicBool::default(),
             admitted: Gauge::default(),
             retries: Family::default(),
             token_refreshes: Family::default(),
@@ -95,6 +144,15 @@ impl Metrics {
             peak_memory: Gauge::default(),
         };
         metrics.register();
+        for status in STATUS_CODES {
+            drop(metrics.status_codes.get_or_create(&by("status", status)));
+        }
+        for kind in ERRORS {
+            drop(metrics.errors.get_or_create(&by("type", kind)));
+        }
+        for (verdict, reason) in ENDS {
+            drop(metrics.events.get_or_create(&ended(verdict, reason)));
+        }
         metrics
     }
 
@@ -104,7 +162,7 @@ impl Metrics {
         let bytes = || Unit::Bytes;
         let to = &mut self.registry;
         to.register("requests", "Requests with events", self.requests.clone());
-        to.register("status_codes", "Their answers, by status; 499 where the connection ended before", self.status_codes.clone());
+        to.register("status_codes", "Their answers, by status; 499 where the sender ended the connection before, 444 where it gave way to another", self.status_codes.clone());
         to.register_with_unit("request_duration", "From a request's header to its answer", Unit::Seconds, self.request_duration.clone());
         to.register("requests_in_progress", "Requests that are handled", self.in_progress.clone());
         to.register("requests_waiting", "Requests that wait for a place", self.waiting.clone());
@@ -129,13 +187,16 @@ impl Metrics {
         to.register("build", "What is running", build);
     }
 
+    /// An event is taken on, however it ends.
+    pub(crate) fn begun(&self) {
+        if !self.has_begun.swap(true, Ordering::Relaxed) {
+            self.cold_starts.inc();
+        }
+    }
+
     /// An event was handled.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
-        let reason = outcome.reason.map(|reason| reason.to_string());
-        let labels = [
-            ("outcome", outcome.verdict.to_string()),
-            ("reason", reason.unwrap_or_default()),
-        ];
+        let labels = ended(outcome.verdict, outcome.reason);
         self.events.get_or_create(&labels).inc();
         for (stage, time) in outcome.timings.iter() {
             let span = self
@@ -150,16 +211,11 @@ impl Metrics {
             ];
             self.thumbnails.get_or_create(&labels).inc();
         }
-        if outcome.execution.as_ref().is_some_and(|by| by.before == 0) {
-            self.cold_starts.inc();
-        }
     }
 
     /// An event was not handled.
     pub(crate) fn error(&self, kind: &'static str) {
-        self.errors
-            .get_or_create(&[("type", kind.to_owned())])
-            .inc();
+        self.errors.get_or_create(&by("type", kind)).inc();
     }
 
     /// What is known without counting.
@@ -198,14 +254,20 @@ impl Metrics {
 impl Meter for Metrics {
     fn answered(&self, status: StatusCode, took: Duration) {
         self.requests.inc();
-        let labels = [("status", status.as_str().to_owned())];
+        let labels = by("status", status.as_str());
         self.status_codes.get_or_create(&labels).inc();
         self.request_duration.observe(took.as_secs_f64());
     }
 
     fn hung_up(&self) {
         self.requests.inc();
-        let labels = [("status", HUNG_UP.to_owned())];
+        let labels = by("status", HUNG_UP);
+        self.status_codes.get_or_create(&labels).inc();
+    }
+
+    fn gave_way(&self) {
+        self.requests.inc();
+        let labels = by("status", GAVE_WAY);
         self.status_codes.get_or_create(&labels).inc();
     }
 
@@ -218,9 +280,8 @@ impl Meter for Metrics {
             Abandoned::Panic => "panic",
             Abandoned::Deadline => "deadline",
         };
-        self.errors
-            .get_or_create(&[("type", kind.to_owned())])
-            .inc_by(events as u64);
+        let labels = by("type", kind);
+        self.errors.get_or_create(&labels).inc_by(events as u64);
     }
 
     fn text(&self, load: Load) -> String {
@@ -238,9 +299,23 @@ impl fmt::Debug for Metrics {
     }
 }
 
+/// The labels of what is told apart by one.
+fn by(label: &'static str, value: &str) -> By {
+    [(label, value.to_owned())]
+}
+
+/// The labels of events that ended so.
+fn ended(verdict: Verdict, reason: Option<Reason>) -> ByTwo {
+    let reason = reason.map(|reason| reason.to_string());
+    [
+        ("outcome", verdict.to_string()),
+        ("reason", reason.unwrap_or_default()),
+    ]
+}
+
 /// Sets a counter that is counted elsewhere.
 fn set(family: &Family<By, Counter>, (label, value): (&'static str, &str), count: u64) {
-    let counter = family.get_or_create_owned(&[(label, value.to_owned())]);
+    let counter = family.get_or_create_owned(&by(label, value));
     counter.inner().store(count, Ordering::Relaxed);
 }
 
@@ -259,13 +334,12 @@ pub(crate) fn type_of(error: &Error) -> &'static str {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use cos_thumbnails::object::Bucket;
-    use cos_thumbnails::plan::{Policy, Recipe};
-    use cos_thumbnails::storage::Memory;
+    use cos_thumbnails::plan::{Foreign, Policy, Recipe};
+    use cos_thumbnails::storage::{self, Memory};
 
     use super::*;
 
-    #[test]
-    fn what_has_no_answer_and_what_has_no_outcome_is_counted() {
+    fn metrics() -> Metrics {
         let policy = Policy::new(
             Bucket::new("b"),
             "images/",
@@ -273,15 +347,80 @@ mod tests {
             Recipe::standard(),
         );
         let flow = Thumbnailer::new(Arc::new(Memory::default()), policy.unwrap());
-        let metrics = Metrics::new(Arc::new(flow), None);
+        Metrics::new(Arc::new(flow), None)
+    }
+
+    /// How many samples of that metric there are.
+    fn count(text: &str, name: &str) -> usize {
+        let start = format!("{PREFIX}_{name}{{");
+        text.lines().filter(|line| line.starts_with(&start)).count()
+    }
+
+    #[test]
+    fn what_can_be_counted_is_there_before_its_first_time() {
+        let metrics = metrics();
+        let text = metrics.text(Load::new(0, 0));
+        for sample in [
+            "errors_total{type=\"store\"} 0",
+            "status_codes_total{status=\"503\"} 0",
+            "status_codes_total{status=\"444\"} 0",
+            "events_total{outcome=\"made\",reason=\"\"} 0",
+            "events_total{outcome=\"rejected\",reason=\"truncated\"} 0",
+            "cold_starts_total 0",
+        ] {
+            let line = format!("{PREFIX}_{sample}");
+            assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+        }
+        // Nothing that is counted makes a new one.
+        for error in [
+            Error::Foreign(Foreign::Endpoint),
+            Error::Store(storage::Error::new(storage::Kind::Unavailable, "GetObject")),
+            Error::Unsettled,
+            Error::Deadline,
+            Error::Busy,
+        ] {
+            metrics.error(type_of(&error));
+        }
+        metrics.error(NO_SECRET);
+        metrics.malformed();
+        metrics.abandoned(1, Abandoned::Panic);
+        metrics.abandoned(1, Abandoned::Deadline);
+        for status in [200, 400, 403, 413, 415, 429, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            metrics.answered(status, Duration::ZERO);
+        }
         metrics.hung_up();
+        metrics.gave_way();
+        let after = metrics.text(Load::new(0, 0));
+        for name in ["errors_total", "status_codes_total"] {
+            assert_eq!(count(&after, name), count(&text, name), "{after}");
+        }
+        assert!(!after.contains("errors_total{type=\"store\"} 0"));
+    }
+
+    #[test]
+    fn an_instance_has_one_cold_start_however_its_first_event_ends() {
+        let metrics = metrics();
+        metrics.begun();
+        metrics.error("store");
+        metrics.begun();
+        let text = metrics.text(Load::new(0, 0));
+        assert!(text.contains("cold_starts_total 1\n"), "{text}");
+    }
+
+    #[test]
+    fn what_has_no_answer_and_what_has_no_outcome_is_counted() {
+        let metrics = metrics();
+        metrics.hung_up();
+        metrics.gave_way();
         metrics.malformed();
         metrics.abandoned(1, Abandoned::Panic);
         metrics.abandoned(3, Abandoned::Deadline);
         let text = metrics.text(Load::new(0, 0));
         for sample in [
-            "requests_total 1",
+            "requests_total 2",
             "status_codes_total{status=\"499\"} 1",
+            "status_codes_total{status=\"444\"} 1",
             "request_duration_seconds_count 0",
             "errors_total{type=\"malformed\"} 1",
             "errors_total{type=\"panic\"} 1",

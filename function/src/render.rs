@@ -11,11 +11,10 @@ use std::thread::available_parallelism;
 use cos_thumbnails::outcome::{Degraded, Ignored, Original, Timings};
 use cos_thumbnails::plan::{Recipe, Recipes, Rule};
 use cos_thumbnails::render::render;
+use cos_thumbnails::storage::with_causes;
 use cos_thumbnails::thumbnail::{self, Limits, Stop};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
-
-use crate::handler::chain;
 
 /// What to render, and where to.
 #[derive(Debug)]
@@ -133,7 +132,7 @@ pub(crate) async fn render_all(job: Job, lines: &mut impl Write) -> io::Result<b
             });
             let result = work.await.unwrap_or(Err(Error::Panicked));
             let result = result.unwrap_or_else(|error| Made::Nothing {
-                error: chain(&error),
+                error: with_causes(&error),
             });
             Line {
                 file: named,

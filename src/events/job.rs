@@ -10,7 +10,7 @@ use super::{BACKFILL_RUN, Event, http};
 /// (IBM Cloud docs, "Working with the IBM Cloud Object Storage event producer").
 ///
 /// `CE_SUBJECT` is not documented for COS events and so optional. `CE_*` is also Code Engine's own
-/// namespace (`CE_JOB`, `CE_REGION`), so no extension is taken but [`BACKFILL_RUN`].
+/// namespace (`CE_JOB`, `CE_REGION`), so no extension is taken but [`BACKFILL_RUN`] and `traceparent`.
 ///
 /// # Errors
 /// What is missing or malformed, with the event's id where it is set.
@@ -44,8 +44,13 @@ pub fn parse_job(lookup: impl Fn(&str) -> Option<String>) -> Result<Event, Parse
     if let Some(time) = &time {
         builder = builder.time(time.as_str());
     }
-    if let Some(run) = set("CE_BACKFILLRUN") {
-        builder = builder.extension(BACKFILL_RUN, run);
+    for (name, variable) in [
+        (BACKFILL_RUN, "CE_BACKFILLRUN"),
+        ("traceparent", "CE_TRACEPARENT"),
+    ] {
+        if let Some(value) = set(variable) {
+            builder = builder.extension(name, value);
+        }
     }
     let cloudevent = builder.build().map_err(|_| {
         of(Problem::Unexpected {

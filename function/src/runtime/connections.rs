@@ -96,6 +96,11 @@ impl Presence {
         Busy(self)
     }
 
+    /// Whether it was told to close.
+    pub(super) fn is_closed(&self) -> bool {
+        self.close.is_cancelled()
+    }
+
     /// Ready when it is to be closed.
     pub(super) async fn closed(&self) {
         self.close.cancelled().await;

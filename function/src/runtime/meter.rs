@@ -10,10 +10,13 @@ pub trait Meter: fmt::Debug + Send + Sync {
     /// A request with events had this answer, so long after its header had come.
     fn answered(&self, status: StatusCode, took: Duration);
 
-    /// A request with events had none: its connection ended before.
+    /// A request with events had none: its sender ended the connection before.
     fn hung_up(&self);
 
-    /// A member of a batch was no event; the others were handled.
+    /// A request with events had none: its connection was closed here, before it had come whole, for another one.
+    fn gave_way(&self);
+
+    /// What came was no event, be it a whole request or a member of a batch, of which the others were handled.
     fn malformed(&self);
 
     /// So many events of one request had no outcome; nor had those, of the same request, that had not begun.

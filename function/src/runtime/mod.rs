@@ -48,6 +48,7 @@ pub use handler::{Context, Handler, HandlerService, Invocation};
 pub use meter::{Abandoned, Load, Meter};
 pub use receive::OUTCOME;
 pub use reply::{Failure, Reply};
+pub(crate) use trace::span;
 
 /// Why a runtime could not serve.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use super::bodies::Held;
 use super::drain::Active;
 use super::reply::{self, Refusal, Response};
 use super::server::{Caller, Shared};
-use super::trace::trace_id;
+use super::trace::{TRACEPARENT, span};
 use super::{Abandoned, Context, Failure, Invocation, Meter, Reply};
 
 /// The field of an event's last log line that has what its handler said of it, as JSON.
@@ -45,7 +45,11 @@ where
     admission.look()?;
     let (head, body) = request.into_parts();
     let (body, reserved) = read(body, shared).await?;
-    let events = events::parse_http_each(&head.headers, &body)?;
+    let events = events::parse_http_each(&head.headers, &body).inspect_err(|_| {
+        if let Some(meter) = &shared.settings.meter {
+            meter.malformed();
+        }
+    })?;
     let _busy = caller.presence.busy();
     let place = timeout_at(deadline, admission.enter()).await;
     let place = place.map_err(|_| Refusal::Deadline)??;
@@ -164,16 +168,8 @@ where
     S: Service<Invocation, Response = Reply, Error: Into<BoxError>, Future: Send> + Clone + Send,
 {
     let id = event.id().to_owned();
-    let trace_id = trace_id(&event, &context);
-    // At the highest level, so that every line about an event says which, whatever is filtered out.
-    let span = tracing::error_span!(
-        "event",
-        id = %id.escape_debug(),
-        event_type = %event.event_type().escape_debug(),
-        bucket = %event.change().object.bucket.as_str().escape_debug(),
-        key = %event.change().object.key,
-        trace_id,
-    );
+    let of_request = context.header(TRACEPARENT);
+    let span = span(&event, of_request.and_then(|value| value.to_str().ok()));
     async move {
         let mut line = Line::begin();
         let result = service.oneshot(Invocation { event, context }).await;
@@ -207,7 +203,7 @@ impl Line {
             Ok(reply) => tracing::info!(status, ms, outcome = %reply.value(), "handled"),
             Err(failure) => {
                 let error = failure.to_string();
-                tracing::warn!(status, ms, error = %error.escape_debug(), "not handled");
+                tracing::warn!(status, ms, error, "not handled");
             }
         }
     }
@@ -230,8 +226,8 @@ impl Drop for Line {
 fn malformed(error: ParseError) -> (String, Result<Reply, Failure>) {
     let failure = Failure::Malformed(told(&error));
     let id = error.id.unwrap_or_default();
-    let (shown, why) = (id.escape_debug(), failure.to_string());
-    tracing::warn!(id = %shown, status = 400, error = %why.escape_debug(), "not handled");
+    let (shown, error) = (id.as_str(), failure.to_string());
+    tracing::warn!(id = shown, status = 400, error, "not handled");
     (id, Err(failure))
 }
 

@@ -101,7 +101,7 @@ impl Failure {
             Ok(failure) => *failure,
             Err(error) if error.is::<Overloaded>() => Self::Busy(BUSY),
             Err(error) => {
-                tracing::error!(error = %error.to_string().escape_debug(), "the handler failed");
+                tracing::error!(error = error.to_string(), "the handler failed");
                 Self::Unavailable(FAULT)
             }
         }

@@ -179,13 +179,15 @@ async fn connection<S>(
 /// A request with events. Dropped before its answer, its connection has ended.
 struct Asked<'a> {
     meter: Option<&'a dyn Meter>,
+    presence: &'a Presence,
     begun: Instant,
 }
 
 impl<'a> Asked<'a> {
-    fn begin(meter: Option<&'a dyn Meter>) -> Self {
+    fn begin(meter: Option<&'a dyn Meter>, presence: &'a Presence) -> Self {
         Self {
             meter,
+            presence,
             begun: Instant::now(),
         }
     }
@@ -199,8 +201,10 @@ impl<'a> Asked<'a> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        if let Some(meter) = self.meter {
-            meter.hung_up();
+        match self.meter {
+            Some(meter) if self.presence.is_closed() => meter.gave_way(),
+            Some(meter) => meter.hung_up(),
+            None => {}
         }
     }
 }
@@ -221,7 +225,7 @@ where
     let result = match path.as_str() {
         "/" | "/events" if request.method() == Method::POST => {
             let active = shared.activity.begin();
-            let asked = Asked::begin(shared.settings.meter.as_deref());
+            let asked = Asked::begin(shared.settings.meter.as_deref(), &caller.presence);
             let result = receive(service, shared, caller, request, active).await;
             let answered = result.as_ref().map(Response::status);
             asked.answered(answered.unwrap_or_else(Refusal::status));
@@ -256,7 +260,7 @@ where
         let status = refusal.status().as_u16();
         let why = refusal.to_string();
         let peer = caller.peer;
-        tracing::warn!(%peer, path, status, why = %why.escape_debug(), "refused");
+        tracing::warn!(%peer, path, status, why, "refused");
         refusal.response()
     }))
 }

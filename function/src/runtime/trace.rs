@@ -1,19 +1,32 @@
-//! Which trace an event belongs to.
+//! Which event and which trace a log line is about.
 
 use cos_thumbnails::events::Event;
-
-use super::Context;
+use tracing::Span;
 
 /// The extension attribute, and the header field.
-const TRACEPARENT: &str = "traceparent";
+pub(super) const TRACEPARENT: &str = "traceparent";
+
+/// What every log line about an event says: which one, of what object, and of which trace; `of_request` is the
+/// `traceparent` of the request that brought it. Each stands as it is: who writes a log escapes it.
+pub(crate) fn span(event: &Event, of_request: Option<&str>) -> Span {
+    let object = &event.change().object;
+    // At the highest level, so that it is there whatever is filtered out.
+    tracing::error_span!(
+        "event",
+        id = event.id(),
+        event_type = event.event_type(),
+        bucket = object.bucket.as_str(),
+        key = object.key.as_str(),
+        trace_id = trace_id(event, of_request),
+    )
+}
 
 /// The id of an event's trace: by its own `traceparent`, which tells where it began (`CloudEvents`' extension
 /// for distributed tracing), or else by that of the request, which tells who sent it.
-pub(super) fn trace_id(event: &Event, context: &Context) -> Option<String> {
+fn trace_id(event: &Event, of_request: Option<&str>) -> Option<String> {
     let of_event = event.extension(TRACEPARENT);
-    let of_request = || Some(context.header(TRACEPARENT)?.to_str().ok()?.to_owned());
-    let of_event = of_event.as_deref().and_then(id_of).map(str::to_owned);
-    of_event.or_else(|| id_of(&of_request()?).map(str::to_owned))
+    let of_event = of_event.as_deref().and_then(id_of);
+    of_event.or_else(|| id_of(of_request?)).map(str::to_owned)
 }
 
 /// The trace id of a `traceparent`: version, trace id, parent id and flags in lower-case hexadecimal, joined by

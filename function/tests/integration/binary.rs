@@ -153,6 +153,25 @@ fn a_job_ends_with_one_only_where_again_can_help() {
 }
 
 #[test]
+fn each_line_of_a_jobs_log_says_of_which_event_it_is() {
+    let mut unreached = job("e1", BUCKET, "images/\"x\".jpg");
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    unreached.env("CE_TRACEPARENT", format!("00-{trace}-00f067aa0ba902b7-01"));
+    let (_, _, stderr) = run(unreached);
+    let lines = json_lines(&stderr);
+    assert_eq!(lines.last().unwrap()["event_id"], "e1", "{stderr}");
+    for line in lines {
+        assert_eq!(
+            line["span"],
+            json!({
+                "name": "event", "id": "e1", "event_type": "com.ibm.cloud.cos.document.write",
+                "bucket": BUCKET, "key": "images/\"x\".jpg", "trace_id": trace,
+            })
+        );
+    }
+}
+
+#[test]
 fn a_taken_port_is_a_clear_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -7,7 +7,7 @@ use function::runtime::{Abandoned, Load, Meter, Runtime};
 use http::StatusCode;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::http::{Connection, event, send};
+use crate::http::{Connection, event, event_parts, send};
 use crate::runtime::{SOON, Server, batch, gated, obey};
 
 /// Tells what it is told.
@@ -33,6 +33,10 @@ impl Meter for Teller {
 
     fn hung_up(&self) {
         self.tell("hung up".to_owned());
+    }
+
+    fn gave_way(&self) {
+        self.tell("gave way".to_owned());
     }
 
     fn malformed(&self) {
@@ -72,6 +76,24 @@ async fn a_request_whose_sender_hangs_up_is_counted_once() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_closed_for_another_is_not_taken_for_one_whose_sender_hung_up() {
+    let (meter, mut told) = Teller::new();
+    let runtime = Runtime::new(obey).max_connections(1).meter(meter);
+    let server = Server::start(runtime).await;
+    let (head, body) = event_parts("slow", "k");
+    let head = format!("{head}content-length: {}\r\n", body.len());
+    let mut slow = Connection::open(server.address).await;
+    slow.send(&format!("{head}expect: 100-continue\r\n\r\n"))
+        .await;
+    // Its body is waited for.
+    assert_eq!(slow.head().await.status, 100);
+    assert_eq!(send(server.address, &event("next", "k")).await.status, 200);
+    let mut both = [next(&mut told).await, next(&mut told).await];
+    both.sort();
+    assert_eq!(both, ["answered 200", "gave way"]);
+}
+
+#[tokio::test]
 async fn events_that_have_no_outcome_are_counted() {
     for (request, abandoned) in [
         (event("e", "panic"), "1 by Panic"),
@@ -96,5 +118,10 @@ async fn events_that_have_no_outcome_are_counted() {
     assert_eq!(answer.status, 200);
     assert_eq!(next(&mut told).await, "malformed");
     assert_eq!(next(&mut told).await, "answered 200");
+    // Nor is a request that holds none.
+    let broken = event("broken", "k").replacen("{\"", "[\"", 1);
+    assert_eq!(send(server.address, &broken).await.status, 400);
+    assert_eq!(next(&mut told).await, "malformed");
+    assert_eq!(next(&mut told).await, "answered 400");
     assert!(told.try_recv().is_err());
 }

@@ -115,12 +115,29 @@ async fn case_26_and_27_logs_hold_no_secret_and_one_object_a_line_whatever_comes
     assert_eq!(own["reason"], "own_output");
     assert_eq!(own["key"], "thumbnails/a\u{2028}b\n\u{1b}[31m/16.jpg");
     assert!(own["timings_us"]["total"].is_u64() && own["execution"]["before"].is_u64());
+    assert_eq!(own["span"]["key"], own["key"]);
+    let foreign = handled("foreign");
+    assert_eq!(foreign["status"], 403);
+    // Escaped once, as JSON is.
     assert_eq!(
-        own["span"]["key"],
-        "thumbnails/a\\u{2028}b\\n\\u{1b}[31m/16.jpg"
+        foreign["error"],
+        "forbidden: the event is about bucket \"others\", which this function does not serve"
     );
-    assert_eq!(handled("foreign")["status"], 403);
     assert_eq!(handled("down")["status"], 503);
+}
+
+#[tokio::test]
+async fn the_log_says_what_to_do_about_a_store_that_fails() {
+    let serving = Serving::start_at(NO_STORE);
+    let answer = send(serving.address, &event("down", "images/x.jpg")).await;
+    assert_eq!(answer.status, 503);
+    serving.ask_to_end();
+    let lines = json_lines(&serving.ended().1);
+    let of_error = |line: &&Value| line["level"] == "ERROR" && line["span"]["id"] == "down";
+    let line = lines.iter().find(of_error).unwrap();
+    let what_to_do = line["what_to_do"].as_str().unwrap();
+    let setting = format!("COS_ENDPOINT is {NO_STORE}");
+    assert!(what_to_do.contains(&setting), "{line}");
 }
 
 #[tokio::test]

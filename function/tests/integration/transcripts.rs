@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use cos_thumbnails::storage::HmacKey;
+use function::runtime::Runtime;
 use local_cloud::{Keys, Store, Subscription};
 use serde_json::json;
 use tokio::net::TcpListener;
+
+use crate::runtime::{Server, obey};
 
 #[path = "../../../tests/transcript/mod.rs"]
 mod transcript;
@@ -30,7 +33,7 @@ const ALONE: [(&str, &str); 4] = [
 ];
 
 /// What is typed with the settings of a store, and an event in the environment, as a job has it.
-const LINES: [(&str, &str); 8] = [
+const LINES: [(&str, &str); 9] = [
     (
         "port-taken",
         "BIND_ADDRESS=127.0.0.1 PORT=[PORT] ./function",
@@ -45,6 +48,10 @@ const LINES: [(&str, &str); 8] = [
     (
         "wrong-endpoint",
         "COS_ENDPOINT=http://127.0.0.1:1 ./function job",
+    ),
+    (
+        "endpoint-of-no-store",
+        "COS_ENDPOINT=http://[FUNCTION] ./function job",
     ),
     (
         "no-permission",
@@ -97,6 +104,8 @@ async fn the_transcripts_are_as_they_were_read() {
     let (server, _outbox) = started.unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
+    // It knows none of a store's paths.
+    let another = Server::start(Runtime::new(obey)).await;
     // It is not there, so that its thumbnails are to be removed.
     let event = json!({
         "bucket": "pictures", "endpoint": "", "key": "images/cat.jpg",
@@ -133,6 +142,7 @@ async fn the_transcripts_are_as_they_were_read() {
                 server.url().trim_start_matches("http://").to_owned(),
             ),
             ("[PORT]", port),
+            ("[FUNCTION]", another.address.to_string()),
         ],
         ..shell(folder.path())
     };
