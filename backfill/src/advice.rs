@@ -15,7 +15,11 @@ use http::StatusCode;
 use indicatif::ProgressBar;
 
 use crate::args::{BACKFILL_SECRET, Settings, Way};
+use crate::cli::OUTPUT;
 use crate::target::{Target, TargetError, with_causes};
+
+/// How a function begins its answer to what it takes for no event.
+const MALFORMED: &str = r#"{"error":"malformed event"#;
 
 /// What is advised by.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub(crate) struct Advice {
     store: S3Config,
     /// The function's URL.
     function: Option<String>,
+    /// The flags that say where files go that are written.
+    places: Vec<&'static str>,
 }
 
 impl Advice {
@@ -31,9 +37,15 @@ impl Advice {
             Way::FanOut { function, .. } => function.as_ref().map(ToString::to_string),
             Way::Sequential | Way::Parallel | Way::Job(_) => None,
         };
+        let places = [
+            ("--record", &settings.record),
+            ("--journal", &settings.journal),
+        ];
+        let places = places.into_iter().filter(|(_, place)| place.is_some());
         Self {
             store: settings.config.store.clone(),
             function,
+            places: places.map(|(flag, _)| flag).collect(),
         }
     }
 
@@ -42,9 +54,12 @@ impl Advice {
         if let Some(advice) = config::advice(error, &self.store) {
             return Some(advice);
         }
+        // No flag says where that goes.
+        let is_output = error.to_string() == OUTPUT;
+        let places = if is_output { &[][..] } else { &self.places };
         std::iter::successors(Some(error), |&error| error.source()).find_map(|cause| {
             let of_target = cause.downcast_ref().and_then(|error| self.on_target(error));
-            of_target.or_else(|| cause.downcast_ref().and_then(on_file).map(str::to_owned))
+            of_target.or_else(|| on_file(cause.downcast_ref()?, places))
         })
     }
 
@@ -66,10 +81,15 @@ impl Advice {
             TargetError::TimedOut(_) => {
                 Some("see the function's log; --timeout gives it more time".to_owned())
             }
-            TargetError::Status { status, .. } => match *status {
+            TargetError::Status { status, detail, .. } => match *status {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(format!(
-                    "the function at {url} goes by its own settings: {} here must be the one that it has, and {} too",
-                    BACKFILL_SECRET.name, COS_BUCKET.name
+                    "the function at {url} goes by its own settings: set {secret} to the same for it and here, also where \
+                     it has an EVENT_SECRET; and {} must be the same",
+                    COS_BUCKET.name,
+                    secret = BACKFILL_SECRET.name
+                )),
+                StatusCode::BAD_REQUEST if detail.starts_with(MALFORMED) => Some(format!(
+                    "the function at {url} does not understand this program's events: take both of the same version"
                 )),
                 StatusCode::BAD_REQUEST
                 | StatusCode::NOT_FOUND
@@ -92,18 +112,24 @@ impl Advice {
 fn may_pass(error: &TargetError) -> bool {
     let is_refused = match error {
         TargetError::Flow(thumbnailer::Error::Store(error)) => {
-            matches!(error.kind(), Kind::AccessDenied | Kind::NoSuchBucket)
+            matches!(
+                error.kind(),
+                Kind::AccessDenied | Kind::NoSuchBucket | Kind::NoStore
+            )
         }
         _ => false,
     };
     error.is_retryable() && !is_refused
 }
 
-/// Where nothing more can be written.
-fn on_file(error: &io::Error) -> Option<&'static str> {
+/// Where nothing more can be written; `places` are the flags that say where.
+fn on_file(error: &io::Error, places: &[&str]) -> Option<String> {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Some("make room there, or name another place")
+            Some(match places.join(" or ").as_str() {
+                "" => "make room there".to_owned(),
+                flags => format!("make room there, or name another place by {flags}"),
+            })
         }
         _ => None,
     }
@@ -180,7 +206,8 @@ impl Target for Advised {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use cos_thumbnails::storage;
+    use cos_thumbnails::object::Bucket;
+    use cos_thumbnails::storage::{self, Credentials, HmacKey};
 
     use super::*;
 
@@ -191,7 +218,44 @@ mod tests {
             may_pass(&TargetError::Flow(thumbnailer::Error::Store(error)))
         };
         assert!(of_store(Kind::Unavailable) && of_store(Kind::Throttled));
-        assert!(!of_store(Kind::AccessDenied) && !of_store(Kind::NoSuchBucket));
+        for kind in [Kind::AccessDenied, Kind::NoSuchBucket, Kind::NoStore] {
+            assert!(!of_store(kind), "{kind:?}");
+        }
         assert!(!may_pass(&TargetError::RunRefused));
+    }
+
+    #[test]
+    fn what_a_function_refuses_is_told_from_what_is_none() {
+        let advice = Advice {
+            store: S3Config {
+                endpoint: "http://127.0.0.1:1".to_owned(),
+                region: "r".to_owned(),
+                bucket: Bucket::new("b"),
+                credentials: Credentials::Hmac(HmacKey {
+                    access_key_id: "id".to_owned(),
+                    secret_access_key: "canary".to_owned(),
+                }),
+            },
+            function: Some("http://127.0.0.1:8080/events".to_owned()),
+            places: Vec::new(),
+        };
+        let on = |status, detail: &str| {
+            let error = TargetError::Status {
+                status,
+                retry_after: None,
+                detail: detail.to_owned(),
+            };
+            advice.on(&error).unwrap()
+        };
+        let malformed = r#"{"error":"malformed event: the attribute type is missing"}"#;
+        let told = on(StatusCode::BAD_REQUEST, malformed);
+        assert!(told.contains("same version"), "{told}");
+        let told = on(StatusCode::BAD_REQUEST, "<html>");
+        assert!(told.contains("is no such function"), "{told}");
+        let told = on(StatusCode::FORBIDDEN, r#"{"error":"forbidden"}"#);
+        assert!(
+            told.contains("set BACKFILL_SECRET to the same for it and here"),
+            "{told}"
+        );
     }
 }

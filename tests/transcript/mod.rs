@@ -112,7 +112,9 @@ impl Shell {
 fn stands_for(word: &str) -> Option<&'static str> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (day, rest) = word.split_once('T').unwrap_or((word, ""));
-    if digits(day) && rest.len() == 16 && rest[6..].starts_with("Z-") {
+    // An experiment's name stands before.
+    let is_day = day.rsplit('-').next().is_some_and(digits);
+    if is_day && rest.len() == 16 && rest[6..].starts_with("Z-") {
         return Some("[RUN]");
     }
     if digits(&day.replace('-', "")) && rest.ends_with('Z') {

@@ -108,7 +108,11 @@ mod tests {
 
     #[test]
     fn every_example_has_a_meaning() {
-        for words in help::examples(&flags::command(Cli::command())) {
+        let pages = help::of_pages("backfill");
+        for words in help::examples(&flags::command(Cli::command()))
+            .into_iter()
+            .chain(pages)
+        {
             match parse(&words, environment) {
                 // A run that is to go on is not there.
                 Ok(_) | Err(ArgsError::Journal(_)) => {}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use cos_thumbnails::storage::Storage;
+use indicatif::ProgressBar;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use super::folder::Folder;
 use super::preflight::Prepared;
 use super::sample::{Place, Taken, take};
 use super::{Cell, Error, summary};
+use crate::advice::{Advice, Advised};
 use crate::args::Settings;
 use crate::cli;
 use crate::journal::JournalError;
@@ -58,15 +60,19 @@ impl Session {
         store: Arc<dyn Storage>,
         samples: Vec<Sample>,
     ) -> Result<Self, cli::Error> {
+        let advised = |target: Arc<dyn Target>| -> Arc<dyn Target> {
+            let (advice, bar) = (Advice::new(settings), ProgressBar::hidden());
+            Arc::new(Advised::new(target, advice, bar))
+        };
         let here = InProcess::within_memory(store, prepared.policy.clone());
         let function = match &prepared.experiment.function {
-            Some(_) => Some(Arc::new(cli::function(settings)?) as Arc<dyn Target>),
+            Some(_) => Some(advised(Arc::new(cli::function(settings)?))),
             None => None,
         };
         Ok(Self {
             prepared,
             retries: settings.retries,
-            here: Arc::new(here),
+            here: advised(Arc::new(here)),
             function,
             asked: Instant::now(),
             samples,

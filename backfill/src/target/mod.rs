@@ -15,6 +15,7 @@ use cos_thumbnails::thumbnailer;
 pub use self::http::{FunctionUrl, FunctionVersion, Http, HttpError, Secret};
 pub(crate) use self::http::{HttpsClient, https_client, retry_after_of};
 pub use self::in_process::InProcess;
+pub use cos_thumbnails::storage::with_causes;
 
 /// Takes one event to its outcome, in one attempt. The loop over it retries.
 #[async_trait]
@@ -117,16 +118,4 @@ impl TargetError {
             _ => None,
         }
     }
-}
-
-/// An error and its causes on one line.
-#[must_use]
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

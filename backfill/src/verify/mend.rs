@@ -7,9 +7,11 @@ use cos_thumbnails::object::Key;
 use cos_thumbnails::plan::Policy;
 use cos_thumbnails::storage::{self, Kind, Storage};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use super::IN_FLIGHT;
+use crate::advice::{Advice, Advised};
 use crate::args::{self, Settings, Verify, Way};
 use crate::audit::report::Summary;
 use crate::audit::{Audit, Finding, State};
@@ -90,13 +92,14 @@ impl<'a> Mender<'a> {
         verify: &Verify,
         store: Arc<dyn Storage>,
         audit: Audit,
-        stop: CancellationToken,
+        (stop, bar): (CancellationToken, ProgressBar),
     ) -> Result<Self, Error> {
+        let target = cli::target(settings, Arc::clone(&store))?;
         Ok(Self {
             settings,
             policy: &settings.config.policy,
             repair: verify.repair,
-            target: cli::target(settings, Arc::clone(&store))?,
+            target: Arc::new(Advised::new(target, Advice::new(settings), bar)),
             function: match &settings.way {
                 Way::FanOut { .. } => Some(cli::function(settings)?),
                 Way::Sequential | Way::Parallel | Way::Job(_) => None,

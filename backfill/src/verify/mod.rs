@@ -1,7 +1,7 @@
 //! `backfill verify`: an audit, and the repair of what it found.
 //!
 //! ```text
-//! look at all -> (by the function's recipe?) -> mend -> look at those again -> report
+//! (by the function's recipe?) -> look at all -> mend -> look at those again -> report
 //! ```
 //!
 //! What is to be mended is kept in memory, up to `BATCH` of it. If there is more, the bucket is
@@ -73,15 +73,19 @@ pub(crate) async fn run(
         orphans_told: policy.keys_name_originals(),
         started: options.now.into(),
     };
-    let mut sink = Sink::new(settings, out)?;
-    sink.line(&Line::Audit(header.clone()))?;
     let (stop, give_up) = (CancellationToken::new(), CancellationToken::new());
     let progress = Progress::counting("verify", verify.quiet);
+    let audit = Audit::new(Arc::clone(&store), policy.clone(), options);
+    let told = (stop.clone(), progress.bar());
+    let mender = Mender::new(settings, verify, store, audit.clone(), told)?;
+    // Before anything is begun: a report of nothing would look like one of an empty bucket.
+    mender.check_function().await?;
+    let mut sink = Sink::new(settings, out)?;
+    sink.line(&Line::Audit(header.clone()))?;
     let signals = Signals::listen().map_err(Error::io("signals could not be listened for"))?;
     let listener = tokio::spawn(signals.act(stop.clone(), give_up.clone(), progress.bar()));
-    let audit = Audit::new(Arc::clone(&store), policy.clone(), options);
     let mut verification = Verification {
-        mender: Mender::new(settings, verify, store, audit.clone(), stop.clone())?,
+        mender,
         audit,
         verify,
         sink,
@@ -120,7 +124,6 @@ struct Verification<'a, W> {
 
 impl<W: Write + Send> Verification<'_, W> {
     async fn go(&mut self) -> Result<(), Error> {
-        self.mender.check_function().await?;
         let todo = self.look().await?;
         if self.verify.repair.is_none() || self.stop.is_cancelled() || todo.is_empty() {
             return Ok(());

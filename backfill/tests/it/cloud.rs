@@ -108,7 +108,7 @@ async fn what_was_never_delivered_is_mended_through_the_function() {
     let (code, text) = bucket.backfill(&format!("{args} --quality 50")).await;
     assert_eq!(code, Some(2), "{text}");
     assert!(
-        text.contains("ended early: the function's recipe is "),
+        text.starts_with("backfill: the function's recipe is "),
         "{text}"
     );
     for (other, what) in [
@@ -119,8 +119,8 @@ async fn what_was_never_delivered_is_mended_through_the_function() {
     ] {
         let (code, text) = bucket.backfill(&format!("{args} {other}")).await;
         assert_eq!(code, Some(2), "{text}");
-        let why = format!("ended early: the function's {what}, not ");
-        assert!(text.contains(&why), "{text}");
+        let why = format!("backfill: the function's {what}, not ");
+        assert!(text.starts_with(&why), "{text}");
     }
     let (code, text) = bucket.backfill("explain images/a.jpg").await;
     assert_eq!(code, Some(0), "{text}");

@@ -15,7 +15,7 @@ mod transcript;
 use self::transcript::{CANARY, Shell};
 
 /// What is typed with the settings of a store that has two pictures, and what file has its transcript.
-const LINES: [(&str, &str); 16] = [
+const LINES: [(&str, &str); 18] = [
     ("no-bucket", "COS_BUCKET=nowhere backfill"),
     ("unknown-key", "COS_ACCESS_KEY_ID=nobody backfill"),
     (
@@ -31,6 +31,14 @@ const LINES: [(&str, &str); 16] = [
     (
         "no-permission",
         "COS_ACCESS_KEY_ID=reader COS_SECRET_ACCESS_KEY=$READERS_SECRET backfill --no-journal --retries 0 --in-flight 1",
+    ),
+    (
+        "no-permission-repair",
+        "COS_ACCESS_KEY_ID=reader COS_SECRET_ACCESS_KEY=$READERS_SECRET backfill verify --pending-minutes 0 --repair --retries 0 --in-flight 1",
+    ),
+    (
+        "no-permission-experiment",
+        "COS_ACCESS_KEY_ID=reader COS_SECRET_ACCESS_KEY=$READERS_SECRET backfill experiment run small.toml --retries 0",
     ),
     (
         "empty-prefix",
@@ -118,6 +126,9 @@ async fn the_transcripts_are_as_they_were_read() {
         .await
         .unwrap();
     let address = |url: &str| url.trim_start_matches("http://").to_owned();
+    let design = "name = 'small'\nmodes = ['sequential']\ncounts = [1]\nrepetitions = 1\nwarm_ups = 0\ntries = 1\n\
+                  recipe = 'default'\noutput_prefix = 'experiments/small/'\n";
+    std::fs::write(folder.path().join("small.toml"), design).unwrap();
     let shell = Shell {
         environment: vec![
             ("COS_ENDPOINT", config.endpoint.clone()),
