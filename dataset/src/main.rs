@@ -9,7 +9,7 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use dataset::fetch::{Fetcher, PUBLIC, Report, SetupError};
+use dataset::fetch::{Fetcher, PUBLIC, Report, SetupError, with_causes};
 use dataset::{Photograph, Picture};
 use futures_util::StreamExt;
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
@@ -37,7 +37,7 @@ enum Command {
     /// give the same files.
     #[command(
         after_help = "Examples:\n  dataset generate --out pictures\n  dataset generate --out pictures --count 250 --coding progressive --max-side 2000\n\n\
-                      Exit codes: 0 done, 1 a file could not be written, 2 usage"
+                      Exit codes: 0 done, 1 a file could not be written, 2 usage, or the folder cannot be had"
     )]
     Generate {
         /// How many.
@@ -57,7 +57,7 @@ enum Command {
     /// not downloaded again; what was cut is gone on with.
     #[command(
         after_help = "Examples:\n  dataset fetch --out photographs\n  dataset fetch --out photographs --count 10 --in-flight 8\n\n\
-                      Exit codes: 0 all are there, 1 some are not and to try again may help, 2 usage, \
+                      Exit codes: 0 all are there, 1 some are not and to try again may help, 2 usage, or the folder cannot be had, \
                       3 some are gone and all others are there"
     )]
     Fetch {
@@ -147,8 +147,9 @@ fn main() -> ExitCode {
                     }
                     ended.map(ExitCode::from)
                 }
+                Err(SetupError::Folder { folder, source }) => Ok(no_folder(&folder, source)),
                 Err(error) => {
-                    eprintln!("dataset: {}", with_cause(&error));
+                    eprintln!("dataset: {}", with_causes(&error));
                     Ok(ExitCode::from(USAGE))
                 }
             }
@@ -161,7 +162,9 @@ fn main() -> ExitCode {
 }
 
 fn generate(pictures: impl Iterator<Item = Picture>, out: &Path) -> io::Result<ExitCode> {
-    fs::create_dir_all(out).map_err(of_place(out))?;
+    if let Err(error) = fs::create_dir_all(out) {
+        return Ok(no_folder(out, error));
+    }
     let (mut count, mut total) = (0, 0);
     for picture in pictures {
         let file = out.join(&picture.name);
@@ -172,6 +175,12 @@ fn generate(pictures: impl Iterator<Item = Picture>, out: &Path) -> io::Result<E
     }
     println!("{total:>9} bytes in {count} pictures in {}", out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that the folder that was named cannot be had, before anything was written to it.
+fn no_folder(folder: &Path, error: io::Error) -> ExitCode {
+    eprintln!("dataset: {}", of_place(folder)(error));
+    ExitCode::from(USAGE)
 }
 
 /// The same error with the place that it is of, and what to do.
@@ -211,13 +220,6 @@ fn fetch(fetcher: &Fetcher, photographs: &[Photograph], at_once: usize) -> io::R
     Ok(report.exit_code())
 }
 
-fn with_cause(error: &SetupError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 #[path = "../../tests/help/mod.rs"]
 mod help;
@@ -228,7 +230,8 @@ mod tests {
 
     #[test]
     fn every_example_has_a_meaning() {
-        for words in help::examples(&Args::command()) {
+        let pages = help::of_pages("dataset");
+        for words in help::examples(&Args::command()).into_iter().chain(pages) {
             let read = Args::try_parse_from(&words);
             assert!(read.is_ok(), "{words:?}: {read:?}");
         }

@@ -9,10 +9,14 @@ mod transcript;
 use self::transcript::{CANARY, Shell};
 
 /// What is typed, and what file has its transcript.
-const LINES: [(&str, &str); 4] = [
+const LINES: [(&str, &str); 5] = [
     (
         "no-folder",
         "dataset generate --out text/pictures --count 1",
+    ),
+    (
+        "no-folder-fetch",
+        "dataset fetch --base http://127.0.0.1:1 --out text/pictures --count 1",
     ),
     (
         "disk-full",

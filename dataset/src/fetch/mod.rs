@@ -24,7 +24,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore};
 
-pub use self::report::Report;
+pub use self::report::{Report, with_causes};
 pub use self::verify::NotIt;
 use self::verify::verify;
 use crate::Photograph;

@@ -1,6 +1,5 @@
 //! What became of the photographs, for people.
 
-use std::error::Error as _;
 use std::fmt;
 
 use super::{Error, Fetched};
@@ -83,7 +82,8 @@ impl fmt::Display for Report {
 }
 
 /// An error and its causes on one line.
-fn with_causes(error: &Error) -> String {
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
         text += &format!(": {error}");
