@@ -1,4 +1,4 @@
-//! The examples of help texts, for the tests that read them by a program's own parser.
+//! The examples of help texts and the commands of pages, for the tests that read them by a program's own parser.
 
 use clap::Command;
 
@@ -31,6 +31,43 @@ fn walk(command: &Command, above: &[&str], found: &mut Vec<Vec<String>>) {
     for below in command.get_subcommands() {
         walk(below, &path, found);
     }
+}
+
+/// The command lines of a program in the pages on how to use it, in blocks for the shell and after `cargo run` within
+/// sentences, each as its words.
+pub(crate) fn of_pages(program: &str) -> Vec<Vec<String>> {
+    let pages = [
+        include_str!("../../README.md"),
+        include_str!("../../deploy/README.md"),
+        include_str!("../../deploy/local/README.md"),
+        include_str!("../../dataset/README.md"),
+    ];
+    let blocks = pages.iter().flat_map(|page| page.split("```sh\n").skip(1));
+    let lines = blocks.flat_map(|block| block.split("```").take(1).flat_map(str::lines));
+    let within = pages.iter().flat_map(|page| page.split('`'));
+    let within = within.filter(|code| code.starts_with("cargo run "));
+    let commands = lines.flat_map(|line| line.split(" && ")).chain(within);
+    let commands = commands.map(words).filter(|words| {
+        // To a parser that is none of its commands.
+        !words.iter().any(|word| word == "--help")
+    });
+    let found: Vec<_> = commands.filter_map(|words| of(program, words)).collect();
+    assert!(!found.is_empty(), "no page says how to use {program}");
+    found
+}
+
+/// The program's words, if it is the one that is run, by itself or by cargo.
+fn of(program: &str, words: Vec<String>) -> Option<Vec<String>> {
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|known| known == word);
+    if is(0, program) {
+        return Some(words);
+    }
+    let package = words.iter().position(|word| word == "-p")?;
+    if !(is(0, "cargo") && is(1, "run") && is(package + 1, program)) {
+        return None;
+    }
+    let own = words.into_iter().skip_while(|word| word != "--").skip(1);
+    Some(std::iter::once(program.to_owned()).chain(own).collect())
 }
 
 /// The lines behind "Examples:", up to the next that is not indented.

@@ -7,6 +7,7 @@ mod bad_input;
 mod binary;
 mod client;
 mod cloud;
+mod completions;
 mod events;
 mod experiment;
 mod gated;
