@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::events::{BACKFILL_RUN, Event};
-use crate::object::ETag;
+use crate::object::{ETag, Key};
 use crate::outcome::{Outcome, Stage, Verdict};
 use crate::plan::{Decision, Foreign, Plan, Policy};
 use crate::storage::{self, Object, Storage};
@@ -46,6 +46,7 @@ pub use failure::{FailureRecord, FailureState, Recorded};
 use instance::Instance;
 pub use mark::Mark;
 use memory::Memory;
+use reject::not_recorded;
 use steps::need_before_reading;
 use turns::Turns;
 
@@ -86,7 +87,12 @@ pub enum Error {
     /// The time for this event is over.
     #[error("the time for this event is over")]
     Deadline,
-    /// Other pictures hold the memory that this one needs. It was not read.
+    /// The time for this event is over, it was the picture that took it, and that could not be counted as one of
+    /// its [tries](Policy::max_attempts): something else is in the place of its failure record, under this key.
+    #[error("the time for this event is over; {}", not_recorded(.0))]
+    Uncounted(Key),
+    /// Other pictures hold the memory that this one needs. It was not read; or, where only its header shows how
+    /// much that is, it was, and is read anew with the next delivery.
     #[error("the memory that it needs is in use")]
     Busy,
 }

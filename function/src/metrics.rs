@@ -325,7 +325,7 @@ pub(crate) fn type_of(error: &Error) -> &'static str {
         Error::Foreign(_) => "foreign",
         Error::Store(_) => "store",
         Error::Unsettled => "unsettled",
-        Error::Deadline => "deadline",
+        Error::Deadline | Error::Uncounted(_) => "deadline",
         Error::Busy => "memory",
     }
 }

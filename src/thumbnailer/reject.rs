@@ -91,8 +91,8 @@ impl Flow<'_> {
 
     /// The deadline came. If it was the picture that took the time, or half of it, that was one of its
     /// tries, and after the last one it is rejected: a picture that takes for ever must not come back for
-    /// ever. A slow store, a queue, or others of the same request are no fault of the picture's, and their
-    /// time is not counted.
+    /// ever, unless its tries cannot be recorded, which is told each time. A slow store, a queue, or others of
+    /// the same request are no fault of the picture's, and their time is not counted.
     pub(super) async fn overdue(&mut self) -> Result<(), Error> {
         let Some(Working { etag, begun }) = self.working.take() else {
             return Err(Error::Deadline);
@@ -101,10 +101,12 @@ impl Flow<'_> {
         if computed.is_zero() || computed * 2 < self.since.elapsed() {
             return Err(Error::Deadline);
         }
+        // A try that is not counted is never the last one: one slow moment must not cost the thumbnails that stand.
+        if self.is_taken() {
+            return Err(Error::Uncounted(self.plan.failure.clone()));
+        }
         let message = "its thumbnails were not made in the time for one event".to_owned();
-        // Tries that cannot be counted would have no end.
-        let counted = !self.is_taken();
-        if counted && self.tries(&etag) < self.thumbnailer.policy.max_attempts().get() {
+        if self.tries(&etag) < self.thumbnailer.policy.max_attempts().get() {
             self.record(&etag, FailureState::Retrying, Reason::Stopped, message)
                 .await?;
             return Err(Error::Deadline);
@@ -183,7 +185,7 @@ impl Flow<'_> {
 }
 
 /// Why there is no failure record, and what to do.
-fn not_recorded(key: &Key) -> String {
+pub(super) fn not_recorded(key: &Key) -> String {
     format!(
         "no failure record was written: {key} holds something else, which is left as it is; \
          move it elsewhere, or give FAILURE_PREFIX a folder of its own"
