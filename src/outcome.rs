@@ -232,7 +232,7 @@ pub struct Traffic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Waiting for another event of the same key.
+    /// Waiting for another event of the same key, or of one whose thumbnails have the same keys.
     Turn,
     /// Looking at the mark and its siblings.
     Check,

@@ -209,7 +209,8 @@ impl Thumbnailer {
                 outcome.reason = Some(reason);
             }
             Decision::Make(plan) => {
-                let turn = timeout_at(deadline, self.turns.take(&plan.original)).await;
+                let (mark, _) = plan.mark_and_siblings();
+                let turn = timeout_at(deadline, self.turns.take(&mark.key)).await;
                 let _turn = turn.map_err(|_| Error::Deadline)?;
                 outcome.timings.add(Stage::Turn, started.elapsed());
                 let mut flow = Flow::new(self, &plan, event, &mut outcome, time.start);

@@ -5,9 +5,11 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::object::Key;
 
-/// Lets the events of one key take turns within this process, in the order in which they came.
+/// Lets the events of one set take turns within this process, in the order in which they came. A set goes by the
+/// key of its mark: of one original there is one, and originals that share theirs share a turn.
 ///
-/// That saves work; it is not what makes the end right: other processes take no turns with ours.
+/// That saves work, and one original's deletion never meets the set that another is about to have under the same
+/// keys. Else it is not what makes the end right: other processes take no turns with ours.
 #[derive(Debug, Default)]
 pub(super) struct Turns(Mutex<HashMap<Key, Weak<AsyncMutex<()>>>>);
 

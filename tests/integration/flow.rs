@@ -7,6 +7,7 @@ mod foreign;
 mod hooked;
 mod parts;
 mod recipes;
+mod shared;
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use cos_thumbnails::outcome::{Outcome, Reason, Verdict};
 use cos_thumbnails::plan::{OnDelete, Policy, Recipe, Recipes};
 use cos_thumbnails::storage::{GetOptions, ListOptions, PutOptions, Storage};
 use cos_thumbnails::thumbnail::Limits;
-use cos_thumbnails::thumbnailer::{self, FailureRecord, Mark, Thumbnailer};
+use cos_thumbnails::thumbnailer::{self, FailureRecord, Thumbnailer};
 use hooked::{Hook, Hooked};
 use image::{ImageFormat, Rgb, RgbImage};
 
@@ -388,37 +389,4 @@ async fn a_backfill_makes_anew_once_per_run() {
     }
     let ordinary = flow.handle(&event("images/a.png")).await.unwrap();
     assert_eq!(ordinary.verdict, Verdict::Duplicate);
-}
-
-#[tokio::test]
-async fn originals_that_share_their_thumbnails_keys_do_not_overwrite_each_other() {
-    let store = Arc::new(Hooked::default());
-    let recipe = Recipe::paper();
-    let policy = Policy::new(Bucket::new("b"), "images/", "thumbnails/", recipe).unwrap();
-    let flow = Thumbnailer::new(Arc::clone(&store) as Arc<dyn Storage>, policy);
-    put(&*store, "images/x/1.png", picture(10)).await;
-    put(&*store, "images/y/1.png", picture(240)).await;
-    assert_eq!(
-        flow.handle(&event("images/x/1.png")).await.unwrap().verdict,
-        Verdict::Made
-    );
-
-    let second = flow.handle(&event("images/y/1.png")).await.unwrap();
-    assert_eq!(
-        (second.verdict, second.reason),
-        (Verdict::Rejected, Some(Reason::Collision))
-    );
-    let key = Key::new("thumbnails/1.png.thumbnail(512, 512).jpg");
-    let mark = Mark::from_metadata(&store.head(&key).await.unwrap().metadata).unwrap();
-    let x = store.head(&Key::new("images/x/1.png")).await.unwrap();
-    assert_eq!(mark.original_etag, x.etag);
-
-    store.delete(&Key::new("images/y/1.png")).await.unwrap();
-    let gone = flow.handle(&event("images/y/1.png")).await.unwrap();
-    // Its record of the collision alone.
-    assert_eq!((gone.verdict, gone.traffic.deletes), (Verdict::Skipped, 1));
-    assert!(
-        store.head(&key).await.is_ok(),
-        "the other original's set must stand"
-    );
 }

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -7,6 +7,7 @@ use cos_thumbnails::object::{ETag, Key};
 use cos_thumbnails::storage::{
     Error, GetOptions, Head, Kind, ListOptions, Memory, Object, Page, PutOptions, Storage,
 };
+use tokio::sync::Notify;
 
 use super::put;
 
@@ -33,6 +34,8 @@ pub(super) enum Hook {
     Fail,
     /// The call never ends.
     Hang,
+    /// The call waits until it is told to go on.
+    Wait(Arc<Notify>),
 }
 
 impl Hook {
@@ -40,6 +43,7 @@ impl Hook {
         match self {
             Self::Put(key, body) => drop(put(store, key, body.clone()).await),
             Self::Delete(key) => store.delete(&Key::new(*key)).await.unwrap(),
+            Self::Wait(go_on) => go_on.notified().await,
             Self::Fail | Self::Hang => {}
         }
     }
