@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use crate::events::{BACKFILL_RUN, Event};
+use crate::events::Event;
 use crate::object::{ETag, Key};
 use crate::outcome::{Outcome, Stage, Verdict};
 use crate::plan::{Decision, Foreign, Plan, Policy};
@@ -45,6 +45,7 @@ use carried::Tally;
 pub use failure::{FailureRecord, FailureState, Recorded};
 use instance::Instance;
 pub use mark::Mark;
+use mark::run_of;
 use memory::Memory;
 use reject::not_recorded;
 use steps::need_before_reading;
@@ -293,7 +294,7 @@ impl<'a> Flow<'a> {
         Self {
             thumbnailer,
             plan,
-            run: event.extension(BACKFILL_RUN),
+            run: run_of(event),
             need_bytes: need_before_reading(event.change().length, &thumbnailer.limits),
             limits: thumbnailer.policy.limits_fingerprint(),
             outcome,

@@ -1,6 +1,7 @@
 //! The commit mark: metadata of the output that is written last. It says of which version of the
 //! original, by which recipe, and with which siblings the set was made.
 
+use crate::events::{self, Event};
 use crate::object::ETag;
 use crate::plan::Plan;
 use crate::storage::Metadata;
@@ -10,6 +11,18 @@ const ORIGINAL_HASH: &str = "original-hash";
 const RECIPE: &str = "recipe";
 const SIBLINGS: &str = "siblings";
 const BACKFILL_RUN: &str = "backfill-run";
+
+/// So much of the name of a backfill's run is kept: metadata has no room for more.
+const MAX_RUN_CHARS: usize = 64;
+
+/// The backfill's run that an event is of, as marks and records name it: what of its name HTTP carries in a
+/// header, and not more than there is room for. Runs whose names begin alike up to there are one.
+pub(super) fn run_of(event: &Event) -> Option<String> {
+    let name = event.extension(events::BACKFILL_RUN)?;
+    let kept = name.chars().filter(char::is_ascii_graphic);
+    let kept: String = kept.take(MAX_RUN_CHARS).collect();
+    (!kept.is_empty()).then_some(kept)
+}
 
 /// What a commit mark says of its set.
 #[derive(Debug, Clone, PartialEq, Eq)]

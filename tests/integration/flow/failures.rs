@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cos_thumbnails::events::BACKFILL_RUN;
+use cos_thumbnails::events::{BACKFILL_RUN, Event};
 use cos_thumbnails::object::{ETag, Key};
 use cos_thumbnails::outcome::{Reason, Verdict};
 use cos_thumbnails::plan::{OnDelete, Policy, Recipe};
@@ -212,6 +212,23 @@ async fn a_crash_between_the_record_and_the_removal_is_completed() {
     let again = over(&store).handle(&event(ORIGINAL)).await.unwrap();
     assert_eq!(again.verdict, Verdict::Rejected);
     assert_eq!(keys(&*store).await, ["failures/a.png", ORIGINAL]);
+}
+
+#[tokio::test]
+async fn a_record_stays_short_whatever_its_event_says() {
+    let store = Arc::new(Hooked::default());
+    put(&*store, ORIGINAL, "no picture").await;
+    let change = event(ORIGINAL).change().clone();
+    let told = Event::new("ü".repeat(100_000), chrono::Utc::now(), change)
+        .with_extension(BACKFILL_RUN, "r".repeat(100_000));
+    for puts in [1, 0] {
+        let ended = over(&store).handle(&told).await.unwrap();
+        let (verdict, written) = (ended.verdict, ended.traffic.puts);
+        assert_eq!((verdict, written), (Verdict::Rejected, puts));
+    }
+    let kept = record(&store).await.unwrap();
+    let run = kept.backfill_run.map(|run| run.len());
+    assert_eq!((kept.event_id.chars().count(), run), (1000, Some(64)));
 }
 
 #[tokio::test]

@@ -145,8 +145,9 @@ async fn the_largest_recipe_has_room_for_its_mark() {
         .unwrap();
     put(&*store, "images/a.png", picture(200)).await;
     let flow = over_with(&store, policy_with(recipe));
-    let run = "20261124T175900Z-0123abcd";
-    let replayed = event("images/a.png").with_extension(super::BACKFILL_RUN, run);
+    // Whatever a backfill calls its run.
+    let run = format!("ü {}", "x".repeat(100_000));
+    let replayed = event("images/a.png").with_extension(BACKFILL_RUN, run);
     let outcome = flow.handle(&replayed).await.unwrap();
     assert_eq!(outcome.thumbnails.len(), MAX_OUTPUTS);
     let mark = &outcome.thumbnails.last().unwrap().key;
@@ -154,6 +155,8 @@ async fn the_largest_recipe_has_room_for_its_mark() {
     let bytes: usize = head.metadata.iter().map(|(n, v)| n.len() + v.len()).sum();
     // The tags of some stores and of originals in parts are some bytes longer.
     assert!(bytes + 100 <= MAX_METADATA_BYTES, "{bytes}");
+    let again = flow.handle(&replayed).await.unwrap();
+    assert_eq!(again.verdict, Verdict::Duplicate, "the run is known again");
 }
 
 #[tokio::test]
