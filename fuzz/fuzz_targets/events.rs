@@ -1,11 +1,12 @@
 //! Any bytes as a request: the first line is its media type, the next ones are headers, and what comes
 //! behind an empty line is its body.
 //!
-//! What must hold: nothing panics; an event that was read, written again and read again is the same.
+//! What must hold: nothing panics; an event that was read, written again and read again is the same; one malformed
+//! member takes none of the others along, where each is read by itself, and all of them, where all are wanted.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 
-use events::parse_http;
+use events::{MAX_BATCH, parse_http, parse_http_each};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use library::{events, object};
 
@@ -19,10 +20,22 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((headers, body)) = request(input) else {
         return;
     };
-    let Ok(events) = parse_http(&headers, body) else {
-        return;
+    let (each, all) = (parse_http_each(&headers, body), parse_http(&headers, body));
+    let good = each.as_ref().is_ok_and(|each| each.iter().all(Result::is_ok));
+    assert_eq!(all.is_ok(), good);
+    let each = match each {
+        Ok(each) => each,
+        Err(error) => return drop(error.to_string()),
     };
-    for event in events {
+    assert!(each.len() <= MAX_BATCH);
+    for event in each {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                drop(error.to_string());
+                continue;
+            }
+        };
         let (headers, body) = event.to_http();
         let again = parse_http(&headers, &body).expect("what was written can be read");
         assert_eq!(again.len(), 1);

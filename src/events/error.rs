@@ -44,12 +44,14 @@ pub enum Problem {
     /// More events than one request may hold.
     #[error("{0} events in one request, at most {max} are taken", max = super::MAX_BATCH)]
     TooMany(usize),
-    /// Extension attributes around a notification that would be held once for each of its records.
+    /// The id and the extension attributes around a notification, which would be held once for each of its
+    /// records.
     #[error(
-        "the event's extensions would take {0} bytes for all records of its notification, at most {max} are taken",
-        max = super::MAX_EXTENSION_BYTES
+        "the event's id and extensions would take {0} bytes more for all records of its notification, at most {max} \
+         are taken for all of one request",
+        max = super::MAX_COPIED_BYTES
     )]
-    ExtensionsTooLong(usize),
+    TooLongToCopy(usize),
 }
 
 impl Problem {

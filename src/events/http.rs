@@ -9,7 +9,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use serde_json::Value;
 
 use super::error::{ParseError, Problem};
-use super::{Event, cos, s3_notification};
+use super::s3_notification::{self, Around, Room};
+use super::{Event, cos};
 
 /// The most events that one request may hold. A batch is handled as a whole, within one deadline.
 pub const MAX_BATCH: usize = 1000;
@@ -44,8 +45,9 @@ pub fn parse_http_each(
     body: &[u8],
 ) -> Result<Vec<Result<Event, ParseError>>, ParseError> {
     let media_type = media_type(headers);
+    let mut room = Room::of_one_request();
     match media_type.as_str() {
-        "application/cloudevents+json" => structured(&json(body, "CloudEvent", None)?),
+        "application/cloudevents+json" => structured(&json(body, "CloudEvent", None)?, &mut room),
         "application/cloudevents-batch+json" => {
             let Value::Array(members) = json(body, "array of CloudEvents", None)? else {
                 return Err(Problem::Unexpected {
@@ -55,20 +57,26 @@ pub fn parse_http_each(
                 }
                 .of(None));
             };
-            if members.len() > MAX_BATCH {
-                return Err(Problem::TooMany(members.len()).of(None));
-            }
-            let members = members.iter().map(structured);
-            let each = members.map(|member| member.unwrap_or_else(|error| vec![Err(error)]));
-            let each: Members = each.flatten().collect();
             // Members may be notifications of many records.
-            if each.len() > MAX_BATCH {
-                return Err(Problem::TooMany(each.len()).of(None));
+            let records = |member: &Value| {
+                member
+                    .get("data")
+                    .and_then(s3_notification::records)
+                    .map_or(1, <[_]>::len)
+            };
+            let events = members.iter().map(records).sum();
+            if members.len().max(events) > MAX_BATCH {
+                return Err(Problem::TooMany(members.len().max(events)).of(None));
             }
-            Ok(each)
+            let members = members.iter().map(|member| structured(member, &mut room));
+            let each = members.map(|member| member.unwrap_or_else(|error| vec![Err(error)]));
+            Ok(each.flatten().collect())
         }
-        other if is_json(other) => binary(headers, body),
-        other => Err(Problem::UnsupportedMediaType(other.to_owned()).of(None)),
+        other if is_json(other) => binary(headers, body, &mut room),
+        other => {
+            let id = attribute(headers, "id").ok().flatten();
+            Err(Problem::UnsupportedMediaType(other.to_owned()).of(id.as_deref()))
+        }
     }
 }
 
@@ -140,22 +148,16 @@ fn json(body: &[u8], what: &'static str, id: Option<&str>) -> Result<Value, Pars
 }
 
 /// Attributes in `ce-*` headers, data in the body; or an S3 notification with or without any.
-fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Members, ParseError> {
-    let attribute = |name: &'static str| {
-        let mut values = headers.get_all(format!("ce-{name}")).iter();
-        let value = values.next().map(|value| text(value.as_bytes()));
-        match values.next() {
-            Some(_) => Err(Problem::Repeated(name.to_owned())),
-            None => Ok(value.filter(|value| !value.is_empty())),
-        }
-    };
+fn binary(headers: &HeaderMap, body: &[u8], room: &mut Room) -> Result<Members, ParseError> {
+    let attribute = |name| attribute(headers, name);
     let id = attribute("id").map_err(|problem| problem.of(None))?;
     let of = |problem: Problem| problem.of(id.as_deref());
     let data = json(body, "JSON", id.as_deref())?;
     let version = attribute("specversion").map_err(of)?;
     let extensions = extensions(headers).map_err(of)?;
-    if s3_notification::is_notification(&data) {
-        return s3_notification::events(&data, &extensions);
+    if let Some(records) = s3_notification::records(&data) {
+        let (id, extensions) = (id.as_deref(), &extensions[..]);
+        return s3_notification::events(records, &Around { id, extensions }, room);
     }
     check_version(version.as_deref()).map_err(of)?;
     let required = |name| attribute(name).and_then(|value| value.ok_or(Problem::Missing(name)));
@@ -183,6 +185,16 @@ fn binary(headers: &HeaderMap, body: &[u8]) -> Result<Members, ParseError> {
             })
         })?;
     about_object(cloudevent).map(|event| vec![Ok(event)])
+}
+
+/// An attribute in its `ce-*` header, unless it is empty.
+fn attribute(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(format!("ce-{name}")).iter();
+    let value = values.next().map(|value| text(value.as_bytes()));
+    match values.next() {
+        Some(_) => Err(Problem::Repeated(name.to_owned())),
+        None => Ok(value.filter(|value| !value.is_empty())),
+    }
 }
 
 /// The extension attributes in `ce-*` headers.
@@ -214,7 +226,7 @@ fn text(value: &[u8]) -> String {
     String::from_utf8(decoded).unwrap_or_else(|_| String::from_utf8_lossy(value).into_owned())
 }
 
-fn structured(member: &Value) -> Result<Members, ParseError> {
+fn structured(member: &Value, room: &mut Room) -> Result<Members, ParseError> {
     let id = member.get("id").and_then(Value::as_str);
     let of = |problem: Problem| problem.of(id);
     for name in ["id", "source", "type"] {
@@ -231,14 +243,17 @@ fn structured(member: &Value) -> Result<Members, ParseError> {
         })
     })?;
     let cloudevent: cloudevents::Event = cloudevent;
-    match cloudevent.data() {
-        Some(Data::Json(data)) if s3_notification::is_notification(data) => {
-            let extensions = cloudevent.iter_extensions();
-            let extensions = extensions.map(|(name, value)| (name.to_owned(), value.to_string()));
-            s3_notification::events(data, &extensions.collect::<Vec<_>>())
-        }
-        _ => about_object(cloudevent).map(|event| vec![Ok(event)]),
-    }
+    let records = match cloudevent.data() {
+        Some(Data::Json(data)) => s3_notification::records(data),
+        _ => None,
+    };
+    let Some(records) = records else {
+        return about_object(cloudevent).map(|event| vec![Ok(event)]);
+    };
+    let extensions = cloudevent.iter_extensions();
+    let extensions = extensions.map(|(name, value)| (name.to_owned(), value.to_string()));
+    let extensions = &extensions.collect::<Vec<_>>()[..];
+    s3_notification::events(records, &Around { id, extensions }, room)
 }
 
 fn check_version(version: Option<&str>) -> Result<(), Problem> {

@@ -18,7 +18,7 @@ pub use error::{ParseError, Problem};
 pub use event::{Change, Event, Operation};
 pub use http::{MAX_BATCH, parse_http, parse_http_each};
 pub use job::parse_job;
-use s3_notification::MAX_EXTENSION_BYTES;
+use s3_notification::MAX_COPIED_BYTES;
 
 /// `ce-type` of a created or replaced object in IBM Cloud Object Storage.
 pub const TYPE_WRITE: &str = "com.ibm.cloud.cos.document.write";

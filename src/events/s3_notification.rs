@@ -15,19 +15,28 @@ use crate::object::{Bucket, ETag, Key, ObjectId};
 /// (`+` for a space), as Amazon does.
 const CEPH: &str = "ceph:s3";
 
-/// The most bytes of extension attributes that are held for the records of one notification, each of which
-/// has all of them: a short body can have long ones around a thousand records.
-pub(super) const MAX_EXTENSION_BYTES: usize = 1 << 20;
+/// The most bytes that one request may make of what stands around the records of its notifications: each
+/// record has all of it, and a short body can have long attributes around a thousand records.
+pub(super) const MAX_COPIED_BYTES: usize = 1 << 20;
 
-/// Whether a body is of this structure.
-pub(super) fn is_notification(body: &Value) -> bool {
-    body.get("Records").is_some_and(Value::is_array)
+/// How much of that is left.
+pub(super) struct Room(usize);
+
+impl Room {
+    pub(super) fn of_one_request() -> Self {
+        Self(MAX_COPIED_BYTES)
+    }
 }
 
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "Records")]
-    records: Vec<Value>,
+/// The `CloudEvent` around a notification, as far as there is one.
+pub(super) struct Around<'a> {
+    pub(super) id: Option<&'a str>,
+    pub(super) extensions: &'a [(String, String)],
+}
+
+/// The records of a body of this structure.
+pub(super) fn records(body: &Value) -> Option<&[Value]> {
+    body.get("Records")?.as_array().map(Vec::as_slice)
 }
 
 #[derive(Deserialize)]
@@ -38,14 +47,6 @@ struct Record {
     event_source: String,
     event_time: Option<DateTime<Utc>>,
     s3: S3,
-    #[serde(default)]
-    response_elements: ResponseElements,
-}
-
-#[derive(Deserialize, Default)]
-struct ResponseElements {
-    #[serde(rename = "x-amz-request-id")]
-    request_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -67,28 +68,30 @@ struct Object {
     #[serde(default)]
     size: Value,
     e_tag: Option<String>,
-    sequencer: Option<String>,
     content_type: Option<String>,
 }
 
 /// The events of all records that speak of a created or removed object; others (restores, lifecycle
 /// transitions, tests of the configuration) are left out. Each has the extension attributes of the
 /// `CloudEvent` around the notification, if there is one: its trace is theirs, and what it shows, they show. A
-/// record that is malformed takes none of the others along.
+/// record that is malformed takes none of the others along, and has the id of that event where it has none.
 pub(super) fn events(
-    body: &Value,
-    extensions: &[(String, String)],
+    records: &[Value],
+    around: &Around<'_>,
+    room: &mut Room,
 ) -> Result<Vec<Result<Event, ParseError>>, ParseError> {
-    let message = Message::deserialize(body).map_err(malformed)?;
-    if message.records.len() > MAX_BATCH {
-        return Err(Problem::TooMany(message.records.len()).of(None));
+    let of = |problem: Problem| problem.of(around.id);
+    if records.len() > MAX_BATCH {
+        return Err(of(Problem::TooMany(records.len())));
     }
-    let of_each: usize = extensions.iter().map(|(n, v)| n.len() + v.len()).sum();
-    let of_all = of_each.saturating_mul(message.records.len());
-    if of_all > MAX_EXTENSION_BYTES {
-        return Err(Problem::ExtensionsTooLong(of_all).of(None));
-    }
-    let events = message.records.iter().map(of_record);
+    let extensions = around.extensions;
+    let of_each = extensions.iter().map(|(n, v)| n.len() + v.len());
+    let of_each = of_each.sum::<usize>() + around.id.map_or(0, str::len);
+    // The first one has what the body has.
+    let copied = of_each.saturating_mul(records.len().saturating_sub(1));
+    let left = room.0.checked_sub(copied);
+    room.0 = left.ok_or_else(|| of(Problem::TooLongToCopy(copied)))?;
+    let events = records.iter().map(|raw| of_record(raw, around.id));
     let events = events.filter_map(Result::transpose).map(|event| {
         event.map(|event| {
             let extensions = extensions.iter();
@@ -100,14 +103,26 @@ pub(super) fn events(
     Ok(events.collect())
 }
 
-fn malformed(source: serde_json::Error) -> ParseError {
-    let what = "S3 notification";
-    Problem::Json { what, source }.of(None)
+/// One request can remove many objects, so its id alone does not name an event.
+fn id(raw: &Value) -> Option<String> {
+    let text = |path| raw.pointer(path).and_then(Value::as_str);
+    let request = text("/responseElements/x-amz-request-id");
+    let request = request.or_else(|| text("/s3/object/sequencer"));
+    let key = text("/s3/object/key");
+    if request.is_none() && key.is_none() {
+        return None;
+    }
+    let (request, key) = (request.unwrap_or_default(), key.unwrap_or_default());
+    Some(format!("{request}:{key}"))
 }
 
 /// The event of a record; `None` where it speaks of nothing that is created or removed.
-fn of_record(raw: &Value) -> Result<Option<Event>, ParseError> {
-    let record = Record::deserialize(raw).map_err(malformed)?;
+fn of_record(raw: &Value, around: Option<&str>) -> Result<Option<Event>, ParseError> {
+    let id = id(raw).or_else(|| around.map(str::to_owned));
+    let record = Record::deserialize(raw).map_err(|source| {
+        let what = "S3 notification";
+        Problem::Json { what, source }.of(id.as_deref())
+    })?;
     let name = &record.event_name;
     let name = name.strip_prefix("s3:").unwrap_or(name);
     let operation = match name.split(':').next() {
@@ -115,28 +130,22 @@ fn of_record(raw: &Value) -> Result<Option<Event>, ParseError> {
         Some("ObjectRemoved") => Operation::Delete,
         _ => return Ok(None),
     };
-    event(operation, record, raw).map(Some)
+    event(operation, record, raw, &id.unwrap_or_default()).map(Some)
 }
 
-fn event(operation: Operation, record: Record, raw: &Value) -> Result<Event, ParseError> {
+fn event(operation: Operation, record: Record, raw: &Value, id: &str) -> Result<Event, ParseError> {
     let Record {
         event_name,
         event_source,
         event_time,
         s3,
-        response_elements,
     } = record;
     let object = s3.object;
-    // One request can remove many objects, so its id alone does not name an event.
-    let request = response_elements
-        .request_id
-        .or(object.sequencer)
-        .unwrap_or_default();
-    let id = format!("{request}:{}", object.key);
-    let key = decoded(&event_source, &object.key).map_err(|problem| problem.of(Some(&id)))?;
+    let of = |problem: Problem| problem.of(Some(id));
+    let key = decoded(&event_source, &object.key).map_err(of)?;
     for (field, value) in [("s3.bucket.name", &s3.bucket.name), ("s3.object.key", &key)] {
         if value.is_empty() {
-            return Err(Problem::Missing(field).of(Some(&id)));
+            return Err(of(Problem::Missing(field)));
         }
     }
     let length = match &object.size {
@@ -146,7 +155,7 @@ fn event(operation: Operation, record: Record, raw: &Value) -> Result<Event, Par
     };
     let source = format!("{event_source}:{}", s3.bucket.name);
     let mut builder = EventBuilderV10::new()
-        .id(&id)
+        .id(id)
         .ty(format!("com.amazonaws.s3.{event_name}"))
         .source(source)
         .subject(&key)
@@ -156,7 +165,7 @@ fn event(operation: Operation, record: Record, raw: &Value) -> Result<Event, Par
     }
     let cloudevent = builder
         .build()
-        .map_err(|_| Problem::Missing("eventSource").of(Some(&id)))?;
+        .map_err(|_| of(Problem::Missing("eventSource")))?;
     let change = Change {
         operation,
         object: ObjectId {
