@@ -12,10 +12,7 @@ use tokio::time::Instant;
 
 use crate::config::{EVENT_SECRET_EXTENSION, Secret};
 use crate::metrics::{self, Metrics, type_of};
-use crate::runtime::{Context, Failure, Handler, Reply};
-
-/// How long a sender should wait when the store failed: its client has tried for seconds by then.
-const STORE_FAULT: Duration = Duration::from_secs(5);
+use crate::runtime::{Context, FAULT, Failure, Handler, Reply, after_deadline};
 
 /// Left of a request's time when the flow's is over: for the failure record, and for the answer.
 const FOR_THE_RECORD: Duration = Duration::from_secs(10);
@@ -66,7 +63,7 @@ pub(crate) fn handler(
             metrics.outcome(&outcome);
             Reply::new(&outcome).map_err(|error| {
                 tracing::error!(%error, "the outcome has no JSON form");
-                Failure::Unavailable(STORE_FAULT)
+                Failure::Unavailable(FAULT)
             })
         }
     }
@@ -126,11 +123,12 @@ fn failure(error: &Error, come_again: Duration, store: &S3Config) -> Failure {
         error => {
             let (text, what_to_do) = (with_causes(error), advice(error, store));
             tracing::error!(error = text, what_to_do, "the event was not handled");
-            let of_store = match error {
+            let known = match error {
                 Error::Store(error) => error.retry_after(),
+                Error::Deadline | Error::Uncounted(_) => Some(after_deadline(come_again)),
                 _ => None,
             };
-            Failure::Unavailable(of_store.unwrap_or(STORE_FAULT))
+            Failure::Unavailable(known.unwrap_or(FAULT))
         }
     }
 }
@@ -144,7 +142,7 @@ mod tests {
     use cos_thumbnails::events::{Change, Operation};
     use cos_thumbnails::object::{Bucket, Key, ObjectId};
     use cos_thumbnails::plan::{Policy, Recipe};
-    use cos_thumbnails::storage::{Credentials, HmacKey, Memory, PutOptions, Storage};
+    use cos_thumbnails::storage::{self, Credentials, HmacKey, Kind, Memory, PutOptions, Storage};
     use http::HeaderMap;
 
     use super::*;
@@ -204,7 +202,11 @@ mod tests {
 
     fn handled(thumbnailer: &Arc<Thumbnailer>, secrets: Secrets) -> impl Handler + use<> {
         let metrics = Metrics::new(Arc::clone(thumbnailer), None);
-        let store = S3Config {
+        handler(Arc::clone(thumbnailer), secrets, Arc::new(metrics), store())
+    }
+
+    fn store() -> S3Config {
+        S3Config {
             endpoint: "http://127.0.0.1:1".to_owned(),
             region: "r".to_owned(),
             bucket: Bucket::new("b"),
@@ -212,8 +214,7 @@ mod tests {
                 access_key_id: "id".to_owned(),
                 secret_access_key: "canary-store".to_owned(),
             }),
-        };
-        handler(Arc::clone(thumbnailer), secrets, Arc::new(metrics), store)
+        }
     }
 
     #[tokio::test]
@@ -313,6 +314,34 @@ mod tests {
             }
         }
         panic!("a picture that is too slow has used up no try");
+    }
+
+    #[test]
+    fn a_sender_is_told_when_to_come_again_as_far_as_it_is_known() {
+        let failed = |wait| {
+            let error = storage::Error::new(Kind::Unavailable, "GetObject");
+            Error::Store(error.with_retry_after(wait))
+        };
+        let record = || Key::new("failures/red.png");
+        let seconds = Duration::from_secs;
+        for (error, come_again, told) in [
+            (Error::Busy, 1, 1),
+            (Error::Busy, 60, 60),
+            (Error::Deadline, 60, 60),
+            (Error::Uncounted(record()), 60, 60),
+            (Error::Deadline, 1, 5),
+            (failed(Some(seconds(300))), 60, 300),
+            (failed(Some(seconds(1))), 60, 1),
+            (failed(None), 60, 5),
+            (Error::Unsettled, 60, 5),
+        ] {
+            let failure = failure(&error, seconds(come_again), &store());
+            let expected = match error {
+                Error::Busy => Failure::Busy(seconds(told)),
+                _ => Failure::Unavailable(seconds(told)),
+            };
+            assert_eq!(failure, expected, "{error}");
+        }
     }
 
     #[tokio::test]

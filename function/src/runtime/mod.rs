@@ -47,6 +47,7 @@ pub use descriptors::raise_descriptor_limit;
 pub use handler::{Context, Handler, HandlerService, Invocation};
 pub use meter::{Abandoned, Load, Meter};
 pub use receive::OUTCOME;
+pub(crate) use reply::{FAULT, after_deadline};
 pub use reply::{Failure, Reply};
 pub(crate) use trace::span;
 

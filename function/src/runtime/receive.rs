@@ -52,7 +52,8 @@ where
     })?;
     let _busy = caller.presence.busy();
     let place = timeout_at(deadline, admission.enter()).await;
-    let place = place.map_err(|_| Refusal::Deadline)??;
+    let late = || Refusal::Deadline(reply::after_deadline(admission.come_again()));
+    let place = place.map_err(|_| late())??;
     drop((body, reserved));
     let takes_events = reply::takes_events(&head.headers);
     let mut context = Context::new(caller.peer, shared.listener, deadline, head.headers);
@@ -88,7 +89,7 @@ where
     let work = timeout_at(deadline, work);
     match tokio::spawn(stop.run_until_cancelled_owned(work)).await {
         Ok(Some(Ok(results))) => Ok(reply::answer(&results, takes_events)),
-        Ok(Some(Err(_))) => Err(Refusal::Deadline),
+        Ok(Some(Err(_))) => Err(late()),
         // It panicked, or the process ends.
         Err(_) | Ok(None) => Err(Refusal::Fault),
     }

@@ -23,6 +23,15 @@
 //! | `/healthz`; `/readyz`; `/version`; `/metrics` | 200 | |
 //! | `/readyz` while draining, or while what is needed does not answer | 503 | |
 //!
+//! `Retry-After` says what is known; a batch has the longest of its members':
+//!
+//! | answer | `Retry-After` |
+//! |---|---|
+//! | 429 | when those that are here are worked off, by how long the last ones took; 1 s to 1 min |
+//! | 503: the store failed and said when to come again | that; at most 5 min |
+//! | 503: the deadline passed | as of 429, but not before 5 s: who waited for a place or for others of the same key comes when there are fewer |
+//! | 503: the store failed and said nothing, the original would not come to rest, the body came too slowly, the handler panicked, the process ends | 5 s: when that ends is known to nobody here, and whoever is asked next may be another instance |
+//!
 //! 401, 408, 409 and 3xx are never sent: a store's refusal of our credentials is our fault, not the
 //! sender's, and must not discard its event.
 
@@ -43,8 +52,14 @@ pub(super) type Response = HttpResponse<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// How long a sender should wait when a layer around the handler was too busy.
 const BUSY: Duration = Duration::from_secs(1);
-/// How long a sender should wait after a fault whose end nobody knows.
-const FAULT: Duration = Duration::from_secs(5);
+/// How long a sender should wait after a fault whose end nobody knows: the store's client, for one, has tried for
+/// seconds by then.
+pub(crate) const FAULT: Duration = Duration::from_secs(5);
+
+/// How long a sender should wait whose time passed, where one that finds no room is to come again after so long.
+pub(crate) fn after_deadline(come_again: Duration) -> Duration {
+    come_again.max(FAULT)
+}
 
 /// What a handler says of an event that it has handled: any JSON value. The answer is 200.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +161,7 @@ pub(super) enum Refusal {
     #[error("busy: as many events as can be are being handled and waiting")]
     Overloaded(Duration),
     #[error("the event was not handled in time; send it again")]
-    Deadline,
+    Deadline(Duration),
     #[error("the event could not be handled; send it again")]
     Fault,
 }
@@ -160,14 +175,16 @@ impl Refusal {
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Overloaded(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::BodyTooSlow(_) | Self::Deadline | Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTooSlow(_) | Self::Deadline(_) | Self::Fault => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
     pub(super) fn response(&self) -> Response {
         let retry_after = match self {
-            Self::Overloaded(wait) => Some(*wait),
-            Self::BodyTooSlow(_) | Self::Deadline | Self::Fault => Some(FAULT),
+            Self::Overloaded(wait) | Self::Deadline(wait) => Some(*wait),
+            Self::BodyTooSlow(_) | Self::Fault => Some(FAULT),
             _ => None,
         };
         let mut response = respond(

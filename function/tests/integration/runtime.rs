@@ -257,7 +257,7 @@ async fn the_deadline_ends_the_handlers_work() {
     let server = Server::start(Runtime::new(handler).deadline(SOON)).await;
     let answer = send(server.address, &event("e", "k")).await;
     assert_eq!(answer.status, 503);
-    assert!(answer.header("retry-after").is_some());
+    assert_eq!(answer.header("retry-after"), Some("5"));
     seen.await.unwrap();
 }
 
