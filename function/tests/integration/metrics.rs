@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::faults::{ORIGINAL, Place, picture};
 use crate::http::{bare, event, send};
+use crate::place::{ORIGINAL, Place, picture};
 use crate::proxy::{Fault, Rule};
 use crate::serving::{Serving, relengthen};
 
@@ -28,7 +28,7 @@ async fn text() -> (String, Vec<Value>) {
         method: "PUT",
         path: String::new(),
         nth: 0..1,
-        fault: Fault::Answer(SLOW_DOWN),
+        fault: Fault::Answer(SLOW_DOWN.to_owned()),
     };
     place.proxy.follow(Some(failing));
     let mut long = dataset::pictures_within(1, 600).next().unwrap().bytes;

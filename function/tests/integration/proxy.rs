@@ -1,5 +1,6 @@
 //! A proxy before the store that spoils chosen requests, byte for byte.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -7,14 +8,14 @@ use cos_thumbnails::object::Key;
 use cos_thumbnails::storage::{PutOptions, S3, Storage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// What is done to a request or its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// This answer in the store's place, which sees nothing.
-    Answer(&'static str),
+    Answer(String),
     /// The connection ends, and the store sees nothing.
     Reset,
     /// The store does it, and the connection ends without an answer.
@@ -43,15 +44,41 @@ pub(crate) struct Rule {
     pub(crate) fault: Fault,
 }
 
+/// This status in the store's place, and when to come again.
+pub(crate) fn refusal(status: &str) -> Fault {
+    let fields = "content-length: 0\r\nretry-after: 7\r\nconnection: close";
+    Fault::Answer(format!("HTTP/1.1 {status}\r\n{fields}\r\n\r\n"))
+}
+
+/// Each request, by chance: the n-th of a method and a path has the same fate for the same seed, however many
+/// others there are at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Chance {
+    pub(crate) seed: u64,
+    pub(crate) percent: u8,
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl Chance {
+    fn fault(&self, request: &(String, String), nth: usize) -> Option<Fault> {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, request, nth).hash(&mut hasher);
+        let mut random = fastrand::Rng::with_seed(hasher.finish());
+        (random.u8(..100) < self.percent).then(|| random.choice(&self.faults).cloned())?
+    }
+}
+
 /// What a proxy is to do, and what it saw.
 #[derive(Debug, Default)]
 struct State {
     rule: Option<Rule>,
+    chance: Option<Chance>,
     matched: usize,
     spoilt: usize,
     /// Those of them that were told to be held.
     held: usize,
-    all: usize,
+    /// Methods and paths.
+    seen: Vec<(String, String)>,
     leaks: usize,
 }
 
@@ -61,6 +88,8 @@ pub(crate) struct Proxy {
     state: Arc<Mutex<State>>,
     held: Arc<Notify>,
     go_on: Arc<Notify>,
+    /// How many requests have come and are not done with.
+    under_way: Arc<watch::Sender<usize>>,
     serving: JoinHandle<()>,
 }
 
@@ -74,6 +103,23 @@ struct Shared {
     state: Arc<Mutex<State>>,
     held: Arc<Notify>,
     go_on: Arc<Notify>,
+    under_way: Arc<watch::Sender<usize>>,
+}
+
+/// A request, until it is done with.
+struct UnderWay<'a>(&'a watch::Sender<usize>);
+
+impl<'a> UnderWay<'a> {
+    fn begin(all: &'a watch::Sender<usize>) -> Self {
+        all.send_modify(|requests| *requests += 1);
+        Self(all)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|requests| *requests -= 1);
+    }
 }
 
 impl Proxy {
@@ -81,6 +127,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (state, held, go_on) = (Arc::default(), Arc::default(), Arc::default());
+        let under_way = Arc::new(watch::Sender::new(0));
         let shared = Shared {
             store,
             direct,
@@ -88,6 +135,7 @@ impl Proxy {
             state: Arc::clone(&state),
             held: Arc::clone(&held),
             go_on: Arc::clone(&go_on),
+            under_way: Arc::clone(&under_way),
         };
         let serving = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
@@ -102,26 +150,49 @@ impl Proxy {
             state,
             held,
             go_on,
+            under_way,
             serving,
         }
     }
 
     /// From now on this rule alone holds, and requests are counted anew.
     pub(crate) fn follow(&self, rule: Option<Rule>) {
+        self.begin(State {
+            rule,
+            ..State::default()
+        });
+    }
+
+    /// The same with what happens by chance.
+    pub(crate) fn follow_chance(&self, chance: Chance) {
+        self.begin(State {
+            chance: Some(chance),
+            ..State::default()
+        });
+    }
+
+    fn begin(&self, next: State) {
         let mut state = self.state.lock().unwrap();
         let leaks = state.leaks;
-        *state = State {
-            rule,
-            leaks,
-            ..State::default()
-        };
+        *state = State { leaks, ..next };
         self.go_on.notify_waiters();
     }
 
     /// How many requests were spoilt, and how many there were, since the rule holds.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let state = self.state.lock().unwrap();
-        (state.spoilt, state.all)
+        (state.spoilt, state.seen.len())
+    }
+
+    /// The methods and paths since then.
+    pub(crate) fn seen(&self) -> Vec<(String, String)> {
+        self.state.lock().unwrap().seen.clone()
+    }
+
+    /// Waits until nothing is under way: who gave up may have left a request that the store still does.
+    pub(crate) async fn is_quiet(&self) {
+        let mut under_way = self.under_way.subscribe();
+        under_way.wait_for(|requests| *requests == 0).await.unwrap();
     }
 
     /// How often the canary passed.
@@ -149,6 +220,7 @@ impl Shared {
         let Some(request) = read_message(&mut client).await? else {
             return Ok(());
         };
+        let _under_way = UnderWay::begin(&self.under_way);
         let text = String::from_utf8_lossy(&request);
         let mut line = text.split(' ');
         let (method, target) = (line.next().unwrap_or(""), line.next().unwrap_or(""));
@@ -170,14 +242,9 @@ impl Shared {
                 go_on.await;
             }
             Some(Fault::Swap(body)) => {
-                let original = target.split_once("images/").map(|(_, path)| path);
-                let original = original.or_else(|| {
-                    target
-                        .split("thumbnails/")
-                        .nth(1)?
-                        .rsplit_once('/')
-                        .map(|p| p.0)
-                });
+                let below = |prefix| target.split_once(prefix).map(|(_, path)| path);
+                let original = below("images/").or_else(|| below("failures/"));
+                let original = original.or_else(|| Some(below("thumbnails/")?.rsplit_once('/')?.0));
                 let path = original.unwrap().split('?').next().unwrap();
                 let key = Key::new(format!("images/{path}"));
                 let put = self
@@ -223,7 +290,18 @@ impl Shared {
     fn fault(&self, method: &str, target: &str, request: &str) -> Option<Fault> {
         self.look_for_the_canary(request);
         let mut state = self.state.lock().unwrap();
-        state.all += 1;
+        let path = target.split('?').next().unwrap_or_default();
+        let seen = (method.to_owned(), path.to_owned());
+        let nth = state.seen.iter().filter(|earlier| **earlier == seen);
+        let by_chance = state
+            .chance
+            .as_ref()
+            .map(|chance| chance.fault(&seen, nth.count()));
+        state.seen.push(seen);
+        if let Some(fault) = by_chance {
+            state.spoilt += usize::from(fault.is_some());
+            return fault;
+        }
         let rule = state.rule.clone()?;
         // Without a method: every one.
         let named = rule.method.is_empty() || rule.method == method;

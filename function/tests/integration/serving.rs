@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::binary::{CANARY, NO_STORE, function, json_lines};
-use crate::faults::{ORIGINAL, Place};
 use crate::http::{Connection, bare, event, send};
+use crate::place::{ORIGINAL, Place};
 use serde_json::{Value, json};
 
 const ARGS: [&str; 5] = ["serve", "--port", "0", "--bind-address", "127.0.0.1"];
