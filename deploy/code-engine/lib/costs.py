@@ -56,10 +56,10 @@ def lines(prices, get):
     cpu, memory = float(get("CPU")), float(get("MEMORY").removesuffix("G"))
     least, most = int(get("MIN_SCALE")), int(get("MAX_SCALE"))
     sizes = len([size for size in get("SIZES", "").split(",") if size.strip()]) or DEFAULT_SIZES
-    each = further = ""
+    each = further = audited = ""
     # Recipes by path are a file of the image, which is not here.
     if get("RECIPES"):
-        sizes, further = 1, ", one more for each further thumbnail,"
+        sizes, further, audited = 1, ", one more for each further thumbnail,", " with one thumbnail"
         each = " for each thumbnail of its recipe, which RECIPES says in the image"
 
     def instances(number, hours=1):
@@ -79,7 +79,7 @@ What is paid for, by list prices without contract, discount and tax, none of the
   free of that  the first {free:.1f} hours of one instance in each month, of all that the account has
   1000 uploads  {writes} writes (class A), {amount(prices.of(class_a=writes))}{each}; {reads[0]} to {reads[1]} reads (class B), {amount(prices.of(class_b=reads))}
   audit         the same instance for as long as it takes, at {get("VERIFY_SCHEDULE")} (UTC); for each 1000 originals
-                {lists} lists (class A){further} and 1000 reads (class B), {audit} each time
+                {lists} lists (class A){further} and 1000 reads (class B), {audit} each time{audited}
   calls         {amount(prices.of(http_call=1_000_000))} for a million from outside of the project, {prices.free["http_call"]} a month free; of events: unknown
   traffic       nothing, between Code Engine and the bucket in its region
   unknown       what is special in {get("COS_REGION")}; how seconds are rounded; what is stored in bucket and registry, and pulled

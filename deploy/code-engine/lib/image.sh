@@ -51,14 +51,26 @@ is_only_tag() {
   awk -v image="$1" '{ number[$1 " " $2]++ } $2 ":" $3 == image { wanted = $1 " " $2 } END { exit !(number[wanted] == 1) }' <<<"$tags"
 }
 
+# Whether the application that stands is pulled from the namespace of IMAGE.
+pulls_from_the_same() {
+  local text runs
+  text=$(ibmcloud ce app get --name "$APP") || return
+  runs=$(field Image <<<"$text")
+  [[ -n $runs && ${runs%/*} == "${IMAGE%/*}" ]]
+}
+
 # Code Engine pulls as an identity of its own, which may do nothing else than read this namespace. It is made anew, with its key, for
-# an image of another one.
+# an image of another one: until the application is of that image, too, no instance of it can start.
 pull_secret() {
   local name=$APP-registry key=KEY_FILE want
   want=$(hash_of "$(registry_host)" "$1")
   REGISTRY_SECRET=$name
   if exists registry "$name"; then
     made registry "$name" || fail "there is already a secret $name, which was not made here; name it in REGISTRY_SECRET or choose another APP"
+    if [[ $(mark registry "$name") == made ]] && pulls_from_the_same; then
+      # A state of before does not say of which namespace it is: of that from which the application is pulled by it.
+      remember registry "$name" "$want"
+    fi
     if [[ $(mark registry "$name") == "$want" ]]; then
       say registry "$name" 'unchanged'
       return

@@ -95,10 +95,6 @@ configure() {
     fail "SOURCE_PREFIX $SOURCE_PREFIX and FAILURE_PREFIX $FAILURE_PREFIX overlap: failure records would raise events"
   [[ $FAILURE_PREFIX != "$OUTPUT_PREFIX"* && $OUTPUT_PREFIX != "$FAILURE_PREFIX"* ]] ||
     fail "OUTPUT_PREFIX $OUTPUT_PREFIX and FAILURE_PREFIX $FAILURE_PREFIX overlap: a failure record is no thumbnail"
-  for name in SOURCE_PREFIX OUTPUT_PREFIX FAILURE_PREFIX; do
-    [[ $RUNS_PREFIX != "${!name}"* && ${!name} != "$RUNS_PREFIX"* ]] ||
-      fail "RUNS_PREFIX $RUNS_PREFIX and $name ${!name} overlap: what a backfill keeps is no original, thumbnail or failure record"
-  done
   CPU=${CPU:-1}
   MEMORY=${MEMORY:-4G}
   is_pair "$CPU" "$MEMORY" || fail "no such pair of CPU and MEMORY: $CPU and $MEMORY; there are: ${PAIRS//$'\n'/ }"
@@ -109,17 +105,25 @@ configure() {
   whole CONCURRENCY "$CONCURRENCY" 1 1000
   whole MAX_SCALE "$MAX_SCALE" 1 250
   whole MIN_SCALE "$MIN_SCALE" 0 "$MAX_SCALE"
-  whole REQUEST_TIMEOUT "$REQUEST_TIMEOUT" 2 600
+  whole REQUEST_TIMEOUT "$REQUEST_TIMEOUT" 1 600
   VISIBILITY=${VISIBILITY:-project}
   one_of VISIBILITY "$VISIBILITY" project private public
   VERIFY_SCHEDULE=${VERIFY_SCHEDULE:-17 * * * *}
   STATE=${STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/cos-thumbnails/$APP}
+  # It is replaced as a whole, and the link to it is not.
+  [[ ! -L $STATE ]] || STATE=$(readlink -f "$STATE")
   # Code Engine reaches COS by the direct endpoints, whose traffic is free.
   ENDPOINT=https://s3.direct.$COS_REGION.cloud-object-storage.appdomain.cloud
 }
 
 # What is looked at where it would be deployed, and stands in the way of nothing else.
 may_be_deployed() {
+  local name
+  for name in SOURCE_PREFIX OUTPUT_PREFIX FAILURE_PREFIX; do
+    [[ $RUNS_PREFIX != "${!name}"* && ${!name} != "$RUNS_PREFIX"* ]] ||
+      fail "RUNS_PREFIX $RUNS_PREFIX and $name ${!name} overlap: what a backfill keeps is no original, thumbnail or failure record"
+  done
+  ((REQUEST_TIMEOUT > 1)) || fail 'REQUEST_TIMEOUT is 2 at least: of a single second no event would have any'
   # The function decodes what an event shows once, as CloudEvents has it; and it goes by a header.
   [[ -z ${EVENT_SECRET:-} || $EVENT_SECRET =~ ^[A-Za-z0-9._~=+/-]+$ ]] ||
     fail 'EVENT_SECRET is of letters, digits and . _ ~ = + / - alone: it goes by a header (openssl rand -hex 32 makes one)'

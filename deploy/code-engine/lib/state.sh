@@ -44,8 +44,8 @@ begin() {
   exit 1
 }
 
-# A state is of one application, and of one project, bucket and way to have credentials in one resource group, which is targeted by
-# now: with others, what stands would be forgotten.
+# A state is of one application, and of one project, bucket and way to have credentials in the account and resource group that are
+# targeted by now: with others, what stands would be forgotten.
 same_deployment() {
   [[ -z $DRY ]] || return 0
   local settings="$PROJECT, $COS_INSTANCE, $COS_BUCKET, $COS_REGION, $CREDENTIALS" now before other text
@@ -54,10 +54,14 @@ same_deployment() {
     [[ -z $other ]] || fail "$STATE is of the application $other; set STATE to another file for $APP"
   fi
   text=$(told ibmcloud target)
-  now="$settings, resource group $(field 'Resource group' <<<"$text")"
+  now="$settings, account $(field Account <<<"$text"), resource group $(field 'Resource group' <<<"$text")"
   before=$(mark deployment "$APP")
-  # A state of before names no group.
-  [[ -z $before || $before == "$now" || $before == "$settings" ]] ||
+  if [[ $before == "$settings" ]]; then
+    # A state of before names neither account nor group, so that only its project shows that they are the right ones.
+    exists project "$PROJECT" ||
+      fail "$STATE, of an earlier version, does not say where $APP stands, and the account and resource group that are targeted have no project $PROJECT: target those that have it (ibmcloud target -c ACCOUNT -g GROUP), and run this again"
+  elif [[ -n $before && $before != "$now" ]]; then
     fail "$APP stands for $before; run down with these settings first (RESOURCE_GROUP is the group's), or choose another APP for $now"
+  fi
   [[ ${1:-} != remember ]] || remember deployment "$APP" "$now"
 }

@@ -84,7 +84,7 @@ common() {
 }
 
 # The function gives an event up before Code Engine does, so that its sender learns to come again.
-deadline() { printf '%s\n' "$((REQUEST_TIMEOUT * 8 / 10))"; }
+deadline() { printf '%s\n' "$((REQUEST_TIMEOUT > 1 ? REQUEST_TIMEOUT * 8 / 10 : 1))"; }
 
 app() {
   # It asks the store before it says that it is ready; a busy instance may be slow to say that it lives.

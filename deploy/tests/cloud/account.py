@@ -43,7 +43,9 @@ class Cloud(Projects):
         self.state["region"] = options.one("-r", self.state["region"])
         self.state["group"] = options.one("-g", self.state["group"])
         group = self.state["group"] or "No resource group targeted, use 'ibmcloud target -g RESOURCE_GROUP'"
-        print(f"API endpoint:     https://cloud.ibm.com\nRegion:           {self.state['region']}\nResource group:   {group}")
+        account = self.state.get("account", "Own Account (0a0a0a)")
+        print(f"API endpoint:     https://cloud.ibm.com\nRegion:           {self.state['region']}")
+        print(f"Account:          {account}\nResource group:   {group}")
 
     def group(self):
         """Where something is made."""
