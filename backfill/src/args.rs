@@ -34,6 +34,7 @@ mod written;
 pub use self::audit::{Explain, Repair, Verify};
 pub use self::experiment::ExperimentAction;
 use self::experiment::ExperimentFlags;
+pub(crate) use self::job::MAX_SHARDS;
 pub use self::job::{JOB_VARIABLES, Job, Shard};
 pub use self::offline::{Compare, Completions, Offline, Report, offline};
 pub use self::prices::ReadPricesError;

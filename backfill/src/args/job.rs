@@ -14,7 +14,7 @@ const MAX_INSTANCES: i64 = 1000;
 /// How many instances a job run has unless told otherwise, if there are as many pictures.
 const INSTANCES: u16 = 100;
 /// The most shards: their keys have five digits.
-const MAX_SHARDS: i64 = 100_000;
+pub(crate) const MAX_SHARDS: u32 = 100_000;
 
 /// Where Code Engine's API is.
 const CODE_ENGINE_URL: Variable = Variable {
@@ -80,8 +80,9 @@ pub(super) struct JobFlags {
     /// Instances of the job run, up to 1000 [default: 100, or one per shard if these are fewer]
     #[arg(long, value_name = "N", requires = "job", value_parser = clap::value_parser!(u16).range(1..=MAX_INSTANCES))]
     instances: Option<u16>,
-    /// Shards of the originals, each done as a whole by one instance [default: one per instance]
-    #[arg(long, value_name = "N", requires = "job", value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS))]
+    /// Shards of the originals, each done as a whole by one instance, which holds the records of it in memory, one to
+    /// two kB for each picture [default: one per instance, or more, of 10,000 pictures at most]
+    #[arg(long, value_name = "N", requires = "job", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SHARDS)))]
     shards: Option<u32>,
 }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::manifest::{Line, Manifest, Shard, get, get_json, put_json};
 use super::{JobError, look_at};
 use crate::account::Account;
-use crate::args::{Job, Settings};
+use crate::args::{Job, MAX_SHARDS, Settings};
 use crate::cli::{Error, INTERRUPTED, RECORD};
 use crate::engine::{Engine, JobRun, NotStarted, StatusDetails};
 use crate::originals::{self, Original};
@@ -28,6 +28,9 @@ use crate::target::with_causes;
 const POLL: Duration = Duration::from_secs(1);
 /// How often a call to the engine is tried again where that can help, over about a minute.
 const ENGINE_RETRIES: usize = 8;
+/// The most pictures of a shard, unless it was said how many shards there are: an instance holds the records of one, and
+/// so does who gathers them, at one to two kB each.
+const PER_SHARD: u64 = 10_000;
 /// The longest name of a job run.
 const MAX_NAME: usize = 53;
 
@@ -89,10 +92,14 @@ pub(crate) async fn run(
     account.end(ended_early, code, summary, out)
 }
 
-/// As many shards as are asked for, and no empty ones.
+/// As many shards as are asked for, or as are instances, and no empty ones. Unless it was said there are more where one
+/// would have more pictures than an instance should hold the records of.
 fn shards(job: &Job, pictures: u64) -> u32 {
-    let asked = job.shards.unwrap_or_else(|| job.instances.into());
-    u32::try_from(pictures).unwrap_or(u32::MAX).min(asked)
+    let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    let bounded = number(pictures.div_ceil(PER_SHARD)).min(MAX_SHARDS);
+    let asked = job.shards;
+    let asked = asked.unwrap_or_else(|| bounded.max(job.instances.into()));
+    number(pictures).min(asked)
 }
 
 /// A name that no other run has: the job's, as far as there is room, and the run's id.
@@ -170,8 +177,9 @@ impl FanOut<'_> {
     }
 
     /// Writes the shards one after another, each as many pictures as the next or one more; then the manifest.
-    /// No more than one shard is in memory. Counts those that may be there, also where it ends in an error;
-    /// these are fewer where it was stopped.
+    /// The last one takes whatever is left: what came since all were counted pushes none out. No more than one
+    /// shard is in memory. Counts those that may be there, also where it ends in an error; these are fewer where it
+    /// was stopped.
     async fn write(
         &self,
         pictures: u64,
@@ -185,7 +193,9 @@ impl FanOut<'_> {
         for shard in 0..manifest.shards {
             let (shards, number) = (u64::from(manifest.shards), u64::from(shard));
             let count = pictures / shards + u64::from(number < pictures % shards);
-            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let is_last = number + 1 == shards;
+            let count = usize::try_from(count).ok().filter(|_| !is_last);
+            let count = count.unwrap_or(usize::MAX);
             let some = originals.as_mut().take(count).map_ok(Original::new);
             let some: Vec<_> = some.try_collect().await?;
             if self.stop.is_cancelled() {

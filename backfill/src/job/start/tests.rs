@@ -25,14 +25,17 @@ fn a_job_runs_name_is_short_enough_and_ends_with_the_run() {
     assert!(long.len() <= MAX_NAME && !long.contains("--"), "{long}");
 }
 
-fn engine_at(url: &str, retries: usize) -> Engine {
-    let settings = EngineSettings {
+fn settings_at(url: &str) -> EngineSettings {
+    EngineSettings {
         url: url.parse().unwrap(),
         project: "p".to_owned(),
         iam: url.parse().unwrap(),
         credential: Credential::token("t").unwrap(),
-    };
-    Engine::new(&settings, backoff(retries)).unwrap()
+    }
+}
+
+fn engine_at(url: &str, retries: usize) -> Engine {
+    Engine::new(&settings_at(url), backoff(retries)).unwrap()
 }
 
 /// A run of two shards, whose engine is at that address.
@@ -107,6 +110,52 @@ async fn shards_that_cannot_all_be_written_are_removed() {
     listing.push(Err(broken));
     fan_out.place(2, stream::iter(listing)).await.unwrap_err();
     assert!(keys(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_came_since_they_were_counted_pushes_none_out_of_the_shards() {
+    let (store, stop) = (Memory::new(), CancellationToken::new());
+    let fan_out = fan_out("http://127.0.0.1:1", &store, &stop);
+    // Three were counted.
+    let now = ["0.jpg", "1.jpg", "1a.jpg", "1b.jpg", "2.jpg", "3.jpg"];
+    let now = now.map(|name| format!("images/{name}"));
+    let listed = originals(&now.each_ref().map(String::as_str));
+    assert!(fan_out.place(3, stream::iter(listed)).await.unwrap());
+    let mut placed = Vec::new();
+    for shard in 0..2 {
+        let key = fan_out.manifest.shard_key(shard);
+        let shard: Shard = get_json(&store, &key).await.unwrap();
+        assert_eq!(shard.first, placed.len() as u64 + 1);
+        placed.extend(shard.originals.into_iter().map(|one| one.key.to_string()));
+    }
+    assert_eq!(placed, now);
+}
+
+#[test]
+fn no_shard_has_more_pictures_than_an_instance_should_hold_the_records_of() {
+    let job = |shards| Job {
+        name: "j".to_owned(),
+        instances: 100,
+        shards,
+        prefix: "runs/".to_owned(),
+        engine: settings_at("http://127.0.0.1:1"),
+    };
+    for (asked, pictures, expected) in [
+        (None, 0, 0),
+        (None, 7, 7),
+        (None, 250, 100),
+        (None, 1_000_000, 100),
+        (None, 1_000_001, 101),
+        (None, 10_000_000_000, MAX_SHARDS),
+        (Some(3), 1_000_000, 3),
+        (Some(300), 7, 7),
+    ] {
+        assert_eq!(
+            shards(&job(asked), pictures),
+            expected,
+            "{asked:?}, {pictures}"
+        );
+    }
 }
 
 const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
