@@ -350,7 +350,7 @@ fn next(state: State, reason: Option<Reason>) -> (String, bool) {
             "backfill verify --repair --remove-obsolete, if no one uses it; or plan its size (SIZES)"
         }
         (State::Foreign, _) => {
-            "move what stands there elsewhere, or give FAILURE_PREFIX a folder of its own"
+            "move what stands there elsewhere, or give FAILURE_PREFIX or OUTPUT_PREFIX a folder of its own"
         }
         (State::Pending, _) => "wait: its event may be on its way; then backfill verify --repair",
         (

@@ -21,13 +21,22 @@ pub(crate) struct Seen<'a> {
     pub(crate) limits: &'a str,
     /// The planned thumbnails, in the plan's order, that are there.
     pub(crate) outputs: &'a [Option<Listed>],
-    /// Thumbnails that are there and not planned.
-    pub(crate) obsolete: &'a [Key],
+    /// What stands beside the planned thumbnails.
+    pub(crate) beside: &'a Beside,
     /// Whether a rejected original's thumbnails are removed.
     pub(crate) removes: bool,
     /// Whether no other original can have the same thumbnails' keys.
     pub(crate) keys_are_its_own: bool,
     pub(crate) evidence: Evidence<'a>,
+}
+
+/// What stands among an original's thumbnails and is not planned.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Thumbnails of another recipe.
+    pub(crate) obsolete: Vec<Key>,
+    /// What has no metadata of ours: someone else put it there, and it stays.
+    pub(crate) foreign: Vec<Key>,
 }
 
 /// What is known beyond the listing.
@@ -73,13 +82,27 @@ pub(crate) fn classify(seen: &Seen<'_>, young: Young) -> Finding {
             ..fault
         },
         (None, Some(fault)) => fault,
-        (None, None) if !seen.obsolete.is_empty() => found(seen, State::Obsolete)
-            .about(seen.obsolete.to_vec())
-            .saying(format!("{} no longer planned", seen.obsolete.len())),
+        (None, None) if !seen.beside.obsolete.is_empty() => found(seen, State::Obsolete)
+            .about(seen.beside.obsolete.clone())
+            .saying(format!("{} no longer planned", seen.beside.obsolete.len())),
         (None, None) if is_taken(seen) => {
             found(seen, State::Foreign).about(vec![seen.plan.failure.clone()])
         }
+        (None, None) if !seen.beside.foreign.is_empty() => {
+            found(seen, State::Foreign).about(seen.beside.foreign.clone())
+        }
         (None, None) => found(seen, State::Ok),
+    };
+    let judged = match seen.beside.foreign.len() {
+        0 => judged,
+        others => judged.saying_also(format!(
+            "{others} beside them not made by this service, left as they are"
+        )),
+    };
+    let judged = if seen.is_of_an_ended_collision() {
+        judged.saying_also("the collision that its record tells is over".to_owned())
+    } else {
+        judged
     };
     let judged = if is_taken(seen) {
         judged.saying_also(format!(
@@ -91,6 +114,7 @@ pub(crate) fn classify(seen: &Seen<'_>, young: Young) -> Finding {
     };
     Finding {
         bytes: Some(seen.original.length),
+        foreign: seen.beside.foreign.clone(),
         recipe: mark.map(|mark| mark.recipe.clone()),
         planned_recipe: Some(seen.recipe.to_owned()),
         ..judged
@@ -241,13 +265,38 @@ fn is_taken(seen: &Seen<'_>) -> bool {
     }
 }
 
-/// Whether a failure is final for this version, by this recipe and within these limits. A collision
-/// lasts only as long as the other original does, but nothing here would end it.
+/// Whether a failure is final for this version, by this recipe and within these limits; a collision as long as
+/// another original's set is there.
 fn holds(record: &FailureRecord, seen: &Seen<'_>) -> bool {
+    is_of_now(record, seen) && (record.reason != Reason::Collision || seen.is_of_another())
+}
+
+fn is_of_now(record: &FailureRecord, seen: &Seen<'_>) -> bool {
     record.state == FailureState::Rejected
         && record.etag == seen.original.etag
         && record.recipe == seen.recipe
         && record.limits == seen.limits
+}
+
+impl Seen<'_> {
+    /// Whether the planned keys hold another original's set.
+    fn is_of_another(&self) -> bool {
+        matches!(self.evidence, Evidence::Read { mark: Some(mark), .. } if mark.is_foreign_to(self.plan))
+    }
+
+    /// Whether the record tells a collision with a set that is no longer there.
+    fn is_of_an_ended_collision(&self) -> bool {
+        match self.evidence {
+            Evidence::Read {
+                record: Some(Recorded::Readable(record)),
+                ..
+            } => {
+                let collided = record.reason == Reason::Collision && is_of_now(record, self);
+                collided && !self.is_of_another()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What an original that the policy rejects is found as.

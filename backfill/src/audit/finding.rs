@@ -23,6 +23,9 @@ pub struct Finding {
     /// The keys that it is about: those that are not there, have no bytes, differ, or are obsolete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
+    /// What stands among its thumbnails and is not ours, so that it stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<Key>,
     /// Of what is obsolete: how many more there are than `keys` can name.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unnamed: u64,
@@ -45,6 +48,7 @@ impl Finding {
             reason: None,
             message: None,
             keys: Vec::new(),
+            foreign: Vec::new(),
             unnamed: 0,
             recipe: None,
             planned_recipe: None,

@@ -9,7 +9,7 @@ use cos_thumbnails::thumbnailer::{FailureRecord, Mark, Recorded};
 use futures_util::future::{try_join_all, try_join3};
 
 use super::candidate::{Below, Candidate};
-use super::classify::{Evidence, Seen, classify, rejected};
+use super::classify::{Beside, Evidence, Seen, classify, rejected};
 use super::merge::Joined;
 use super::{Audit, Error, Finding, State};
 use crate::originals::change;
@@ -69,21 +69,25 @@ impl Audit {
             Err(reason) => return Ok(Some(rejected(key.clone(), *reason))),
         };
         let recipe = plan.recipe.fingerprint();
-        let seen = |evidence| Seen {
+        let seen = |evidence, beside| Seen {
             original: &candidate.original,
             plan,
             recipe: &recipe,
             limits: &self.limits,
             outputs: &candidate.outputs,
-            obsolete: &candidate.obsolete,
+            beside,
             removes: self.removes(),
             keys_are_its_own: self.policy.keys_name_originals(),
             evidence,
         };
         let nothing_listed = candidate.outputs.iter().all(Option::is_none);
+        let mut beside = Beside {
+            obsolete: candidate.obsolete.clone(),
+            ..Beside::default()
+        };
         if self.options.fast && self.policy.keys_name_originals() {
             let record = candidate.record.as_ref();
-            let mut finding = classify(&seen(Evidence::Times { record }), self.young());
+            let mut finding = classify(&seen(Evidence::Times { record }, &beside), self.young());
             let standing = !nothing_listed || !candidate.obsolete.is_empty();
             if standing && self.samples() {
                 finding.recipe = self.recipe_of(candidate).await?;
@@ -98,12 +102,16 @@ impl Audit {
                 mark: mark.as_ref(),
                 record: None,
             };
-            let finding = classify(&seen(evidence), self.young());
+            if !beside.obsolete.is_empty() {
+                beside = self.beside(&candidate.obsolete).await?;
+            }
+            let finding = classify(&seen(evidence, &beside), self.young());
             // Another recipe is no matter of the listing's age.
             let only_recipe = finding.is_of_another_recipe()
                 && mark.is_some_and(|mark| mark.original_etag == candidate.original.etag);
             let whole = candidate.outputs.iter().all(Option::is_some);
-            if matches!(finding.state, State::Ok | State::Obsolete) || (only_recipe && whole) {
+            let well = matches!(finding.state, State::Ok | State::Obsolete | State::Foreign);
+            if well || (only_recipe && whole) {
                 return Ok(Some(finding));
             }
         }
@@ -131,6 +139,12 @@ impl Audit {
         Ok(orphaned.then(|| Finding::new(key, State::Orphaned)))
     }
 
+    /// What stands under these keys, which no original plans.
+    async fn beside(&self, keys: &[Key]) -> Result<Beside, Error> {
+        let heads = try_join_all(keys.iter().map(|key| self.head(key))).await?;
+        Ok(beside(keys, &heads))
+    }
+
     fn removes(&self) -> bool {
         self.policy.on_delete() == OnDelete::Remove
     }
@@ -152,7 +166,8 @@ impl Audit {
         match before.state {
             State::Orphaned => self.examine_orphan(before.key.clone()).await,
             State::Obsolete => {
-                let found = self.look_again(&before.key, &before.keys).await?;
+                let beside = [before.keys.as_slice(), &before.foreign].concat();
+                let found = self.look_again(&before.key, &beside).await?;
                 Ok(found.map(|finding| finding.beside(before.unnamed)))
             }
             _ => self.look_again(&before.key, &[]).await,
@@ -192,6 +207,7 @@ impl Audit {
         let record = self.record(&plan.failure, key);
         let (mut heads, unplanned, record) = try_join3(siblings, unplanned, record).await?;
         let mark = mark(last_head.as_ref());
+        let beside = beside(obsolete, &unplanned);
         let elsewhere = heads.iter().chain(&unplanned);
         let other_recipe = other_recipe(&plan, last_head.as_ref(), elsewhere.flatten());
         heads.push(last_head);
@@ -201,11 +217,6 @@ impl Audit {
             .zip(heads)
             .map(|(output, head)| head.map(|head| listed(&output.key, &head)))
             .collect();
-        let standing: Vec<_> = obsolete
-            .iter()
-            .zip(unplanned)
-            .filter_map(|(key, head)| head.map(|_| key.clone()))
-            .collect();
         let mut finding = classify(
             &Seen {
                 original: &original,
@@ -213,7 +224,7 @@ impl Audit {
                 recipe: &plan.recipe.fingerprint(),
                 limits: &self.limits,
                 outputs: &outputs,
-                obsolete: &standing,
+                beside: &beside,
                 removes: self.removes(),
                 keys_are_its_own: self.policy.keys_name_originals(),
                 evidence: Evidence::Read {
@@ -264,6 +275,22 @@ impl Audit {
             },
         }
     }
+}
+
+/// What is there of these keys: what has no metadata of ours was put there by someone else.
+fn beside(keys: &[Key], heads: &[Option<Head>]) -> Beside {
+    let mut beside = Beside::default();
+    for (key, head) in keys.iter().zip(heads) {
+        let Some(head) = head else { continue };
+        let is_ours = Mark::version_shown(&head.metadata).is_some();
+        let which = if is_ours {
+            &mut beside.obsolete
+        } else {
+            &mut beside.foreign
+        };
+        which.push(key.clone());
+    }
+    beside
 }
 
 fn mark(head: Option<&Head>) -> Option<Mark> {

@@ -38,7 +38,7 @@ pub enum State {
     Failed,
     /// All is well but for thumbnails that the recipe no longer plans.
     Obsolete,
-    /// All is well, but something stands where a failure record would go, and is none.
+    /// All is well, but something that is not ours stands where a failure record would go, or beside the thumbnails.
     Foreign,
     /// A thumbnail or a failure record without an original.
     Orphaned,
@@ -83,7 +83,7 @@ impl State {
             Self::Mixed => "thumbnails of several makings",
             Self::Failed => "a failure record says why there are none",
             Self::Obsolete => "thumbnails that the recipe no longer plans",
-            Self::Foreign => "something else stands where a failure record would go",
+            Self::Foreign => "something else stands where a failure record would go, or beside",
             Self::Orphaned => "a thumbnail or record without an original",
         }
     }

@@ -1,12 +1,26 @@
 //! Thumbnails by another recipe than the configured one, and what it no longer plans.
 
-use backfill::audit::State;
-use cos_thumbnails::object::Key;
+use std::sync::Arc;
 
+use backfill::audit::State;
+use bytes::Bytes;
+use cos_thumbnails::object::Key;
 use cos_thumbnails::outcome::Reason;
+use cos_thumbnails::storage::{PutOptions, Storage};
 
 use crate::audit::{delete, made, put, verify};
 use crate::modes::{jpeg, keys, run, store};
+
+/// A thumbnail of a recipe of before.
+pub(crate) async fn put_ours(store: &Arc<dyn Storage>, key: &str, body: impl Into<Bytes>) {
+    let options = PutOptions {
+        metadata: [("original-etag".to_owned(), "v1".to_owned())].into(),
+        ..PutOptions::default()
+    };
+    let key = Key::new(key);
+    let put = store.put(&key, body.into(), options);
+    put.await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_recipe_than_most_marks_name_is_not_repaired_with_by_mistake() {
@@ -118,10 +132,45 @@ async fn other_recipes_of_which_none_has_most_marks_are_not_repaired_with_by_mis
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_among_thumbnails_and_is_not_ours_stays_and_is_told() {
+    let store = made().await;
+    put_ours(&store, "thumbnails/2024/07.jpg/1024.jpg", "old").await;
+    let others = ["07", "08"].map(|n| format!("thumbnails/2024/{n}.jpg/2048.jpg"));
+    for other in &others {
+        put(&store, other, "by someone else").await;
+    }
+    let args = "--pending-minutes 0 --repair --remove-obsolete --accept failed";
+    let cleaned = verify(&store, args).await;
+    let obsolete = &cleaned.found["images/2024/07.jpg"];
+    let foreign = &cleaned.found["images/2024/08.jpg"];
+    assert_eq!(
+        (obsolete.state, foreign.state),
+        (State::Obsolete, State::Foreign)
+    );
+    assert_eq!(obsolete.keys, [Key::new("thumbnails/2024/07.jpg/1024.jpg")]);
+    assert_eq!(foreign.keys, [Key::new(others[1].as_str())]);
+    let told = "1 beside them not made by this service, left as they are";
+    assert_eq!(foreign.message.as_deref(), Some(told));
+    assert_eq!(
+        cleaned.mended["images/2024/07.jpg"].state,
+        State::Foreign,
+        "what is left there"
+    );
+    assert_eq!(
+        (cleaned.code, cleaned.summary.repair.unwrap().removed),
+        (1, 1)
+    );
+    let standing = keys(&store, "thumbnails/").await;
+    assert!(others.iter().all(|other| standing.contains(other)));
+    assert_eq!(standing.len(), 12 * 6 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_obsolete_thumbnails_than_are_kept_by_name_are_not_forgotten() {
     let store = made().await;
     for size in 1000..1150 {
-        put(&store, &format!("thumbnails/2024/07.jpg/{size}.jpg"), "old").await;
+        let key = format!("thumbnails/2024/07.jpg/{size}.jpg");
+        put_ours(&store, &key, "old").await;
     }
     let args = "--pending-minutes 0 --repair --remove-obsolete --accept failed";
     let begun = verify(&store, args).await;
@@ -165,4 +214,19 @@ async fn another_originals_set_says_nothing_of_the_recipe() {
     assert_eq!(mended.summary.ended_early, None);
     assert_eq!((mended.code, mended.summary.marks), (0, 0));
     assert_eq!(mended.mended["images/late.jpg"].state, State::Ok);
+
+    // When the other's thumbnails are gone, the collision is over, and the repair makes these.
+    for key in keys(&store, "thumbnails/2024/07").await {
+        store.delete(&Key::new(key)).await.unwrap();
+    }
+    let text = run(&store, "explain --output-key flat images/2024/07.jpg").await;
+    let (code, text) = text.unwrap();
+    assert!(
+        code == 1 && text.contains("collision that its record tells is over"),
+        "{text}"
+    );
+    assert!(text.contains("backfill verify --repair"), "{text}");
+    let mended = verify(&store, args).await;
+    assert_eq!(mended.found["images/2024/07.jpg"].state, State::Missing);
+    assert_eq!(mended.mended["images/2024/07.jpg"].state, State::Ok);
 }

@@ -13,6 +13,7 @@ use cos_thumbnails::storage::{
     self, GetOptions, Head, ListOptions, Memory, Object, Page, PutOptions, Storage,
 };
 
+use crate::another_recipe::put_ours;
 use crate::modes::{jpeg, keys, run, settings, store};
 
 pub(crate) async fn put(store: &Arc<dyn Storage>, key: &str, body: impl Into<Bytes>) {
@@ -98,7 +99,7 @@ async fn spoil(store: &Arc<dyn Storage>) {
     put(store, &thumbnail(4, 16), "").await;
     put(store, "images/2024/05.jpg", jpeg(50)).await;
     put(store, &thumbnail(6, 128), "of another making").await;
-    put(
+    put_ours(
         store,
         &thumbnail(7, 1024),
         "of a size that was planned once",

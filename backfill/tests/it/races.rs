@@ -14,6 +14,7 @@ use cos_thumbnails::storage::{
 };
 use futures_util::TryStreamExt;
 
+use crate::another_recipe::put_ours;
 use crate::audit::{put, unreadable, verify};
 use crate::modes::{jpeg, keys, run, settings};
 
@@ -165,7 +166,7 @@ async fn what_another_recipe_plans_meanwhile_is_no_longer_obsolete() {
     let store: Arc<dyn Storage> = Arc::new(Eventful::new(After::Look));
     put(&store, "images/other.jpg", jpeg(1)).await;
     run(&store, "--mode sequential").await.unwrap();
-    put(&store, "thumbnails/other.jpg/1024.jpg", jpeg(2)).await;
+    put_ours(&store, "thumbnails/other.jpg/1024.jpg", jpeg(2)).await;
     let args = "--pending-minutes 0 --repair --remove-obsolete";
     let audited = verify(&store, args).await;
     assert_eq!(audited.summary.found.of(State::Obsolete), 1);

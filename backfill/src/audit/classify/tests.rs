@@ -12,7 +12,7 @@ struct Case {
     original: Listed,
     plan: Plan,
     outputs: Vec<Option<Listed>>,
-    obsolete: Vec<Key>,
+    beside: Beside,
     mark: Option<Mark>,
     record: Option<Recorded>,
     record_listed: Option<Listed>,
@@ -66,7 +66,7 @@ impl Case {
                 backfill_run: None,
             }),
             plan,
-            obsolete: Vec::new(),
+            beside: Beside::default(),
             record: None,
             record_listed: None,
             removes: true,
@@ -102,7 +102,7 @@ impl Case {
             recipe: RECIPE,
             limits: LIMITS,
             outputs: &self.outputs,
-            obsolete: &self.obsolete,
+            beside: &self.beside,
             removes: self.removes,
             keys_are_its_own: self.keys_are_its_own,
             evidence,
@@ -179,7 +179,11 @@ fn each_deviation_has_its_state() {
         ),
         (
             State::Obsolete,
-            Case::with(|case| case.obsolete = vec![Key::new("old")]),
+            Case::with(|case| case.beside.obsolete = vec![Key::new("old")]),
+        ),
+        (
+            State::Foreign,
+            Case::with(|case| case.beside.foreign = vec![Key::new("other")]),
         ),
     ] {
         let found = case.judge(false);
@@ -239,6 +243,52 @@ fn a_record_explains_what_is_not_there_as_long_as_it_holds() {
     });
     let both = format!("1 of 2 are not there; {told}");
     assert_eq!(partial.judge(false).message, Some(both));
+}
+
+#[test]
+fn what_is_not_ours_is_told_whatever_else_is_found() {
+    let case = Case::with(|case| {
+        case.beside.obsolete = vec![Key::new("old")];
+        case.beside.foreign = vec![Key::new("other")];
+    });
+    let found = case.judge(false);
+    assert_eq!(
+        (found.state, found.keys),
+        (State::Obsolete, vec![Key::new("old")])
+    );
+    let told = "1 no longer planned; 1 beside them not made by this service, left as they are";
+    assert_eq!(found.message.as_deref(), Some(told));
+}
+
+#[test]
+fn a_collision_lasts_as_long_as_the_other_set_stands() {
+    let collided = |change: fn(&mut Case)| {
+        let case = Case::with(|case| {
+            case.mark.as_mut().unwrap().original_hash = "another's".to_owned();
+            case.record = Some(record(|record| record.reason = Reason::Collision));
+            case.keys_are_its_own = false;
+            change(case);
+        });
+        case.judge(false)
+    };
+    let lasts = collided(|_| ());
+    assert_eq!(
+        (lasts.state, lasts.reason),
+        (State::Failed, Some(Reason::Collision))
+    );
+    let over = collided(|case| {
+        case.mark = None;
+        case.outputs = vec![None, None];
+    });
+    assert_eq!((over.state, over.reason), (State::Missing, None));
+    let told = "the collision that its record tells is over";
+    assert_eq!(over.message.as_deref(), Some(told));
+    // Of another kind of record it is no matter whose set is there.
+    let other = collided(|case| case.record = Some(record(|_| ())));
+    assert_eq!(other.state, State::Failed);
+    // And beside a set of its own it is only left.
+    let own = collided(|case| case.mark = Case::good().mark);
+    assert_eq!(own.state, State::Stale);
 }
 
 #[test]
@@ -341,7 +391,7 @@ fn what_is_young_is_pending_unless_it_is_well_or_recorded() {
     });
     assert_eq!(from_the_future.state(), State::Pending);
     assert_eq!(
-        young(|case| case.obsolete = vec![Key::new("old")]).state(),
+        young(|case| case.beside.obsolete = vec![Key::new("old")]).state(),
         State::Obsolete
     );
 }
