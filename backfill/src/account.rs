@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::Utc;
+use tokio::time::Instant;
 
 use crate::args::Settings;
 use crate::cli::{self, Error, OUTPUT, RECORD};
 use crate::cost::{Meter, Prices, Usage};
 use crate::estimate;
-use crate::journal::{Before, Journal, Manifest};
+use crate::journal::{Before, Journal, Manifest, Told};
 use crate::measure::Measure;
 use crate::originals::Extent;
 use crate::progress::Progress;
@@ -21,6 +21,8 @@ use crate::report;
 pub(crate) struct Account {
     pub(crate) run: Run,
     pub(crate) progress: Progress,
+    /// When it was begun, or went on.
+    pub(crate) begun: Instant,
     /// What finding out which originals it takes uses of the store.
     pub(crate) selecting: Usage,
     measure: Measure,
@@ -41,11 +43,12 @@ impl Account {
         let run = cli::header(settings, run, extent);
         let mut writer = settings.record.as_deref().map(Error::begin).transpose()?;
         if let Some(writer) = &mut writer {
-            let begun = writer.write(&Line::Run(run.clone()));
+            let begun = writer.write(&Line::Run(Box::new(run.clone())));
             begun.map_err(Error::io(RECORD))?;
         }
         Ok(Self {
             progress: Progress::new(run.pictures, run.mode.name()),
+            begun: Instant::now(),
             selecting: Usage::default(),
             measure: Measure::new(&run),
             meter: estimate::meter(settings, &run, Usage::default()),
@@ -76,14 +79,20 @@ impl Account {
             Measure::new(&run),
             estimate::meter(settings, &run, Usage::default()),
         );
-        let (mut journal, before) = Journal::open(folder, manifest, |picture| {
-            progress.add(picture);
-            measure.add(picture);
-            meter.add(picture);
+        let begun = Instant::now();
+        let (mut journal, before) = Journal::open(folder, manifest, |told| match told {
+            Told::Done(picture) => {
+                progress.add(picture);
+                measure.add(picture);
+                meter.add(picture);
+            }
+            Told::Again(picture) => {
+                measure.add_attempt(picture);
+                meter.add(picture);
+            }
+            Told::Resumed => measure.resume(),
         })?;
-        for _ in 0..=before.resumed {
-            measure.resume();
-        }
+        measure.resume();
         let at = Utc::now();
         let resumed = Line::Resumed(Resumed {
             at,
@@ -94,6 +103,7 @@ impl Account {
         let account = Self {
             run,
             progress,
+            begun,
             selecting: Usage::default(),
             measure,
             meter,
@@ -110,11 +120,6 @@ impl Account {
     /// Where the run is kept, if it is.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.journal.as_ref().map(Journal::folder)
-    }
-
-    /// Whether as many pictures came to their end as there were when the run began.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.measure.finished() >= self.run.pictures
     }
 
     /// Adds a picture that came to its end.
@@ -147,15 +152,14 @@ impl Account {
         job: Option<JobSummary>,
         out: &mut (impl Write + Send),
     ) -> Result<u8, Error> {
-        let summary = self.measure.summary(ended_early);
-        let elapsed = summary.clocks.end_to_end_us.map(Duration::from_micros);
+        let cost = self.measure.took().map(|took| {
+            let usage = self.meter.usage(took.all) + self.selecting;
+            self.prices.summary(&usage)
+        });
         let summary = Summary {
             job,
-            cost: elapsed.map(|elapsed| {
-                let usage = self.meter.usage(elapsed) + self.selecting;
-                self.prices.summary(&usage)
-            }),
-            ..summary
+            cost,
+            ..self.measure.summary(ended_early)
         };
         drop(self.progress);
         let by_pictures = if summary.failed > 0 || summary.ended_early.is_some() {

@@ -109,9 +109,10 @@ impl Stop {
 }
 
 impl Watch {
-    /// Begins now. What is exhausted cancels `token`.
+    /// Of a run that was begun at that time; what it spends counts from now on. What is exhausted cancels `token`.
     pub(crate) fn new(
         budgets: &Budgets,
+        run_begun: Instant,
         (meter, prices): (Meter, &Prices),
         token: CancellationToken,
     ) -> Self {
@@ -120,9 +121,9 @@ impl Watch {
             reason: Arc::default(),
         };
         let timer = budgets.max_duration.map(|time| {
-            let stop = stop.clone();
+            let (stop, left) = (stop.clone(), time.saturating_sub(run_begun.elapsed()));
             tokio::spawn(async move {
-                tokio::time::sleep(time).await;
+                tokio::time::sleep(left).await;
                 stop.stop(Exhausted::Duration(time));
             })
         });
@@ -193,8 +194,9 @@ mod tests {
     use crate::cost::{Place, Usage};
 
     fn watch(budgets: &Budgets, token: CancellationToken) -> Watch {
-        let meter = Meter::new(Place::Machine, false, Usage::default());
-        Watch::new(budgets, (meter, &Prices::of_this_version()), token)
+        let meter = Meter::new(Place::Machine { processors: 2 }, false, Usage::default());
+        let spent = (meter, &Prices::of_this_version());
+        Watch::new(budgets, Instant::now(), spent, token)
     }
 
     #[tokio::test(start_paused = true)]
@@ -206,6 +208,22 @@ mod tests {
         assert_eq!(times, expected);
         let at_once = paced(stream::iter(0..1000), None).count().await;
         assert_eq!((at_once, begun.elapsed().as_millis()), (1000, 2000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_counts_from_when_the_run_was_begun() {
+        let budgets = Budgets {
+            max_duration: Some(Duration::from_hours(1)),
+            ..Budgets::default()
+        };
+        let meter = Meter::new(Place::Machine { processors: 2 }, false, Usage::default());
+        let (prices, token) = (Prices::of_this_version(), CancellationToken::new());
+        let begun = Instant::now();
+        // So long it took to select.
+        tokio::time::advance(Duration::from_mins(50)).await;
+        let _watch = Watch::new(&budgets, begun, (meter, &prices), token.clone());
+        token.cancelled().await;
+        assert_eq!(begun.elapsed().as_secs(), 3600);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,32 +2,36 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::Utc;
 use cos_thumbnails::events::Change;
-use cos_thumbnails::object::Key;
 use cos_thumbnails::process::Exit;
-use cos_thumbnails::storage::{self, ConfigError, S3, Storage};
-use futures_util::{Stream, TryStreamExt, future};
+use cos_thumbnails::storage::{S3, Storage};
+use futures_util::{Stream, StreamExt, TryStreamExt, future};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+mod error;
+
+pub use self::error::Error;
 use crate::account::Account;
 use crate::advice::{Advice, Advised, nothing_selected};
 use crate::args::{self, Action, ArgsError, Settings, Way};
 use crate::budget::{Watch, paced};
-use crate::job::{self, JobError};
-use crate::journal::{self, Environment, Journal, JournalError, Manifest};
+use crate::job;
+use crate::journal::{self, Environment, Journal, Manifest};
 use crate::originals::{self, Extent};
-use crate::record::{self, Writer};
+use crate::record::{self, Mode};
 use crate::replay::{Replay, backoff, run_id};
 use crate::selection::{self, Selected};
 use crate::signals::Signals;
-use crate::target::{Http, HttpError, InProcess, Target, TargetError, with_causes};
-use crate::verify::{self, Refused};
-use crate::{audit, estimate, experiment, explain, failures, offline, plan, prompt};
+use crate::target::{Http, InProcess, Target, with_causes};
+use crate::verify;
+use crate::{estimate, experiment, explain, failures, offline, plan, prompt};
 
 /// Some failed, or the store or the record did.
 pub(crate) const FAILED: u8 = Exit::Failed.code();
@@ -38,146 +42,9 @@ const STOPPED: u8 = Exit::Left.code();
 /// Ended by Ctrl-C or SIGTERM.
 pub(crate) const INTERRUPTED: u8 = Exit::Interrupted.code();
 
-/// Why a run came to no summary.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The originals could not be selected.
-    #[error(transparent)]
-    Selection(#[from] selection::Error),
-    /// The originals could not be counted.
-    #[error(transparent)]
-    Originals(#[from] originals::Error),
-    /// The run's folder.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// It was by a job.
-    #[error(
-        "the run was by a job, whose instances go on without this program; for what is left begin a run \
-         with --only missing"
-    )]
-    ResumedJob,
-    /// A run of two recipes would not be one.
-    #[error(
-        "the run was begun by recipe {before}, and here it is {recipe}: give the same settings, or begin \
-         another run"
-    )]
-    AnotherRecipe {
-        /// The run's fingerprint.
-        before: String,
-        /// That of the settings.
-        recipe: String,
-    },
-    /// The store's settings cannot be right.
-    #[error(transparent)]
-    Store(#[from] ConfigError),
-    /// The plan could not be shown.
-    #[error(transparent)]
-    Plan(#[from] plan::PlanError),
-    /// The client for the function could not be built.
-    #[error(transparent)]
-    Function(#[from] HttpError),
-    /// The bucket could not be looked at.
-    #[error(transparent)]
-    Audit(#[from] audit::Error),
-    /// Nothing was mended.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// An experiment was not begun, or ended early.
-    #[error(transparent)]
-    Experiment(#[from] experiment::Error),
-    /// A fan-out by a job could not be done.
-    #[error(transparent)]
-    Job(#[from] JobError),
-    /// The function could not be asked how it makes thumbnails.
-    #[error("the function could not be asked for its recipe")]
-    Version(#[source] TargetError),
-    /// What has no original could not be removed.
-    #[error("{key} could not be removed")]
-    Remove {
-        /// The key.
-        key: Key,
-        /// The cause.
-        source: storage::Error,
-    },
-    /// Fan-out needs to know where to.
-    #[error("--mode fan-out needs --function")]
-    NoFunction,
-    /// More were asked for than there are. A run of fewer would not be the one that was meant.
-    #[error(
-        "--count {count} is more than there are: {max} originals under {prefix:?} are selected"
-    )]
-    TooMany {
-        /// How many were asked for.
-        count: u64,
-        /// How many are selected but for that.
-        max: u64,
-        /// Where.
-        prefix: String,
-    },
-    /// The question on the terminal was not answered.
-    #[error("no number of pictures was given")]
-    NoCount,
-    /// The record file cannot be made, or exists.
-    #[error("{path:?} could not be made for the record")]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// Input or output of this process failed.
-    #[error("{what}")]
-    Io {
-        /// What could not be done.
-        what: &'static str,
-        /// The cause.
-        source: io::Error,
-    },
-}
-
 pub(crate) const RECORD: &str = "the record could not be written";
 pub(crate) const SIGNALS: &str = "signals could not be listened for";
 pub(crate) const OUTPUT: &str = "standard output could not be written";
-
-impl Error {
-    pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { what, source }
-    }
-
-    /// Begins a record file.
-    pub(crate) fn begin(path: &Path) -> Result<Writer, Self> {
-        Writer::create(path).map_err(|source| Self::Record {
-            path: path.to_owned(),
-            source,
-        })
-    }
-
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Experiment(error) if !error.is_usage() => FAILED,
-            Self::Journal(error) if error.is_of_disk() => FAILED,
-            Self::Refused(_)
-            | Self::Experiment(_)
-            | Self::Store(_)
-            | Self::TooMany { .. }
-            | Self::NoCount
-            | Self::NoFunction
-            | Self::Journal(_)
-            | Self::ResumedJob
-            | Self::AnotherRecipe { .. }
-            | Self::Record { .. } => USAGE,
-            Self::Selection(_)
-            | Self::Originals(_)
-            | Self::Plan(_)
-            | Self::Audit(_)
-            | Self::Version(_)
-            | Self::Remove { .. }
-            | Self::Job(_)
-            | Self::Function(_)
-            | Self::Io { .. } => FAILED,
-        }
-    }
-}
 
 /// Runs `backfill` with these arguments, the program's name first. The summary goes to stdout,
 /// everything else to stderr. It ends as [`Exit`] says; a rejected picture counts as handled, since trying again
@@ -258,15 +125,27 @@ pub async fn execute(
 /// Selects: as many as `--count` says, as the terminal answers, or all.
 async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Selected, Error> {
     let (selection, policy) = (&settings.selection, &settings.config.policy);
-    let selected = selection.select(store, policy, verify::options()).await?;
+    let too_many = |flag, asked, max| {
+        let prefix = policy.source_prefix().to_owned();
+        Error::TooMany {
+            flag,
+            asked,
+            max,
+            prefix,
+        }
+    };
+    let selected = selection.select(store, policy, verify::options()).await;
+    let selected = selected.map_err(|error| match error {
+        selection::Error::Sample { asked, max } => too_many("--sample", asked, max),
+        error => error.into(),
+    })?;
     let max = selected.extent().pictures;
     if max == 0 {
         nothing_selected(settings);
     }
     if let Some(count) = selection.count {
         return if max < count {
-            let prefix = policy.source_prefix().to_owned();
-            Err(Error::TooMany { count, max, prefix })
+            Err(too_many("--count", count, max))
         } else {
             Ok(selected)
         };
@@ -290,12 +169,13 @@ async fn begin(
     store: Arc<dyn Storage>,
     out: &mut (impl Write + Send),
 ) -> Result<u8, Error> {
-    let run = run_id();
+    let (run, begun) = (run_id(), Instant::now());
     if let Some(runs) = &settings.journal {
         Journal::check(runs, &run)?;
     }
     let selected = select(settings, &store).await?;
     let mut account = Account::begin(settings, run, selected.extent())?;
+    account.begun = begun;
     if let Some(runs) = &settings.journal {
         let (originals, held) = match &selected {
             Selected::Listed {
@@ -396,15 +276,31 @@ pub(crate) async fn replay(
     let listener = tokio::spawn(signals.act(replay.stop.clone(), give_up.clone(), bar));
     let meter = estimate::meter(settings, &account.run, account.selecting.clone());
     let stop = replay.stop.clone();
-    let mut watch = Watch::new(&settings.budgets, (meter, &settings.prices), stop);
-    let originals = paced(originals, settings.budgets.rate);
-    let replayed = replay.run(originals, Arc::new(target), |picture| {
+    let spent = (meter, &settings.prices);
+    let mut watch = Watch::new(&settings.budgets, account.begun, spent, stop);
+    let (taken, mut done) = (AtomicU64::new(0), 0);
+    let originals = originals.inspect(|_| {
+        taken.fetch_add(1, Ordering::Relaxed);
+    });
+    let mut originals = std::pin::pin!(originals);
+    let in_time = paced(originals.as_mut(), settings.budgets.rate);
+    let replayed = replay.run(in_time, Arc::new(target), |picture| {
+        done += 1;
         watch.add(&picture);
         account.add(picture)
     });
     let ended = tokio::select! {
         ended = replayed => Some(ended),
         () = give_up.cancelled() => None,
+    };
+    let none_left = match &ended {
+        // Where it was stopped behind the last one, no one has asked yet whether there is another.
+        Some(Ok(ended)) if ended.interrupted == 0 => {
+            let all_done = done == taken.load(Ordering::Relaxed);
+            let next = give_up.run_until_cancelled(originals.next());
+            ended.all_sent || (all_done && matches!(next.await, Some(None)))
+        }
+        _ => false,
     };
     listener.abort();
     let (ended_early, code) = match &ended {
@@ -413,14 +309,11 @@ pub(crate) async fn replay(
             Some(INTERRUPTED),
         ),
         Some(Err(broken)) => (Some(with_causes(broken)), Some(FAILED)),
-        Some(Ok(ended)) => {
-            let none_left = ended.all_sent || account.is_complete();
-            match watch.exhausted() {
-                _ if none_left && ended.interrupted == 0 => (None, None),
-                Some(budget) => (Some(budget.to_string()), Some(STOPPED)),
-                None => (Some("interrupted".to_owned()), Some(INTERRUPTED)),
-            }
-        }
+        Some(Ok(_)) => match watch.exhausted() {
+            _ if none_left => (None, None),
+            Some(budget) => (Some(budget.to_string()), Some(STOPPED)),
+            None => (Some("interrupted".to_owned()), Some(INTERRUPTED)),
+        },
     };
     let folder = account.folder().map(Path::to_owned);
     let code = account.end(ended_early, code, None, out);
@@ -488,6 +381,7 @@ pub(crate) fn header(settings: &Settings, run: String, extent: Extent) -> record
             _ => None,
         },
         endpoint: Some(settings.config.store.endpoint.clone()),
+        instance: (settings.way.mode() == Mode::FanOut).then_some(settings.application.size),
         started,
     }
 }

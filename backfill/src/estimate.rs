@@ -1,47 +1,29 @@
 //! What a run is expected to take and to cost, and where it does its work, as far as that is billed.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::args::{Settings, Way};
 use crate::cost::{
-    Application, Expected, IDLE_SECONDS, Interval, Meter, PER_VCPU, Place, Projection,
-    START_UP_SECONDS, Usage, Work, figures, float, is_public_endpoint, usd,
+    Application, Expected, IDLE_SECONDS, Interval, Meter, PER_VCPU, PER_VCPU_OF_JOB, Place,
+    Projection, START_UP_SECONDS, Usage, Work, figures, float, is_public_endpoint, usd,
 };
 use crate::measure::Measure;
 use crate::originals::Extent;
 use crate::plan::thumbnails_each;
 use crate::record::{Line, Run};
+use crate::report::{ReadError, Record};
 
-/// Pictures at once in an instance of a job, for each vCPU.
-const PER_CORE_OF_JOB: f64 = 4.0;
 /// Why the rates of a run cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasuredError {
-    /// Its record cannot be read.
-    #[error("{path:?} could not be read for --measured")]
-    File {
-        /// The record.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// It is none.
-    #[error("{path:?} is no record of a run: line {line}")]
-    Line {
-        /// The record.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The cause.
-        source: serde_json::Error,
-    },
+    /// Its record cannot be read, or is none.
+    #[error("the rates of --measured cannot be taken")]
+    Read(#[from] ReadError),
     /// It says nothing about this run.
     #[error("{path:?} does not tell how long this would take: {why}")]
     Other {
@@ -59,9 +41,12 @@ fn place(settings: &Settings, pictures: u64, in_flight: usize) -> Place {
         max_instances,
     } = settings.application;
     let (per_vcpu, most, idle_seconds, is_called) = match &settings.way {
-        Way::Sequential | Way::Parallel => return Place::Machine,
+        Way::Sequential | Way::Parallel => {
+            let processors = thread::available_parallelism().map_or(1, usize::from);
+            return Place::Machine { processors };
+        }
         Way::FanOut { .. } => (PER_VCPU, max_instances, IDLE_SECONDS, true),
-        Way::Job(job) => (PER_CORE_OF_JOB, job.instances, Interval::ZERO, false),
+        Way::Job(job) => (PER_VCPU_OF_JOB, job.instances, Interval::ZERO, false),
     };
     let concurrency = (per_vcpu * size.vcpu).max(1.0);
     let at_once = match &settings.way {
@@ -187,8 +172,8 @@ pub(crate) fn write(
     }
     writeln!(
         out,
-        "prices     of {oldest} to {newest}, without contract and tax; a virtual machine is counted as bx2-2x8, \
-         your own costs nothing"
+        "prices     of {oldest} to {newest}, without contract and tax; a virtual machine is counted as bx2-2x8, one \
+         of more processors as half as many of them, your own costs nothing"
     )?;
     for row in settings.prices.not_counted() {
         writeln!(out, "           not counted: {}", row.what)?;
@@ -208,7 +193,6 @@ fn assumed(settings: &Settings, extent: Extent, selecting: &Usage) -> Estimate {
                 Way::Job(_) => pictures,
                 _ => in_flight as u64,
             },
-            processors: thread::available_parallelism().map_or(1, usize::from) as u64,
             place: place(settings, pictures, in_flight),
             is_public: is_public(settings),
         };
@@ -239,34 +223,13 @@ fn measured(
     extent: Extent,
     selecting: &Usage,
 ) -> Result<Estimate, MeasuredError> {
-    let path = if path.is_dir() {
-        path.join("record.ndjson")
-    } else {
-        path.to_owned()
-    };
-    let file = |source| MeasuredError::File {
-        path: path.clone(),
-        source,
-    };
+    let mut record = Record::open(path)?;
     let other = |why: String| MeasuredError::Other {
-        path: path.clone(),
+        path: path.to_owned(),
         why,
     };
-    let mut source = BufReader::new(File::open(&path).map_err(file)?);
-    let (mut run, mut text) = (None, Vec::new());
-    for number in 1.. {
-        text.clear();
-        source.read_until(b'\n', &mut text).map_err(file)?;
-        // A last line that is cut is of a run that was killed, and is left out.
-        if !text.ends_with(b"\n") {
-            break;
-        }
-        let line = serde_json::from_slice(&text);
-        let line = line.map_err(|source| MeasuredError::Line {
-            path: path.clone(),
-            line: number,
-            source,
-        })?;
+    let mut run = None;
+    while let Some(line) = record.next()? {
         match (line, &mut run) {
             (Line::Run(begun), None) => {
                 let mode = settings.way.mode();
@@ -280,17 +243,19 @@ fn measured(
                 measure.add(&picture);
                 meter.add(&picture);
             }
-            (Line::Resumed(_), Some((measure, ..))) => measure.resume(),
+            (Line::Resumed(resumed), Some((measure, meter, _))) => {
+                measure.resume();
+                meter.resumed(resumed.done);
+            }
             (Line::Summary(_), Some(_)) => {}
             _ => return Err(other("it does not begin with a run".to_owned())),
         }
     }
     let (measure, meter, run) = run.ok_or_else(|| other("it is empty".to_owned()))?;
-    let elapsed = measure.summary(None).clocks.end_to_end_us;
-    let elapsed = elapsed.ok_or_else(|| other("there is no clock over it".to_owned()))?;
-    let elapsed = Duration::from_micros(elapsed);
+    let took = measure.took();
+    let took = took.ok_or_else(|| other("no picture is in it".to_owned()))?;
     let of = |pictures, selecting| {
-        let projection = Projection::of(pictures, (&meter, selecting), elapsed, &settings.prices);
+        let projection = Projection::of(pictures, (&meter, selecting), took, &settings.prices);
         projection.ok_or_else(|| other("no picture is in it".to_owned()))
     };
     Ok(Estimate {
@@ -301,7 +266,7 @@ fn measured(
             "measured: run {}, {} pictures in {:.3} s, {} in flight; in proportion to pictures",
             run.run,
             meter.pictures(),
-            elapsed.as_secs_f64(),
+            took.all.as_secs_f64(),
             run.in_flight
         ),
         prices: settings.prices.dates(),

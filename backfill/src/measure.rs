@@ -1,12 +1,13 @@
 //! From [`record`](crate::record) lines to a [`Summary`]. Knows neither stores nor networks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
 use crate::record::{
     Adaptation, Adapted, Clocks, End, Failure, Mode, Outcome, Picture, Run, Spread, Stage, Summary,
-    Traffic, Verdict,
+    Took, Traffic, Verdict,
 };
 
 /// Adds up pictures as they finish. Its size does not grow with their number.
@@ -15,7 +16,10 @@ pub struct Measure {
     summary: Summary,
     answer: Histogram<u64>,
     stages: BTreeMap<Stage, Histogram<u64>>,
+    /// Since it was begun, or went on.
     times: Times,
+    /// What it took before.
+    before: Option<Took>,
 }
 
 /// What the clocks are worked out from, in microseconds since the run began.
@@ -46,6 +50,7 @@ impl Measure {
                 retries: 0,
                 adaptation: None,
                 resumed: 0,
+                sessions_us: None,
                 job: None,
                 ended_early: None,
                 clocks: Clocks::default(),
@@ -59,6 +64,7 @@ impl Measure {
             answer,
             stages: BTreeMap::new(),
             times: Times::default(),
+            before: None,
         }
     }
 
@@ -98,31 +104,44 @@ impl Measure {
             .saturating_record(picture.finished_us.saturating_sub(picture.submitted_us));
         for (stage, time) in outcome.timings.iter() {
             let stage = self.stages.entry(stage).or_insert_with(histogram);
-            stage.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+            stage.saturating_record(us(time));
         }
     }
 
-    /// How many pictures came to their end.
-    #[must_use]
-    pub fn finished(&self) -> u64 {
-        self.summary.finished
+    /// Adds an attempt at a picture that comes again, which counts for nothing but its time.
+    pub fn add_attempt(&mut self, picture: &Picture) {
+        self.times.add(picture);
     }
 
     /// The run went on after it had ended early.
     pub fn resume(&mut self) {
+        self.before = self.took();
+        self.times = Times::default();
         self.summary.resumed += 1;
+    }
+
+    /// How long it took: where it was resumed, all the times that it was at work, without the time between. `None`
+    /// where nothing was sent.
+    #[must_use]
+    pub fn took(&self) -> Option<Took> {
+        let took = self.times.took(self.summary.mode);
+        match (self.before, took) {
+            (Some(before), Some(took)) => Some(before + took),
+            (before, took) => before.or(took),
+        }
     }
 
     /// The figures of what was added; `ended_early` says why it is not all, if it is not.
     #[must_use]
     pub fn summary(self, ended_early: Option<String>) -> Summary {
-        let clocks = if self.summary.resumed == 0 {
-            self.times.clocks(self.summary.mode)
+        let (clocks, sessions_us) = if self.summary.resumed == 0 {
+            (self.times.clocks(self.summary.mode), None)
         } else {
-            Clocks::default()
+            (Clocks::default(), self.took().map(|took| us(took.all)))
         };
         Summary {
             clocks,
+            sessions_us,
             made_per_second: per_second(self.summary.count(Verdict::Made), clocks.end_to_end_us),
             stages: self
                 .stages
@@ -157,6 +176,17 @@ impl Times {
         );
     }
 
+    /// How long these took. What nobody waits for in this process is waited for in fan-out: that an instance starts.
+    fn took(&self, mode: Mode) -> Option<Took> {
+        let (first, last) = (self.first_submitted?, self.last_finished?);
+        let begun = self.first_begun.filter(|_| mode == Mode::FanOut);
+        let start_up = begun.map_or(0, |begun| begun.saturating_sub(first));
+        Some(Took {
+            all: Duration::from_micros(last.saturating_sub(first)),
+            start_up: Duration::from_micros(start_up),
+        })
+    }
+
     /// See [`Clocks`] for what is worked out here and why.
     fn clocks(&self, mode: Mode) -> Clocks {
         let between = |first: Option<u64>, last: Option<u64>| Some(last?.saturating_sub(first?));
@@ -178,7 +208,10 @@ impl Times {
 
 /// How long one stage took.
 pub(crate) fn stage_us(outcome: &Outcome, stage: Stage) -> u64 {
-    let time = outcome.timings.get(stage).unwrap_or_default();
+    us(outcome.timings.get(stage).unwrap_or_default())
+}
+
+fn us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 

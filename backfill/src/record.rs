@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 mod environment;
 pub mod experiment;
 mod interval;
+mod took;
 
 pub(crate) use environment::build;
 pub use environment::{Environment, InstanceSize};
 pub use interval::Interval;
+pub use took::Took;
 
 pub use cos_thumbnails::object::Key;
 pub use cos_thumbnails::outcome::{Outcome, Reason, Stage, Traffic, Verdict};
@@ -28,7 +30,7 @@ pub use cos_thumbnails::outcome::{Outcome, Reason, Stage, Traffic, Verdict};
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Line {
     /// The first line.
-    Run(Run),
+    Run(Box<Run>),
     /// One original.
     Picture(Box<Picture>),
     /// Here a run that had ended early went on; originals that had failed come again.
@@ -93,6 +95,9 @@ pub struct Run {
     /// URL of the store; records of earlier versions do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The size of the instances in fan-out, as it was said. Absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceSize>,
     /// When the run began, by this machine's clock.
     pub started: DateTime<Utc>,
 }
@@ -196,6 +201,10 @@ pub struct Summary {
     /// How often the run was resumed. Its clocks are not told then: they would count the time between.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resumed: u64,
+    /// The end-to-end clocks of all the times that it was at work, added, where it was resumed; in microseconds. What
+    /// it cost is worked out from these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_us: Option<u64>,
     /// What became of the job run, in fan-out by a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobSummary>,
@@ -214,7 +223,7 @@ pub struct Summary {
     pub traffic: Traffic,
     /// The recipes that the outcomes name.
     pub recipes: BTreeSet<String>,
-    /// What it cost, by an estimate. Absent where there is no clock over it.
+    /// What it cost, by an estimate. Absent where nothing was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<SummaryCost>,
 }

@@ -86,6 +86,14 @@ pub enum Error {
     /// What stands of their thumbnails could not be found out.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// More were to be drawn than there are.
+    #[error("a sample of {asked} is more than the {max} originals that there are")]
+    Sample {
+        /// How many were to be drawn.
+        asked: u64,
+        /// From how many.
+        max: u64,
+    },
 }
 
 /// What was selected.
@@ -162,9 +170,12 @@ impl Selection {
         asked.0 += objects.load(Ordering::Relaxed);
         let memory_bytes = held.iter().map(Original::memory).sum();
         let mut chance = fastrand::Rng::with_seed(self.seed);
-        if let Some(sample) = self.sample {
-            let sample = saturated(sample).min(held.len());
-            held = chance.choose_multiple(held, sample);
+        if let Some(asked) = self.sample {
+            let max = held.len() as u64;
+            if asked > max {
+                return Err(Error::Sample { asked, max });
+            }
+            held = chance.choose_multiple(held, saturated(asked));
         }
         match self.order {
             Order::Name => held.sort_unstable_by(|a, b| a.key.cmp(&b.key)),

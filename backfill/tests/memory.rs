@@ -190,7 +190,8 @@ async fn memory_does_not_grow_with_the_bucket() {
     let small = audited.max(peak_of("planned", 8_000, Box::pin(plan(8_000))).await);
     let audited = peak_of("audited", 80_000, Box::pin(audit(40_000))).await;
     let large = audited.max(peak_of("planned", 80_000, Box::pin(plan(80_000))).await);
-    assert!(large < small + 4096, "{small} kB, then {large} kB");
+    // 14 bytes for each key more: less than the key itself has.
+    assert!(large < small + 1024, "{small} kB, then {large} kB");
     assert!(large < 64 << 10, "{large} kB");
 }
 

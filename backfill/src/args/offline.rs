@@ -12,7 +12,8 @@ use super::written::{Cli, Subcommands};
 /// What was written behind `report`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Report {
-    /// Runs and experiments: their folders, or their records, which may be compressed by gzip (.gz)
+    /// Runs and experiments: their folders, or their records, which may be compressed by gzip (.gz). All of their
+    /// pictures are held in memory, about 1 kB each
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// The folder for the files; what has their names there is replaced

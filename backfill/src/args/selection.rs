@@ -34,7 +34,8 @@ pub(super) struct SelectionFlags {
     /// The greatest length
     #[arg(long, value_name = "BYTES")]
     max_size: Option<ByteSize>,
-    /// Last written at this time or later: 2026-01-31, 2026-01-31T12:00:00Z, or so long ago, such as 7days
+    /// Last written at this time or later: 2026-01-31, 2026-01-31T12:00:00Z (UTC, without Z too), or so long ago,
+    /// such as 7days
     #[arg(long, value_name = "TIME")]
     newer_than: Option<When>,
     /// Last written before this time
@@ -43,7 +44,7 @@ pub(super) struct SelectionFlags {
     /// Those alone of which an audit finds this
     #[arg(long, value_enum, default_value = "all")]
     only: Only,
-    /// So many of these by chance
+    /// So many of these by chance, and no fewer
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
     /// In which order; by name they are sent as they are listed, for any other order (and with --only and
@@ -64,7 +65,7 @@ pub(super) struct BudgetFlags {
     /// End when more pictures have failed
     #[arg(long, value_name = "N")]
     max_errors: Option<u64>,
-    /// Begin no picture after this time, such as 90s or 2h
+    /// Begin no picture after this time, such as 90s or 2h; it counts from the start, selecting included
     #[arg(long, value_name = "TIME")]
     max_duration: Option<humantime::Duration>,
     /// Begin no picture when those that ended have cost so many USD, by the upper end of an estimate without

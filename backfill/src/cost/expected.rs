@@ -19,6 +19,8 @@ const READ: Interval = Interval::between(0.2, 1.0);
 
 /// Pictures at once in an instance of the application, for each vCPU, as `deploy/code-engine/up` has it.
 pub const PER_VCPU: f64 = 2.0;
+/// Pictures at once in an instance of a job, for each vCPU, as `backfill shard` has it.
+pub const PER_VCPU_OF_JOB: f64 = 4.0;
 /// From the pull of its image until an instance works. Assumed: up to the 13 s after which the first worker of
 /// the paper's timelines starts.
 pub const START_UP_SECONDS: Interval = Interval::between(1.0, 13.0);
@@ -39,8 +41,6 @@ pub struct Work {
     pub thumbnails_each: u64,
     /// Pictures under way at once at most.
     pub in_flight: u64,
-    /// Processors of this machine.
-    pub processors: u64,
     /// Where the thumbnails are made.
     pub place: Place,
     /// Whether the store is read by a public endpoint.
@@ -69,8 +69,8 @@ impl Expected {
         let busy = LATENCY_SECONDS * (ROUNDS * pictures) + SECONDS_A_BYTE * bytes + cpu;
         let in_flight = Interval::exactly(float(work.in_flight.max(1)));
         let (at_once, processors, start_up) = match work.place {
-            Place::Machine => {
-                let processors = Interval::exactly(float(work.processors.max(1)));
+            Place::Machine { processors } => {
+                let processors = Interval::exactly(float(processors.max(1) as u64));
                 (in_flight, processors, Interval::ZERO)
             }
             Place::Instances {
@@ -116,6 +116,8 @@ mod tests {
     use super::*;
     use crate::cost::InstanceSize;
 
+    const MACHINE: Place = Place::Machine { processors: 2 };
+
     fn work(place: Place) -> Work {
         Work {
             selecting: Usage::of_listing(1000).scaled(2.0),
@@ -123,7 +125,6 @@ mod tests {
             bytes: 2_000_000_000,
             thumbnails_each: 6,
             in_flight: 8,
-            processors: 2,
             place,
             is_public: false,
         }
@@ -134,7 +135,7 @@ mod tests {
         let seconds = |in_flight| {
             let work = Work {
                 in_flight,
-                ..work(Place::Machine)
+                ..work(MACHINE)
             };
             let seconds = Expected::of(&work).seconds;
             [seconds.least, seconds.most.unwrap_or(f64::NAN)]
@@ -161,7 +162,7 @@ mod tests {
                 .filter(|(_, quantity)| quantity.most != Some(0.0));
             used.map(|(item, _)| item).collect::<Vec<_>>()
         };
-        let machine = work(Place::Machine);
+        let machine = work(MACHINE);
         assert_eq!(used(&machine), [Item::ClassA, Item::ClassB, Item::VmHour]);
         let public = Work {
             is_public: true,

@@ -29,16 +29,17 @@ mod prices;
 mod usage;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::record::SummaryCost;
 
-pub use self::expected::{Expected, IDLE_SECONDS, PER_VCPU, START_UP_SECONDS, Work};
+pub use self::expected::{
+    Expected, IDLE_SECONDS, PER_VCPU, PER_VCPU_OF_JOB, START_UP_SECONDS, Work,
+};
 pub use self::prices::{Currency, FreeTier, Item, NotCounted, Price, Prices, PricesError};
 pub use self::usage::{Application, Meter, Place, Usage};
-pub use crate::record::{InstanceSize, Interval};
+pub use crate::record::{InstanceSize, Interval, Took};
 
 /// Whether what an account gets for nothing is taken off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,19 +119,19 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Of `pictures`, by others that took `elapsed`: all in proportion, but for the start-up of instances, and for
+    /// Of `pictures`, by others that took so long: all in proportion, but for the start-up of instances, and for
     /// what it takes to select these. Of none there is nothing to be told.
     #[must_use]
     pub fn of(
         pictures: u64,
         (measured, selecting): (&Meter, Usage),
-        elapsed: Duration,
+        took: Took,
         prices: &Prices,
     ) -> Option<Self> {
         let others = Some(measured.pictures()).filter(|others| *others > 0)?;
-        let elapsed = elapsed.mul_f64(float(pictures) / float(others));
-        let usage = measured.scaled(pictures).usage(elapsed) + selecting;
-        let seconds = Interval::exactly(elapsed.as_secs_f64());
+        let took = took.scaled(float(pictures) / float(others));
+        let usage = measured.scaled(pictures).usage(took.all) + selecting;
+        let seconds = Interval::exactly(took.all.as_secs_f64());
         Some(Self::new(pictures, seconds, usage, prices))
     }
 
@@ -151,8 +152,11 @@ impl Projection {
 #[must_use]
 pub fn is_public_endpoint(endpoint: &str) -> bool {
     const OBJECT_STORAGE: &str = ".cloud-object-storage.appdomain.cloud";
-    let host = endpoint.trim_end_matches('/').rsplit('/').next();
-    let host = host.unwrap_or_default();
+    let authority = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
+    let end = authority.find(['/', ':']).unwrap_or(authority.len());
+    let host = &authority[..end];
     let free = ["s3.direct.", "s3.private."];
     host.ends_with(OBJECT_STORAGE) && !free.iter().any(|start| host.starts_with(start))
 }

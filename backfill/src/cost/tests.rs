@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use cos_thumbnails::outcome::{Outcome, Timings};
 
 use super::*;
@@ -68,7 +70,8 @@ fn listings(objects: u64) -> Usage {
 #[test]
 fn a_run_on_a_machine_costs_its_hours_and_its_requests() {
     let prices = Prices::of_this_version();
-    let mut meter = Meter::new(Place::Machine, true, listings(2500));
+    let machine = Place::Machine { processors: 2 };
+    let mut meter = Meter::new(machine, true, listings(2500));
     for _ in 0..250 {
         meter.add(&picture(100, 1));
     }
@@ -88,9 +91,34 @@ fn a_run_on_a_machine_costs_its_hours_and_its_requests() {
     let sum = 0.007_831_2 + 0.000_42;
     assert!(close(cost.total(), sum + 0.0349, sum + 0.0559), "{cost:?}");
 
-    let direct = Meter::new(Place::Machine, false, listings(0)).usage(Duration::ZERO);
+    let direct = Meter::new(machine, false, listings(0)).usage(Duration::ZERO);
     assert_eq!(direct.get(Item::EgressGb), Interval::ZERO);
     assert_eq!(direct.get(Item::ClassA), Interval::exactly(2.0));
+    // What is sold is a machine of two processors.
+    for (processors, hours) in [(1, 0.1), (2, 0.1), (3, 0.15), (64, 3.2)] {
+        let meter = Meter::new(Place::Machine { processors }, false, Usage::default());
+        let usage = meter.usage(Duration::from_mins(6));
+        assert!(close(usage.get(Item::VmHour), hours, hours), "{usage:?}");
+    }
+}
+
+#[test]
+fn what_is_read_by_a_public_endpoint_is_billed_whatever_its_port() {
+    let host = |kind: &str| format!("s3.{kind}eu-de.cloud-object-storage.appdomain.cloud");
+    for (kind, public) in [("", true), ("direct.", false), ("private.", false)] {
+        let host = host(kind);
+        for url in [
+            host.clone(),
+            format!("https://{host}"),
+            format!("https://{host}/"),
+            format!("https://{host}:443"),
+            format!("https://{host}:443/"),
+        ] {
+            assert_eq!(is_public_endpoint(&url), public, "{url}");
+        }
+    }
+    let other = "http://127.0.0.1:9000/s3.eu-de.cloud-object-storage.appdomain.cloud";
+    assert!(!is_public_endpoint(other));
 }
 
 #[test]
@@ -154,22 +182,25 @@ fn a_million_is_told_in_proportion_and_of_nothing_nothing() {
     let prices = Prices::of_this_version();
     let mut meter = Meter::new(instances(), false, listings(250));
     let of = |meter: &Meter| {
-        let elapsed = Duration::from_secs(10);
-        Projection::of(1_000_000, (meter, Usage::default()), elapsed, &prices)
+        let took = Took {
+            all: Duration::from_secs(10),
+            start_up: Duration::from_secs(2),
+        };
+        Projection::of(1_000_000, (meter, Usage::default()), took, &prices)
     };
     assert_eq!(of(&meter), None);
     for _ in 0..250 {
         meter.add(&picture(200, 1));
     }
     let million = of(&meter).unwrap();
-    assert_eq!(million.seconds, Interval::exactly(40_000.0));
-    // The instances start up once, however many pictures there are.
-    let (least, most) = (60.0 + 100_000.0, 1200.0 + 400_000.0);
+    // The instances start up once, however many pictures there are: four thousand times 8 s, and 2 s.
+    assert_eq!(million.seconds, Interval::exactly(32_002.0));
+    let (least, most) = (60.0 + 100_000.0, 1200.0 + 320_020.0);
     assert!(close(million.usage.get(Item::VcpuSecond), least, most));
     assert_eq!(million.usage.get(Item::HttpCall), Interval::exactly(1e6));
     let vcpu = million.cost_with_free_tier.get(Item::VcpuSecond);
     assert!(
-        close(vcpu, 60.0 * 0.000_034_31, 301_200.0 * 0.000_034_31),
+        close(vcpu, 60.0 * 0.000_034_31, 221_220.0 * 0.000_034_31),
         "{vcpu:?}"
     );
     let json = serde_json::to_string(&million).unwrap();

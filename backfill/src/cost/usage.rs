@@ -10,6 +10,9 @@ use crate::record::{End, InstanceSize, Picture, Stage, Traffic};
 /// The objects of one page of a listing, which is one request.
 const PAGE: u64 = 1000;
 
+/// The processors of the virtual machine whose hour is sold, bx2-2x8.
+const PROCESSORS_OF_MACHINE: f64 = 2.0;
+
 /// How much was used of each [`Item`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Usage(BTreeMap<Item, Interval>);
@@ -74,10 +77,12 @@ impl Usage {
         Self::of(Item::HttpCall, Interval::exactly(float(calls)))
     }
 
-    /// A virtual machine, for so long.
+    /// A virtual machine of so many processors, for so long. Prices are of one of two: more count in proportion, as
+    /// such machines do, and one as two.
     #[must_use]
-    pub fn of_machine(time: Interval) -> Self {
-        Self::of(Item::VmHour, time * 3600_f64.recip())
+    pub fn of_machine(processors: usize, time: Interval) -> Self {
+        let machines = (float(processors as u64) / PROCESSORS_OF_MACHINE).max(1.0);
+        Self::of(Item::VmHour, time * (machines * 3600_f64.recip()))
     }
 
     /// As many times that.
@@ -130,7 +135,10 @@ impl Default for Application {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Place {
     /// In this process, on a virtual machine for as long as the run takes.
-    Machine,
+    Machine {
+        /// Its processors.
+        processors: usize,
+    },
     /// In instances of Code Engine, each with so many pictures at once at most.
     Instances {
         /// Their size.
@@ -158,7 +166,7 @@ impl Place {
     /// which was seen or said: each had more, and all were up all the time.
     pub(super) fn usage(&self, elapsed: Interval, busy: Interval) -> Usage {
         match *self {
-            Self::Machine => Usage::of_machine(elapsed),
+            Self::Machine { processors } => Usage::of_machine(processors, elapsed),
             Self::Instances {
                 size,
                 concurrency,
@@ -240,6 +248,11 @@ impl Meter {
             pictures,
             ..*self
         }
+    }
+
+    /// The run went on when so many of its pictures were done: what was added of others comes again.
+    pub fn resumed(&mut self, done: u64) {
+        self.pictures = done;
     }
 
     /// How many pictures were added.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use cos_thumbnails::config::{FAILURE_PREFIX, OUTPUT_PREFIX};
 use cos_thumbnails::plan::{Decision, OutputPrefixes, Policy, Recipe};
+use cos_thumbnails::process;
 use cos_thumbnails::storage::Storage;
 use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
@@ -106,6 +107,7 @@ pub(super) async fn prepare(
         data_set: data_set(policy.source_prefix(), &originals),
         prices: Some(format!("{oldest} to {newest}")),
         instance: Some(settings.application.size),
+        memory_bytes: process::budget_bytes(),
         in_flight: design
             .modes
             .iter()
@@ -213,6 +215,7 @@ pub(super) fn compare(before: &Experiment, now: &Experiment) -> Result<(), Error
     for (what, before, now) in [
         ("recipe", before.recipe.clone(), now.recipe.clone()),
         ("data set", data(before), data(now)),
+        ("store", before.endpoint.clone(), now.endpoint.clone()),
         ("function", function(before), function(now)),
         ("version of this program", version(before), version(now)),
     ] {
@@ -315,6 +318,7 @@ mod tests {
         for (pointer, told) in [
             ("/recipe", "recipe"),
             ("/data_set/sha256", "data set"),
+            ("/endpoint", "store"),
             ("/function/version", "function"),
             ("/function/revision", "function"),
             ("/function/limits", "function"),

@@ -151,7 +151,12 @@ impl Session {
             tries,
             why: String::new(),
         };
-        for attempt in 1..=tries {
+        // Where the experiment went on, those of before have their numbers, and it is tried as often again.
+        let before = self.samples.iter().filter(|sample| {
+            Cell::of(sample) == cell && sample.discarded != Some(Discarded::WarmUp)
+        });
+        let before = before.map(|sample| sample.attempt).max().unwrap_or(0);
+        for attempt in before + 1..=before + tries {
             self.cool_down(cell.mode, stop).await?;
             let taken = self.take(cell, attempt, stop).await?;
             match taken.sample.discarded {

@@ -144,6 +144,17 @@ impl Drop for Locked {
     }
 }
 
+/// A line of the record of what was done before.
+#[derive(Debug)]
+pub(crate) enum Told<'a> {
+    /// An original that came to an outcome.
+    Done(&'a Picture),
+    /// One that came to none, or whose outcome was told already: it took its time, too.
+    Again(&'a Picture),
+    /// The run went on.
+    Resumed,
+}
+
 /// What a run's folder says of what was done before. The keys are held in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
@@ -151,8 +162,6 @@ pub(crate) struct Before {
     pub(crate) done: HashSet<Key>,
     /// The number of the next picture: none that was sent has it or a greater one.
     pub(crate) next: u64,
-    /// How often the run went on.
-    pub(crate) resumed: u64,
     /// The originals in their order, where they are held.
     pub(crate) held: Vec<Original>,
 }
@@ -192,7 +201,7 @@ impl Journal {
         let path = folder.join(RECORD);
         let record = OpenOptions::new().append(true).create_new(true).open(&path);
         let mut journal = Self::locked(&folder, record.map_err(file(&path, "made"))?)?;
-        let begun = journal.append(&Line::Run(manifest.run.clone()));
+        let begun = journal.append(&Line::Run(Box::new(manifest.run.clone())));
         begun.map_err(file(&path, "written"))?;
         // The manifest comes last: what has one can be gone on with.
         put(&folder.join(MANIFEST), std::slice::from_ref(manifest))?;
@@ -200,12 +209,12 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Goes on with the run in `folder`: hands each picture that came to an outcome to `picture`, and cuts a
-    /// last line that is not whole.
+    /// Goes on with the run in `folder`: tells what its record says, in that order, and cuts a last line that is
+    /// not whole.
     pub(crate) fn open(
         folder: &Path,
         manifest: &Manifest,
-        mut picture: impl FnMut(&Picture),
+        mut tell: impl FnMut(Told<'_>),
     ) -> Result<(Self, Before), JournalError> {
         let path = folder.join(RECORD);
         let record = OpenOptions::new().read(true).append(true).open(&path);
@@ -230,13 +239,16 @@ impl Journal {
                 Line::Run(run) if number == 1 && run.run == manifest.run.run => {}
                 Line::Picture(one) if number > 1 => {
                     ended += 1;
-                    if matches!(one.end, End::Outcome(_)) && before.done.insert(one.key.clone()) {
-                        picture(&one);
-                    }
+                    let is_outcome = matches!(one.end, End::Outcome(_));
+                    tell(if is_outcome && before.done.insert(one.key.clone()) {
+                        Told::Done(&one)
+                    } else {
+                        Told::Again(&one)
+                    });
                 }
                 Line::Summary(_) if number > 1 => {}
                 Line::Resumed(_) if number > 1 => {
-                    before.resumed += 1;
+                    tell(Told::Resumed);
                     before.next += std::mem::take(&mut ended) + in_flight;
                 }
                 _ => return Err(JournalError::AnotherRun(path.clone())),

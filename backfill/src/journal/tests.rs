@@ -14,6 +14,7 @@ fn manifest() -> Manifest {
         function: None,
         job: None,
         endpoint: None,
+        instance: None,
         started: Utc::now(),
     };
     Manifest {
@@ -76,12 +77,19 @@ fn no_number_is_given_again_that_may_have_been_in_flight() {
     journal.end().unwrap();
     let folder = runs.path().join("run");
     let (mut journal, before) = Journal::open(&folder, &manifest, |_| {}).unwrap();
-    assert_eq!((before.next, before.resumed), (1 + 3 + 4 + 1, 0));
+    assert_eq!(before.next, 1 + 3 + 4 + 1);
     journal.write(&resumed(Utc::now())).unwrap();
     journal.write(&failed(before.next + 1)).unwrap();
     journal.end().unwrap();
-    let (_, before) = Journal::open(&folder, &manifest, |_| {}).unwrap();
-    assert_eq!((before.next, before.resumed), (9 + 1 + 4 + 1, 1));
+    let mut told = String::new();
+    let tell = |one: Told<'_>| match one {
+        Told::Done(_) => told.push('d'),
+        Told::Again(_) => told.push('a'),
+        Told::Resumed => told.push('r'),
+    };
+    let (_, before) = Journal::open(&folder, &manifest, tell).unwrap();
+    assert_eq!(before.next, 9 + 1 + 4 + 1);
+    assert_eq!(told, "aaara", "in the record's order");
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn run(mode: Mode, pictures: u64) -> Run {
         function: None,
         job: None,
         endpoint: None,
+        instance: None,
         started: chrono::DateTime::UNIX_EPOCH,
     }
 }
@@ -236,6 +237,40 @@ fn the_fan_out_paper_clock_runs_from_the_first_start_to_the_last_thumbnail_made(
             paper_us: Some(750)
         }
     );
+}
+
+#[test]
+fn a_run_that_went_on_took_the_time_that_it_was_at_work() {
+    let mut measure = Measure::new(&run(Mode::Sequential, 2));
+    assert_eq!(measure.took(), None);
+    measure.add(&picture(1, 100, 600, made(&[])));
+    measure.add_attempt(&picture(2, 600, 900, End::Error("no".into())));
+    measure.resume();
+    // Nothing is sent before it goes on once more, an hour later.
+    measure.resume();
+    let hour = 3_600_000_000;
+    measure.add(&picture(3, hour, hour + 400, made(&[])));
+    assert_eq!(measure.took().map(|took| took.all.as_micros()), Some(1200));
+    let summary = measure.summary(None);
+    assert_eq!((summary.finished, summary.failed), (2, 0));
+    assert_eq!((summary.resumed, summary.sessions_us), (2, Some(1200)));
+    assert_eq!(summary.clocks, Clocks::default());
+}
+
+#[test]
+fn only_in_fan_out_something_starts() {
+    for (mode, start_up) in [
+        (Mode::Sequential, 0),
+        (Mode::Parallel, 0),
+        (Mode::FanOut, 400),
+    ] {
+        let mut measure = Measure::new(&run(mode, 2));
+        measure.add(&picture(1, 0, 1000, made(&[(Stage::Total, 600)])));
+        measure.add(&picture(2, 0, 1200, made(&[(Stage::Total, 700)])));
+        let took = measure.took().unwrap();
+        assert_eq!(took.all, Duration::from_micros(1200));
+        assert_eq!(took.start_up, Duration::from_micros(start_up), "{mode:?}");
+    }
 }
 
 #[test]

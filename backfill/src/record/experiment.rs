@@ -69,6 +69,10 @@ pub struct Experiment {
     /// The size of the function's instances, as it was said. Absent in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceSize>,
+    /// Bytes of memory that the pictures in work in this process have, in sequential and parallel: one for which there is
+    /// no room waits, and its wait is in the times. Absent in older records, and where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
     /// Events under way at most, by mode.
     pub in_flight: BTreeMap<Mode, usize>,
     /// When it was begun, by this machine's clock.
@@ -99,7 +103,7 @@ pub struct Design {
     #[serde(default = "two_minutes", with = "humane")]
     pub cold_after: Duration,
     /// How often one sample is tried until it is of the right temperature and nothing failed; after that the
-    /// experiment ends early. Default 3.
+    /// experiment ends early. One that goes on tries as often again. Default 3.
     #[serde(default = "three")]
     pub tries: u32,
     /// By which chance the order of the samples is drawn. Default 0.

@@ -22,7 +22,7 @@ pub(super) const COLUMNS: [&str; 7] = [
     "with a month's free tier",
     "1,000,000 pictures",
     "with a month's free tier",
-    "1,000,000 take, hours",
+    "1,000,000 take, hours by the end-to-end clock",
 ];
 
 /// Each mode by its typical sample with the greatest number of pictures, where it is known what that used.
@@ -31,10 +31,10 @@ pub(super) fn rows(data: &Data) -> Vec<Row> {
     largest
         .filter_map(|(mode, samples)| {
             let sample = Sample::typical(&samples)?;
-            let (meter, elapsed) = sample.spent.as_ref()?;
+            let (meter, took) = sample.spent.as_ref()?;
             let of = |pictures| {
                 let listings = Usage::of_listing(pictures).scaled(2.0);
-                Projection::of(pictures, (meter, listings), *elapsed, &data.prices)
+                Projection::of(pictures, (meter, listings), *took, &data.prices)
             };
             Some(Row {
                 mode,
@@ -51,9 +51,10 @@ pub(super) fn caption(data: &Data) -> String {
     let (oldest, newest) = data.prices.dates();
     format!(
         "Estimates, by list prices of {oldest} to {newest} and by what a typical sample used: sequential and parallel on a \
-         virtual machine (bx2-2x8) for as long as it took, fan-out by instances of Code Engine, as if those that were there \
-         had been it, with their start-up and one to two minutes of idleness. In proportion to pictures, with the listings of \
-         that many. What is not known is an interval."
+         virtual machine (bx2-2x8; one of more processors counts as half as many of these) for as long as it took, fan-out by \
+         instances of Code Engine, as if those that were there had been it, with their start-up and one to two minutes of \
+         idleness. In proportion to pictures, but for the start-up, with the listings of that many. What is not known is an \
+         interval."
     )
 }
 

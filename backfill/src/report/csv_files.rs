@@ -2,7 +2,7 @@
 
 use csv::Writer;
 
-use super::data::{Clock, Data};
+use super::data::{Clock, Data, Store};
 use super::table::rows;
 
 /// One line per sample.
@@ -34,7 +34,7 @@ pub(super) fn samples(data: &Data) -> Result<String, csv::Error> {
     text(file)
 }
 
-/// One line per row of the table.
+/// One line per row of the table. What the paper measured in the cloud stands beside where the store was here.
 pub(super) fn table(data: &Data) -> Result<String, csv::Error> {
     let mut file = Writer::from_writer(Vec::new());
     file.write_record([
@@ -52,7 +52,13 @@ pub(super) fn table(data: &Data) -> Result<String, csv::Error> {
         "outliers",
         "cpu_ms_per_picture",
         "papers_seconds",
+        "store",
     ])?;
+    let store = match data.store() {
+        Store::Loopback => "loopback",
+        Store::Elsewhere => "elsewhere",
+        Store::Both => "both",
+    };
     for clock in Clock::ALL {
         for row in rows(data, clock) {
             let it = &row.seconds;
@@ -71,6 +77,7 @@ pub(super) fn table(data: &Data) -> Result<String, csv::Error> {
                 it.outliers.len().to_string(),
                 number(row.cpu_ms),
                 number(row.paper),
+                store.to_owned(),
             ])?;
         }
     }

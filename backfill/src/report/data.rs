@@ -1,9 +1,8 @@
 //! What a report shows: plain numbers, in seconds since each sample began.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use crate::cost::{Meter, Prices};
+use crate::cost::{Meter, Prices, Took};
 use crate::record::{Mode, Stage};
 
 /// All that a report shows.
@@ -15,6 +14,17 @@ pub struct Data {
     pub samples: Vec<Sample>,
     /// What things cost.
     pub prices: Prices,
+}
+
+/// Where stores were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Store {
+    /// Behind no network.
+    Loopback,
+    /// On another machine, or nobody says where.
+    Elsewhere,
+    /// Some so, and some so.
+    Both,
 }
 
 /// One run or experiment.
@@ -31,6 +41,8 @@ pub struct Source {
     pub left_out: BTreeMap<String, usize>,
     /// Whether its store was on the same machine, behind no network.
     pub on_loopback: bool,
+    /// Whether its pictures were generated, to stand in for photographs.
+    pub generated: bool,
 }
 
 /// One run of one mode over so many pictures.
@@ -46,7 +58,7 @@ pub struct Sample {
     pub rejected: u64,
     /// How often one of them was sent again, because the function was busy or an attempt failed.
     pub retries: u64,
-    /// The clocks.
+    /// The clocks. None are there of a run that was resumed, nor does one clock go through the times of its calls.
     pub clocks: BTreeMap<Clock, f64>,
     /// Its calls.
     pub calls: Vec<Call>,
@@ -54,7 +66,7 @@ pub struct Sample {
     /// Absent where one of them does not say it.
     pub cpu: Option<f64>,
     /// What it used, as far as that is billed, and over which time. Absent where nobody says where it ran.
-    pub spent: Option<(Meter, Duration)>,
+    pub spent: Option<(Meter, Took)>,
 }
 
 /// Which clock; neither is ever shown without its name.
@@ -133,6 +145,16 @@ impl Data {
         cells.map(|((mode, _), samples)| (mode, samples)).collect()
     }
 
+    /// Where the stores of all sources were: on the same machine as the program, elsewhere, or both.
+    pub(super) fn store(&self) -> Store {
+        let on_loopback = self.sources.iter().filter(|source| source.on_loopback);
+        match on_loopback.count() {
+            0 => Store::Elsewhere,
+            all if all == self.sources.len() => Store::Loopback,
+            _ => Store::Both,
+        }
+    }
+
     /// In what the sources differ though they should not, for people.
     #[must_use]
     pub fn differences(&self) -> Vec<String> {
@@ -152,6 +174,13 @@ impl Data {
 }
 
 impl Sample {
+    /// Seconds of a processor that one of its pictures took, in the mean.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "no run has 2^52 pictures")]
+    pub fn cpu_a_picture(&self) -> Option<f64> {
+        Some(self.cpu? / self.pictures.max(1) as f64)
+    }
+
     /// One of `samples` that is typical: of the median time by the end-to-end clock, or the first where none
     /// has that clock.
     #[must_use]

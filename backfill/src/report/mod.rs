@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use self::chart::Chart;
 pub use self::chart::ChartError;
 pub use self::data::{Call, Cell, Clock, Data, Sample, Source, times};
+pub(crate) use self::read::Record;
 pub use self::read::{ReadError, read};
 pub use self::summary::text;
 

@@ -52,20 +52,7 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
     if let Some(why) = &summary.ended_early {
         writeln!(out, "ended early: {why}")?;
     }
-    if summary.ended_early.is_none() && summary.finished != summary.pictures {
-        writeln!(
-            out,
-            "note: originals came or went since {} were counted, when the run began",
-            summary.pictures
-        )?;
-    }
-    if summary.resumed > 0 {
-        writeln!(
-            out,
-            "gone on with {} times: there is no clock over the time between",
-            summary.resumed
-        )?;
-    }
+    since_begun(out, summary)?;
     for (reason, count) in &summary.reasons {
         writeln!(out, "  {count} x {reason}")?;
     }
@@ -114,6 +101,27 @@ fn write(out: &mut String, run: &Run, summary: &Summary) -> std::fmt::Result {
     let more = summary.failed.saturating_sub(summary.failures.len() as u64);
     if more > 0 {
         writeln!(out, "and {more} more failed; a record file names them all")?;
+    }
+    Ok(())
+}
+
+/// What is no longer as it was when the run began.
+fn since_begun(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    if summary.ended_early.is_none() && summary.finished != summary.pictures {
+        writeln!(
+            out,
+            "note: originals came or went since {} were counted, when the run began",
+            summary.pictures
+        )?;
+    }
+    if summary.resumed > 0 {
+        let sessions = summary.sessions_us.map(seconds);
+        writeln!(
+            out,
+            "gone on with {} times: at work for {} in all, and there is no clock over the time between",
+            summary.resumed,
+            sessions.as_deref().unwrap_or("no time")
+        )?;
     }
     Ok(())
 }

@@ -60,14 +60,10 @@ pub(super) fn rows(data: &Data, clock: Clock) -> Vec<Row> {
         .collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no run has 2^52 pictures")]
 fn cpu_ms(samples: &[&Sample]) -> Option<f64> {
-    let each = samples.iter().map(|sample| {
-        let pictures = sample.pictures.max(1) as f64;
-        Some(1000.0 * sample.cpu? / pictures)
-    });
+    let each = samples.iter().map(|sample| sample.cpu_a_picture());
     let each: Vec<f64> = each.collect::<Option<_>>()?;
-    describe(&each).map(|described| described.mean)
+    describe(&each).map(|described| 1000.0 * described.mean)
 }
 
 impl Row {

@@ -58,6 +58,18 @@ pub(super) fn notes(data: &Data) -> Vec<String> {
             on_loopback.join(", ")
         ));
     }
+    let generated: Vec<&str> = data
+        .sources
+        .iter()
+        .filter(|source| source.generated)
+        .map(|source| source.name.as_str())
+        .collect();
+    if !generated.is_empty() {
+        notes.push(format!(
+            "the pictures are generated stand-ins and no photographs: {}",
+            generated.join(", ")
+        ));
+    }
     let few = data
         .cells()
         .into_values()

@@ -1,9 +1,12 @@
 //! What a run is expected to cost, and may.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use backfill::record::Summary;
+use backfill::report;
 use cos_thumbnails::object::Key;
 use cos_thumbnails::storage::PutOptions;
 use serde_json::Value;
@@ -94,7 +97,7 @@ async fn a_plan_goes_by_a_run_that_was_measured() {
         ("--measured no/run".to_owned(), "could not be read"),
         (
             format!("--measured {}/manifest.json", folder.display()),
-            "no record of a run: line 1",
+            "no record of this version: line 1",
         ),
     ] {
         let error = plan(args).await.unwrap_err();
@@ -121,6 +124,60 @@ async fn a_run_ends_when_what_it_may_cost_is_spent_and_goes_on_with_more() {
     let (code, text) = run(&store, &args).await.unwrap();
     assert_eq!(code, 0, "{text}");
     assert_eq!(outcomes(&folder).len(), 13);
+}
+
+#[tokio::test]
+async fn a_run_that_went_on_has_a_cost_and_rates_of_all_the_time_that_it_was_at_work() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--max-cost 0.00004 --mode sequential --json --journal {}",
+        runs.path().display()
+    );
+    let (code, text) = run(&store, &args).await.unwrap();
+    let first: Summary = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, first.sessions_us), (3, None));
+    let folder = folders(runs.path()).remove(0);
+    let args = format!("resume {} --max-cost 1000 --json", folder.display());
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 0, "{text}");
+    let all: Summary = serde_json::from_str(&text).unwrap();
+    assert_eq!(all.clocks.end_to_end_us, None);
+    let sessions_us = all.sessions_us.unwrap();
+    assert!(Some(sessions_us) > first.clocks.end_to_end_us, "{text}");
+    // At least 0.099 USD an hour, and twelve by six PUTs, a failure record, and a listing.
+    let cost = all.cost.unwrap();
+    let hours = Duration::from_micros(sessions_us).as_secs_f64() / 3600.0;
+    let machine = cost.parts["VM hours"].least;
+    assert!(machine >= 0.099 * hours * 0.999, "{cost:?}");
+    let class_a = cost.parts["Class A requests"];
+    assert!(
+        (class_a.least - 74.0 * 0.0052 / 1000.0).abs() < 1e-9,
+        "{cost:?}"
+    );
+
+    let plan = format!("plan --mode sequential --measured {}", folder.display());
+    let (_, text) = run(&store, &plan).await.unwrap();
+    assert!(text.contains(", 13 pictures in "), "{text}");
+    let data = report::read(std::slice::from_ref(&folder)).unwrap();
+    let (_, took) = data.samples[0].spent.as_ref().unwrap();
+    assert_eq!(took.all, Duration::from_micros(sessions_us));
+    let files = report::write(&data, &runs.path().join("report"), false).unwrap();
+    let costs: Vec<_> = files.iter().filter(|name| name.starts_with('c')).collect();
+    assert_eq!(
+        costs,
+        ["cost.svg"],
+        "no timeline goes through the time between"
+    );
+
+    // Published, a record is compressed.
+    let record = folder.join("record.ndjson");
+    let compressed = fs::File::create(folder.join("record.ndjson.gz")).unwrap();
+    let mut compressed = flate2::write::GzEncoder::new(compressed, flate2::Compression::best());
+    compressed.write_all(&fs::read(&record).unwrap()).unwrap();
+    compressed.finish().unwrap();
+    fs::remove_file(record).unwrap();
+    let (_, again) = run(&store, &plan).await.unwrap();
+    assert_eq!(again, text);
 }
 
 #[tokio::test]

@@ -280,6 +280,10 @@ fn check_manifest(folder: &Path, first: &Line) {
     assert_eq!(manifest.in_flight, expected);
     let (oldest, newest) = backfill::cost::Prices::of_this_version().dates();
     assert_eq!(manifest.prices, Some(format!("{oldest} to {newest}")));
+    assert_eq!(
+        manifest.memory_bytes,
+        cos_thumbnails::process::budget_bytes()
+    );
     assert!(manifest.function.is_some() && manifest.environment.processors > 0);
 }
 
@@ -349,6 +353,12 @@ async fn a_function_that_never_goes_is_not_cold_which_is_said_and_counted() {
             .all(|one| one.discarded == Some(Discarded::Temperature))
     );
     assert_eq!((all[0].attempt, all[1].attempt), (1, 2));
+    // It may go on, and then tries as often again, by other numbers.
+    let (code, text) = laboratory.resume().await;
+    assert_eq!(code, Some(1), "{text}");
+    let lines = record(&laboratory.experiment());
+    let attempts: Vec<_> = samples(&lines).iter().map(|one| one.attempt).collect();
+    assert_eq!(attempts, [1, 2, 3, 4]);
     fs::remove_dir_all(laboratory.runs()).unwrap();
 
     let (code, text) = laboratory

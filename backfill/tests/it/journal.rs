@@ -80,7 +80,7 @@ async fn a_run_is_a_folder_with_its_environment_and_no_secret() {
     assert_ne!(manifest.environment.memory_bytes, Some(0));
     let lines = record(&folder);
     assert_eq!(lines.len(), 1 + 3 + 1);
-    assert!(matches!(&lines[0], Line::Run(run) if *run == manifest.run));
+    assert!(matches!(&lines[0], Line::Run(run) if **run == manifest.run));
     assert!(matches!(&lines[4], Line::Summary(summary) if summary.finished == 3));
     for entry in fs::read_dir(&folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -158,6 +158,42 @@ async fn more_errors_than_are_allowed_end_a_run() {
     let (code, text) = run_with_failures(&store, "--max-errors 13").await;
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("13 of 13 pictures"), "{text}");
+}
+
+#[tokio::test]
+async fn what_came_meanwhile_does_not_hide_what_was_not_sent() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    let args = format!(
+        "--max-errors 0 --in-flight 1 --journal {}",
+        runs.path().display()
+    );
+    let (code, text) = run_with_failures(&store, &args).await;
+    assert_eq!(code, 3, "{text}");
+    let folder = only_folder(runs.path());
+    for n in 0..3 {
+        put(&store, &format!("images/000{n}.jpg")).await;
+    }
+    // As many as there were at first come to their end, and three of them were not there then.
+    let args = format!("resume {} --max-errors 12", folder.display());
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("13 of 13 pictures"), "{text}");
+    assert!(text.contains("ended early: more than 12"), "{text}");
+    // The last one of all, again, leaves nothing.
+    let args = format!("resume {} --max-errors 15", folder.display());
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!(code, 1, "{text}");
+    assert!(!text.contains("ended early"), "{text}");
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_is_left_where_a_rate_bounds_a_run() {
+    let store = store().await;
+    // The second of two waits for 50 s, and the run ends before.
+    let args = "--no-journal --count 2 --rate 0.02 --max-duration 300ms --mode sequential";
+    let (code, text) = run(&store, args).await.unwrap();
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("1 of 2 pictures"), "{text}");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ fn a_report_needs_a_record_and_nothing_else() {
     let table = fs::read_to_string(folder.path().join("report/table.csv")).unwrap();
     assert_eq!(
         table.lines().nth(1),
-        Some("end-to-end clock,sequential,1,1,2,2,,,,2,2,0,,")
+        Some("end-to-end clock,sequential,1,1,2,2,,,,2,2,0,,,elsewhere")
     );
 }
 
@@ -53,10 +53,6 @@ fn a_run_that_did_not_do_all_is_no_sample() {
         (
             RECORD.replace(r#""failures""#, r#""ended_early":"interrupted","failures""#),
             "the run ended early",
-        ),
-        (
-            RECORD.replace(r#""failures""#, r#""resumed":1,"failures""#),
-            "the run was gone on with, and there is no clock over the time between",
         ),
         (format!("{RECORD}{resumed}\n"), "the run has not ended"),
     ] {

@@ -99,7 +99,10 @@ async fn chance_draws_by_its_seed() {
         drawn.extend(sample);
     }
     assert_eq!(drawn.len(), 5, "each is drawn by one of 20 seeds");
-    assert_eq!(planned(&store, "--sample 9 --seed 1").await, all);
+    assert_eq!(planned(&store, "--sample 5 --seed 1").await, all);
+    let too_many = run(&store, "plan --sample 6").await.unwrap_err();
+    let told = "--sample 6 is more than there are: 5 originals under \"images/\" are selected";
+    assert_eq!(too_many.to_string(), told);
 }
 
 #[tokio::test]

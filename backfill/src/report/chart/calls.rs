@@ -12,11 +12,11 @@ const HEIGHTS: [u32; 3] = [330, 170, 170];
 
 const BINS: u32 = 40;
 
-/// The calls of one sample. None where it has none.
+/// The calls of one sample. None where it has none, or no clock goes through their times.
 pub(crate) fn calls(sample: &Sample, name: &str) -> Result<Option<Chart>, ChartError> {
     let mut calls: Vec<&Call> = sample.calls.iter().collect();
     calls.sort_by(|a, b| a.submitted.total_cmp(&b.submitted));
-    if calls.is_empty() {
+    if calls.is_empty() || sample.clocks.is_empty() {
         return Ok(None);
     }
     let mode = sample.mode.name();

@@ -6,13 +6,15 @@ use plotters::prelude::{ChartBuilder, Circle, DashedLineSeries, PathElement};
 use plotters::style::{Color, ShapeStyle};
 
 use super::axis::{self, Axis};
-use super::{Chart, ChartError, FAINT, colour, legend, mesh};
+use super::{Chart, ChartError, FAINT, FONT, INK, colour, legend, mesh, text};
 use crate::record::Mode;
-use crate::report::data::{Clock, Data, times};
+use crate::report::data::{Clock, Data, Store, times};
 use crate::report::paper;
 use crate::statistics::{Description, describe};
 
 const HEIGHT: u32 = 440;
+/// Of a line of text above the axes.
+const NOTE_HEIGHT: u32 = 24;
 
 /// Times by `clock`; beside them the paper's, if it is its clock. None where no sample has that clock.
 pub(crate) fn lines(data: &Data, clock: Clock) -> Result<Option<Chart>, ChartError> {
@@ -36,7 +38,19 @@ pub(crate) fn lines(data: &Data, clock: Clock) -> Result<Option<Chart>, ChartErr
             if with_paper { paper::NOTE } else { "" }
         ),
     );
-    let chart = Chart::draw(head, HEIGHT, |area| {
+    // The file is shown without the page's notes.
+    let note = match data.store() {
+        Store::Elsewhere => None,
+        _ if !with_paper => None,
+        Store::Loopback => Some(
+            "Here the store was on the same machine, behind no network; the paper's was in the cloud.",
+        ),
+        Store::Both => Some(
+            "Here some stores were on the same machine, behind no network; the paper's was in the cloud.",
+        ),
+    };
+    let height = HEIGHT + note.map_or(0, |_| NOTE_HEIGHT);
+    let chart = Chart::draw(head, height, |area| {
         let own = modes.values().flatten();
         let (mut low, mut high) = own.fold((f64::INFINITY, 0.0_f64), |(low, high), (_, it)| {
             (low.min(it.min), high.max(it.max))
@@ -58,7 +72,12 @@ pub(crate) fn lines(data: &Data, clock: Clock) -> Result<Option<Chart>, ChartErr
         if with_paper {
             entries.push((FAINT, true, paper::NAME));
         }
-        let area = legend(area, &entries)?;
+        let mut area = legend(area, &entries)?;
+        if let Some(note) = note {
+            let (above, below) = area.split_vertically(NOTE_HEIGHT);
+            above.draw_text(note, &text(FONT, INK, &above), (64, 2))?;
+            area = below;
+        }
         let mut chart = ChartBuilder::on(&area)
             .margin_right(24)
             .x_label_area_size(44)

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    ReadError, Record, in_flight_of, is_generated, is_loopback, machine, originals, seconds, total,
+    ReadError, Record, gib, in_flight_of, instances, is_generated, is_loopback, machine, originals,
+    seconds, total,
 };
-use crate::cost::{
-    IDLE_SECONDS, Interval, Meter, PER_VCPU, Place, START_UP_SECONDS, Usage, float,
-    is_public_endpoint,
-};
+use crate::cost::{Meter, Place, Took, Usage, is_public_endpoint};
 use crate::record::experiment::{self, Discarded, Experiment, Line, Temperature};
 use crate::record::{Environment, Mode, Stage, build};
 use crate::report::data::{Call, Clock, Sample, Source};
@@ -21,6 +19,7 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
         comparable: Vec::new(),
         left_out: BTreeMap::new(),
         on_loopback: false,
+        generated: false,
     };
     let mut place = None;
     let (mut samples, mut calls) = (Vec::new(), Vec::new());
@@ -59,11 +58,15 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
                 let others = on.filter(|one| !source.comparable.contains(one));
                 let others: Vec<_> = others.collect();
                 source.comparable.extend(others);
+                if let Some(experiment) = &mut place {
+                    experiment.environment = resumed.environment;
+                }
             }
             Line::Ended(ended) => source.facts.push(("ended", ended.at.to_string())),
         }
     }
     source.comparable.push(("originals", originals(generated)));
+    source.generated = generated;
     source.facts.extend(offsets.fact());
     Ok((source, samples))
 }
@@ -120,6 +123,12 @@ fn describe(source: &mut Source, experiment: &Experiment) {
             .comparable
             .push(("temperature", temperature.to_owned()));
     }
+    if let Some(bytes) = experiment.memory_bytes {
+        // What is in work at once has to find room in it, and waits where it does not.
+        source
+            .comparable
+            .push(("memory of pictures in work", gib(bytes)));
+    }
     let in_flight = experiment.in_flight.iter();
     let in_flight = in_flight.map(|(mode, most)| (in_flight_of(*mode), most.to_string()));
     source.comparable.extend(in_flight);
@@ -140,36 +149,47 @@ fn spent(
     experiment: &Experiment,
     sample: &experiment::Sample,
     calls: &[experiment::Call],
-) -> Option<(Meter, Duration)> {
-    let elapsed = Duration::from_micros(sample.clocks.end_to_end_us?);
+) -> Option<(Meter, Took)> {
     let busy = |call: &experiment::Call| {
         let us = call.stages_us.get(&Stage::Total).copied();
         Duration::from_micros(us.unwrap_or_default())
     };
     let here = sample.mode != Mode::FanOut;
     let place = if here {
-        Place::Machine
+        let processors = experiment.environment.processors;
+        Place::Machine { processors }
     } else if sample.instances.is_empty() {
         return None;
     } else {
         let size = experiment.instance.unwrap_or_default();
-        let number = float(sample.instances.len() as u64);
-        let cold = f64::from(sample.cold_instances) / number;
-        Place::Instances {
-            size,
-            concurrency: (PER_VCPU * size.vcpu).max(1.0),
-            number: Interval::exactly(number),
-            start_up_seconds: START_UP_SECONDS * cold,
-            idle_seconds: IDLE_SECONDS,
-            is_called: true,
-        }
+        let cold = usize::try_from(sample.cold_instances).unwrap_or(usize::MAX);
+        instances(size, sample.instances.len(), cold)
+    };
+    let took = Took {
+        all: Duration::from_micros(sample.clocks.end_to_end_us?),
+        start_up: if sample.cold_instances > 0 {
+            start_up(calls)
+        } else {
+            Duration::ZERO
+        },
     };
     let is_public = here && is_public_endpoint(&experiment.endpoint);
     let mut meter = Meter::new(place, is_public, Usage::default());
     for call in calls {
         meter.add_call(call.attempts, &call.traffic, busy(call));
     }
-    Some((meter, elapsed))
+    Some((meter, took))
+}
+
+/// From when the first call was to be sent until work on the first one began.
+fn start_up(calls: &[experiment::Call]) -> Duration {
+    let submitted = calls.iter().map(|call| call.times.submitted_us).min();
+    let started = calls
+        .iter()
+        .filter_map(|call| call.times.function_started_us);
+    let started = started.min().zip(submitted);
+    let us = started.map(|(started, submitted)| started.saturating_sub(submitted));
+    Duration::from_micros(us.unwrap_or_default())
 }
 
 fn counted(sample: &experiment::Sample, calls: &[experiment::Call]) -> Sample {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::data::{Data, Sample, Source};
+use crate::cost::{IDLE_SECONDS, InstanceSize, Interval, PER_VCPU, Place, START_UP_SECONDS, float};
 use crate::record::{Environment, Mode};
 
 /// The record of a folder, and the same compressed by gzip, as it may be published.
@@ -99,15 +100,16 @@ pub fn read(paths: &[PathBuf]) -> Result<Data, ReadError> {
 }
 
 /// A record, line by line. A last line that is cut is of a process that was killed, and is left out.
-struct Record {
+pub(crate) struct Record {
     path: PathBuf,
     lines: BufReader<Box<dyn io::Read>>,
-    first: Option<String>,
+    first: Option<Vec<u8>>,
     number: usize,
 }
 
 impl Record {
-    fn open(path: &Path) -> Result<Self, ReadError> {
+    /// Of a folder, plain or compressed, or that file.
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         let path = if path.is_dir() {
             let all = [RECORD, COMPRESSED].map(|name| path.join(name));
             let there = all.iter().find(|path| path.exists());
@@ -148,7 +150,8 @@ impl Record {
         self.parse::<Kind>(first).map(|kind| kind.record)
     }
 
-    fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ReadError> {
+    /// The next line, if there is one.
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ReadError> {
         let line = match self.first.take() {
             Some(line) => Some(line),
             None => self.line()?,
@@ -156,23 +159,24 @@ impl Record {
         line.map(|line| self.parse(&line)).transpose()
     }
 
-    fn parse<T: DeserializeOwned>(&self, line: &str) -> Result<T, ReadError> {
-        serde_json::from_str(line).map_err(|source| ReadError::Line {
+    fn parse<T: DeserializeOwned>(&self, line: &[u8]) -> Result<T, ReadError> {
+        serde_json::from_slice(line).map_err(|source| ReadError::Line {
             path: self.path.clone(),
             line: self.number,
             source,
         })
     }
 
-    fn line(&mut self) -> Result<Option<String>, ReadError> {
-        let mut line = String::new();
-        let read = io::Read::take(&mut self.lines, MAX_LINE).read_line(&mut line);
+    /// A line is text once it is whole: one that is cut may end within a character.
+    fn line(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        let mut line = Vec::new();
+        let read = io::Read::take(&mut self.lines, MAX_LINE).read_until(b'\n', &mut line);
         read.map_err(|source| ReadError::File {
             path: self.path.clone(),
             source,
         })?;
         self.number += 1;
-        Ok(line.ends_with('\n').then_some(line))
+        Ok(line.ends_with(b"\n").then_some(line))
     }
 
     /// The machine, where a manifest beside the record tells.
@@ -205,21 +209,39 @@ fn is_loopback(url: &str) -> bool {
 
 /// Says of what machine something is.
 fn machine(environment: &Environment) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 bytes")]
-    let gib = |bytes: u64| format!(", {:.1} GiB", bytes as f64 / f64::from(1 << 30));
+    let memory = environment.memory_bytes.map(gib);
+    let memory = memory.map(|memory| format!(", {memory}"));
     let processor = environment.processor.as_deref();
     format!(
         "{} x {}{}, {}",
         environment.processors,
         processor.unwrap_or(&environment.machine),
-        environment.memory_bytes.map(gib).unwrap_or_default(),
+        memory.unwrap_or_default(),
         environment.system
     )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 bytes")]
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
 impl Source {
     fn leave_out(&mut self, reason: &str) {
         *self.left_out.entry(reason.to_owned()).or_default() += 1;
+    }
+}
+
+/// So many instances of the function, of which some started in the sample.
+fn instances(size: InstanceSize, number: usize, cold: usize) -> Place {
+    let number = float(number as u64);
+    Place::Instances {
+        size,
+        concurrency: (PER_VCPU * size.vcpu).max(1.0),
+        number: Interval::exactly(number),
+        start_up_seconds: START_UP_SECONDS * (float(cold as u64) / number),
+        idle_seconds: IDLE_SECONDS,
+        is_called: true,
     }
 }
 

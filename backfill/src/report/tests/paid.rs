@@ -32,6 +32,87 @@ fn costs_are_those_of_what_a_typical_sample_used() {
 }
 
 #[test]
+fn a_machine_of_more_processors_is_paid_for_as_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = vec![head("a")];
+    lines[0]["environment"]["processors"] = 16.into();
+    lines.extend(sample(1, 1_800_000_000, None));
+    let data = read(&[write_record(folder.path(), &lines)]).unwrap();
+    let [row] = &costs::rows(&data)[..] else {
+        panic!("one mode")
+    };
+    // An hour for two pictures, on eight times as much as is sold for the price.
+    let hours = row.thousand.usage.get(Item::VmHour).least;
+    assert!((hours - 4000.0).abs() < 1e-6, "{hours}");
+}
+
+#[test]
+fn of_a_run_its_machine_or_its_instances_are_paid_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str, mode: &str, job: Option<Value>| {
+        let run = json!({
+            "record": "run", "run": name, "version": "1", "mode": mode, "pictures": 2, "bytes": 9, "in_flight": 8,
+            "recipe": "f00d", "started": "2026-11-26T10:00:00Z", "instance": {"vcpu": 2.0, "memory_gb": 8.0},
+        });
+        let picture = |n: u64| {
+            json!({
+                "record": "picture", "n": n, "key": "images/a.jpg", "submitted_us": 0, "sent_us": 0,
+                "finished_us": 10_000_000, "attempts": 1, "outcome": {
+                    "event_id": "e", "key": "images/a.jpg", "verdict": "made", "recipe": "f00d",
+                    "traffic": {
+                        "gets": 1, "heads": 0, "puts": 6, "deletes": 0, "bytes_read": 1, "bytes_written": 1,
+                    },
+                    "timings_us": {"total": 8_000_000},
+                    "execution": {
+                        "instance": format!("i{n}"), "before": 0, "ready_at_us": 0, "began_at_us": 0,
+                        "ended_at_us": 0, "cpu_us": 1, "process_cpu_us": [0, 1],
+                    },
+                },
+            })
+        };
+        let mut measure = Measure::new(&serde_json::from_value(run.clone()).unwrap());
+        let pictures = [picture(1), picture(2)];
+        for picture in &pictures {
+            measure.add(&serde_json::from_value(picture.clone()).unwrap());
+        }
+        let mut summary =
+            serde_json::to_value(Line::Summary(Box::new(measure.summary(None)))).unwrap();
+        if let Some(job) = job {
+            summary["job"] = job;
+        }
+        let [first, second] = pictures;
+        let lines = [run, first, second, summary];
+        let path = write_record(&folder.path().join(name), &lines);
+        let manifest = json!({"environment": head("a")["environment"]});
+        fs::write(path.join("manifest.json"), manifest.to_string()).unwrap();
+        let data = read(&[path]).unwrap();
+        let rows = costs::rows(&data);
+        assert_eq!(rows.len(), 1, "{name}");
+        rows[0].clone()
+    };
+    let here = of("here", "parallel", None);
+    let hours = here.thousand.usage.get(Item::VmHour).least;
+    assert!((hours - 5000.0 / 3600.0).abs() < 1e-9, "{hours}");
+    let called = of("called", "fan-out", None);
+    let used = |row: &costs::Row, item| row.thousand.usage.get(item);
+    assert_eq!(used(&called, Item::HttpCall), Interval::exactly(1000.0));
+    // Two of 2 vCPU that started and are idle at the end; four at once in each, of 8 s each.
+    let seconds = used(&called, Item::VcpuSecond);
+    let least = 2.0 * (2.0 * 61.0 + 8000.0 / 4.0);
+    assert!((seconds.least - least).abs() < 1e-6, "{seconds:?}");
+    // Work began after 2 s, which is no matter of the number of pictures.
+    assert_eq!(called.million.seconds, Interval::exactly(4_000_002.0));
+    let job = json!({
+        "job_run": "j", "instances": 4, "shards": 4, "instance_retries": 0, "failed_instances": 0,
+    });
+    let by_job = of("job", "fan-out", Some(job));
+    assert_eq!(used(&by_job, Item::HttpCall), Interval::ZERO);
+    let seconds = used(&by_job, Item::VcpuSecond);
+    let least = 2.0 * (4.0 * 1.0 + 8000.0 / 8.0);
+    assert!((seconds.least - least).abs() < 1e-6, "{seconds:?}");
+}
+
+#[test]
 fn of_fan_out_its_instances_are_paid_for() {
     let folder = tempfile::tempdir().unwrap();
     let mut lines = vec![head("a")];
@@ -52,7 +133,8 @@ fn of_fan_out_its_instances_are_paid_for() {
     let seconds = row.thousand.usage.get(Item::VcpuSecond);
     // Two of 2 vCPU: one started up, both idle at the end; pictures were in work for 4 s each, four at once.
     let fewest = 2.0 * (2.0 * (0.5 + 60.0) + 4000.0 / 4.0);
-    let greatest = 2.0 * 2.0 * (6.5 + 120.0 + 5000.0);
+    // Half a second of the 10 s for two pictures was the start.
+    let greatest = 2.0 * 2.0 * (6.5 + 120.0 + 500.0 * 9.5 + 0.5);
     assert!(
         (seconds.least - fewest).abs() < 1e-6,
         "{seconds:?} {fewest}"
