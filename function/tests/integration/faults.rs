@@ -66,7 +66,7 @@ async fn case_18_the_stores_retry_after_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_404_that_no_store_says_discards_neither_event_nor_thumbnails() {
+async fn case_18_a_404_that_no_store_says_discards_neither_event_nor_thumbnails() {
     let place = Place::new().await;
     let function = Function::start(&place, "60").await;
     assert_eq!(function.send().await.status, 200);
