@@ -180,6 +180,9 @@ test("an image that is not shown says why", async () => {
       await until(own, `document.querySelectorAll("#rows .lost").length === 2`);
       const said = await own.$$eval("#rows .lost", (all) => all.map((one) => one.textContent));
       assert.deepEqual(said, [`the original: ${why}`, why]);
+      const links = await own.$$eval("#rows .lost", (all) => all.map((one) => one.closest("a")?.getAttribute("href") ?? null));
+      const link = at === "/words.js" ? at : null;
+      assert.deepEqual(links, [link, link], `links where ${why}`);
     }
   });
 });

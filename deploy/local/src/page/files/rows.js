@@ -83,27 +83,30 @@ function picture({ url, width, height, alt, format, className = "", title = "", 
   const image = element("img", { width, height, alt, src: url, loading: "lazy", decoding: "async" });
   const link = element("a", { href: url, target: "_blank", rel: "noreferrer", className, title }, image);
   image.addEventListener("error", async () => {
-    link.replaceWith(element("p", { className: "lost" }, `${what}${await lost(url, format)}`));
+    const { why, stands } = await lost(url);
+    const said = stands ? `this browser cannot show ${format}` : why;
+    // What stands can still be opened and kept.
+    (stands ? image : link).replaceWith(element("span", { className: "lost" }, `${what}${said}`));
   });
   return link;
 }
 
-/** Why an image is not shown, as far as the store tells. */
-async function lost(url, format) {
+/** Whether an image that is not shown stands, and why not, as far as the store tells. */
+async function lost(url) {
   let answer;
   try {
     answer = await fetch(url);
   } catch {
-    return "the store cannot be reached";
+    return { why: "the store cannot be reached" };
   }
   if (answer.ok) {
     await answer.body?.cancel();
-    return `this browser cannot show ${format}`;
+    return { stands: true };
   }
-  if (answer.status === 404) return "it is no longer in the store";
-  const said = `the store answered ${answer.status}: ${await reason(answer)}`;
+  if (answer.status === 404) return { why: "it is no longer in the store" };
+  const why = `the store answered ${answer.status}: ${await reason(answer)}`;
   // Links end, and a page that is loaded anew has others.
-  return answer.status === 403 ? `${said}; load this page anew` : said;
+  return { why: answer.status === 403 ? `${why}; load this page anew` : why };
 }
 
 function numbers(row) {
