@@ -6,13 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono::Utc;
 use cos_thumbnails::events::Change;
 use cos_thumbnails::process::Exit;
 use cos_thumbnails::storage::{S3, Storage};
 use futures_util::{Stream, StreamExt, TryStreamExt, future};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 mod error;
@@ -41,6 +42,10 @@ const USAGE: u8 = Exit::Usage.code();
 const STOPPED: u8 = Exit::Left.code();
 /// Ended by Ctrl-C or SIGTERM.
 pub(crate) const INTERRUPTED: u8 = Exit::Interrupted.code();
+
+/// How long one that was stopped asks whether there is another original: where few are wanted, or many are done, a
+/// listing can be long until the next one.
+const FOR_ANOTHER: Duration = Duration::from_secs(2);
 
 pub(crate) const RECORD: &str = "the record could not be written";
 pub(crate) const SIGNALS: &str = "signals could not be listened for";
@@ -136,7 +141,12 @@ async fn select(settings: &Settings, store: &Arc<dyn Storage>) -> Result<Selecte
     };
     let selected = selection.select(store, policy, verify::options()).await;
     let selected = selected.map_err(|error| match error {
-        selection::Error::Sample { asked, max } => too_many("--sample", asked, max),
+        selection::Error::Sample { asked, max } => {
+            if max == 0 {
+                nothing_selected(settings);
+            }
+            too_many("--sample", asked, max)
+        }
         error => error.into(),
     })?;
     let max = selected.extent().pictures;
@@ -177,16 +187,17 @@ async fn begin(
     let mut account = Account::begin(settings, run, selected.extent())?;
     account.begun = begun;
     if let Some(runs) = &settings.journal {
-        let (originals, held) = match &selected {
+        let (originals, held, asked) = match &selected {
             Selected::Listed {
                 last_key, objects, ..
             } => {
                 let (last_key, objects) = (last_key.clone(), *objects);
-                (journal::Selection::Listed { last_key, objects }, None)
+                let listed = journal::Selection::Listed { last_key, objects };
+                (listed, None, (0, 0))
             }
-            Selected::Held { originals, .. } => {
-                (journal::Selection::Held, Some(originals.as_slice()))
-            }
+            Selected::Held {
+                originals, asked, ..
+            } => (journal::Selection::Held, Some(originals.as_slice()), *asked),
         };
         let manifest = Manifest {
             run: account.run.clone(),
@@ -195,6 +206,7 @@ async fn begin(
             read: settings.given.at.into(),
             seed: settings.selection.seed,
             originals,
+            asked,
             environment: Environment::here(),
         };
         account.keep(Journal::create(runs, &manifest, held)?);
@@ -225,7 +237,7 @@ async fn resume(
         journal::Selection::Held => Selected::Held {
             originals: before.held,
             memory_bytes: 0,
-            asked: (0, 0),
+            asked: manifest.asked,
         },
         journal::Selection::Listed { last_key, objects } => Selected::Listed {
             filter: settings.selection.filter.clone(),
@@ -237,8 +249,10 @@ async fn resume(
             objects,
         },
     };
-    // What it took to select them was paid for when the run was begun.
-    account.selecting = selected.sending();
+    account.selecting = selected.usage();
+    for _ in 0..=before.resumed {
+        account.selecting += &selected.sending();
+    }
     let done = before.done;
     let left = selected
         .stream(&store, &settings.config.policy)
@@ -297,8 +311,8 @@ pub(crate) async fn replay(
         // Where it was stopped behind the last one, no one has asked yet whether there is another.
         Some(Ok(ended)) if ended.interrupted == 0 => {
             let all_done = done == taken.load(Ordering::Relaxed);
-            let next = give_up.run_until_cancelled(originals.next());
-            ended.all_sent || (all_done && matches!(next.await, Some(None)))
+            let next = give_up.run_until_cancelled(timeout(FOR_ANOTHER, originals.next()));
+            ended.all_sent || (all_done && matches!(next.await, Some(Ok(None))))
         }
         _ => false,
     };

@@ -263,7 +263,7 @@ fn measured(
         thousand: Some(of(1000, listings(1000))?),
         million: Some(of(1_000_000, listings(1_000_000))?),
         rates: format!(
-            "measured: run {}, {} pictures in {:.3} s, {} in flight; in proportion to pictures",
+            "measured: run {}, {} pictures in {:.3} s, {} in flight; in proportion to pictures, but for the start-up of instances",
             run.run,
             meter.pictures(),
             took.all.as_secs_f64(),

@@ -172,7 +172,8 @@ impl Selection {
         let mut chance = fastrand::Rng::with_seed(self.seed);
         if let Some(asked) = self.sample {
             let max = held.len() as u64;
-            if asked > max {
+            // Of what has to be mended there may be fewer on a good day, and then these are all.
+            if asked > max && self.only == Only::All {
                 return Err(Error::Sample { asked, max });
             }
             held = chance.choose_multiple(held, saturated(asked));

@@ -29,7 +29,7 @@ impl Flow<'_> {
         let (head, record) = self.timed(Stage::Check, both).await;
         self.outcome.traffic.heads += 1;
         self.outcome.traffic.gets += 1;
-        let mark = found(head)?.and_then(|head| Mark::from_metadata(&head.metadata));
+        // The record's refusal first: it says why, which that of a HEAD cannot.
         self.recorded = match record {
             Ok(object) => {
                 self.outcome.traffic.bytes_read += object.body.len() as u64;
@@ -42,7 +42,7 @@ impl Flow<'_> {
                 _ => return Err(error.into()),
             },
         };
-        Ok(mark)
+        Ok(found(head)?.and_then(|head| Mark::from_metadata(&head.metadata)))
     }
 
     /// Whether a failure record stands, be it of what is there now or not.

@@ -120,13 +120,13 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
-    /// Exactly the planned keys, the mark last: until then it says whose they are, and no other original that
-    /// shares them takes them. A set without its siblings is made anew as one without its mark is.
+    /// Exactly the planned keys, the mark first: a set without its mark is made anew, and keeps no other original
+    /// that shares its keys away, should this be killed before its end.
     pub(super) async fn delete_outputs(&mut self) -> Result<(), Error> {
         let (store, (mark, siblings)) = (self.store(), self.plan.mark_and_siblings());
         self.timed(Stage::Remove, async {
-            try_join_all(siblings.iter().map(|output| store.delete(&output.key))).await?;
-            store.delete(&mark.key).await
+            store.delete(&mark.key).await?;
+            try_join_all(siblings.iter().map(|output| store.delete(&output.key))).await
         })
         .await?;
         self.outcome.traffic.deletes += u32::try_from(self.plan.outputs.len()).unwrap_or(u32::MAX);

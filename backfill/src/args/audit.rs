@@ -24,8 +24,8 @@ pub(super) struct VerifyFlags {
     /// With --repair: also delete the thumbnails and failure records whose original is gone
     #[arg(long, requires = "repair")]
     remove_orphans: bool,
-    /// With --repair: also delete the thumbnails that the recipe no longer plans; not with --fast, which
-    /// does not ask by which recipe the others were made
+    /// With --repair: also delete the thumbnails that the recipe no longer plans, if their metadata says that they were
+    /// made by this service; not with --fast, which does not ask by which recipe the others were made
     #[arg(long, requires = "repair", conflicts_with = "fast")]
     remove_obsolete: bool,
     /// With --repair: the recipe was changed on purpose, so most thumbnails are to be made anew

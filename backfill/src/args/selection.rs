@@ -44,7 +44,7 @@ pub(super) struct SelectionFlags {
     /// Those alone of which an audit finds this
     #[arg(long, value_enum, default_value = "all")]
     only: Only,
-    /// So many of these by chance, and no fewer
+    /// So many of these by chance; if there are fewer, with --only all it is an error, else these are taken
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
     /// In which order; by name they are sent as they are listed, for any other order (and with --only and

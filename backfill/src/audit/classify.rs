@@ -40,7 +40,7 @@ pub(crate) struct Beside {
 }
 
 /// What is known beyond the listing.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Evidence<'a> {
     /// The mark, if the last output carries one, and what stands where the failure record belongs.
     Read {

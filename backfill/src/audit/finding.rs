@@ -74,17 +74,21 @@ impl Finding {
         Self { keys, ..self }
     }
 
-    /// The same, where so many more thumbnails were listed that are not planned than were kept by name.
+    /// The same, where so many more keys that are not planned were listed than were kept by name, and looked at.
     pub(crate) fn beside(self, unnamed: u64) -> Self {
-        if unnamed == 0 || !matches!(self.state, State::Ok | State::Obsolete) {
+        let state = match self.state {
+            State::Ok | State::Obsolete => State::Obsolete,
+            State::Foreign => State::Foreign,
+            _ => return self,
+        };
+        if unnamed == 0 {
             return self;
         }
-        let count = self.keys.len() as u64 + unnamed;
+        let told = self.saying_also(format!("{unnamed} more were not looked at"));
         Self {
-            state: State::Obsolete,
-            message: Some(format!("{count} no longer planned")),
+            state,
             unnamed,
-            ..self
+            ..told
         }
     }
 

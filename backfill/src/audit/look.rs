@@ -7,6 +7,7 @@ use cos_thumbnails::plan::{Decision, OnDelete, Plan};
 use cos_thumbnails::storage::{GetOptions, Head, Kind, Listed};
 use cos_thumbnails::thumbnailer::{FailureRecord, Mark, Recorded};
 use futures_util::future::{try_join_all, try_join3};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::candidate::{Below, Candidate};
 use super::classify::{Beside, Evidence, Seen, classify, rejected};
@@ -16,6 +17,9 @@ use crate::originals::change;
 
 /// In place of a fingerprint, where a thumbnail is of another recipe's set and its mark was not found.
 const UNKNOWN_RECIPE: &str = "unknown";
+
+/// So many keys that no original plans are looked at at once, for one original.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// What was seen of one original, object by object.
 #[derive(Debug)]
@@ -81,12 +85,12 @@ impl Audit {
             evidence,
         };
         let nothing_listed = candidate.outputs.iter().all(Option::is_none);
-        let mut beside = Beside {
-            obsolete: candidate.obsolete.clone(),
-            ..Beside::default()
-        };
         if self.options.fast && self.policy.keys_name_originals() {
             let record = candidate.record.as_ref();
+            let beside = Beside {
+                obsolete: candidate.obsolete.clone(),
+                ..Beside::default()
+            };
             let mut finding = classify(&seen(Evidence::Times { record }, &beside), self.young());
             let standing = !nothing_listed || !candidate.obsolete.is_empty();
             if standing && self.samples() {
@@ -102,10 +106,12 @@ impl Audit {
                 mark: mark.as_ref(),
                 record: None,
             };
-            if !beside.obsolete.is_empty() {
-                beside = self.beside(&candidate.obsolete).await?;
+            let nothing = Beside::default();
+            let mut finding = classify(&seen(evidence, &nothing), self.young());
+            if finding.state == State::Ok && !candidate.obsolete.is_empty() {
+                let beside = Beside::of(&self.beside(&candidate.obsolete).await?);
+                finding = classify(&seen(evidence, &beside), self.young());
             }
-            let finding = classify(&seen(evidence, &beside), self.young());
             // Another recipe is no matter of the listing's age.
             let only_recipe = finding.is_of_another_recipe()
                 && mark.is_some_and(|mark| mark.original_etag == candidate.original.etag);
@@ -140,9 +146,25 @@ impl Audit {
     }
 
     /// What stands under these keys, which no original plans.
-    async fn beside(&self, keys: &[Key]) -> Result<Beside, Error> {
-        let heads = try_join_all(keys.iter().map(|key| self.head(key))).await?;
-        Ok(beside(keys, &heads))
+    async fn beside(&self, keys: &[Key]) -> Result<Vec<(Key, Unplanned)>, Error> {
+        let looks = keys.iter().cloned().map(|key| async move {
+            let unplanned = match self.head(&key).await {
+                Ok(Some(head)) => Unplanned::There(head),
+                Ok(None) => Unplanned::Gone,
+                // Another's own object may be kept from us, and takes no audit along.
+                Err(Error::Look { source, .. })
+                    if matches!(source.kind(), Kind::AccessDenied | Kind::Invalid) =>
+                {
+                    Unplanned::Hidden
+                }
+                Err(error) => return Err(error),
+            };
+            Ok((key, unplanned))
+        });
+        stream::iter(looks)
+            .buffered(LOOKS_AT_ONCE)
+            .try_collect()
+            .await
     }
 
     fn removes(&self) -> bool {
@@ -203,13 +225,19 @@ impl Audit {
         let (last, siblings) = plan.mark_and_siblings();
         let last_head = self.head(&last.key).await?;
         let siblings = try_join_all(siblings.iter().map(|output| self.head(&output.key)));
-        let unplanned = try_join_all(obsolete.iter().map(|key| self.head(key)));
+        let unplanned = self.beside(obsolete);
         let record = self.record(&plan.failure, key);
         let (mut heads, unplanned, record) = try_join3(siblings, unplanned, record).await?;
         let mark = mark(last_head.as_ref());
-        let beside = beside(obsolete, &unplanned);
-        let elsewhere = heads.iter().chain(&unplanned);
-        let other_recipe = other_recipe(&plan, last_head.as_ref(), elsewhere.flatten());
+        let beside = Beside::of(&unplanned);
+        let there = unplanned
+            .iter()
+            .filter_map(|(_, unplanned)| match unplanned {
+                Unplanned::There(head) => Some(head),
+                Unplanned::Hidden | Unplanned::Gone => None,
+            });
+        let elsewhere = heads.iter().flatten().chain(there);
+        let other_recipe = other_recipe(&plan, last_head.as_ref(), elsewhere);
         heads.push(last_head);
         let outputs: Vec<_> = plan
             .outputs
@@ -277,20 +305,29 @@ impl Audit {
     }
 }
 
-/// What is there of these keys: what has no metadata of ours was put there by someone else.
-fn beside(keys: &[Key], heads: &[Option<Head>]) -> Beside {
-    let mut beside = Beside::default();
-    for (key, head) in keys.iter().zip(heads) {
-        let Some(head) = head else { continue };
-        let is_ours = Mark::version_shown(&head.metadata).is_some();
-        let which = if is_ours {
-            &mut beside.obsolete
-        } else {
-            &mut beside.foreign
-        };
-        which.push(key.clone());
+/// What stands under a key that no original plans.
+enum Unplanned {
+    There(Head),
+    Hidden,
+    Gone,
+}
+
+impl Beside {
+    /// What has no metadata of ours, or none that is shown to us, was put there by someone else.
+    fn of(keys: &[(Key, Unplanned)]) -> Self {
+        let mut beside = Self::default();
+        for (key, unplanned) in keys {
+            let which = match unplanned {
+                Unplanned::There(head) if Mark::version_shown(&head.metadata).is_some() => {
+                    &mut beside.obsolete
+                }
+                Unplanned::There(_) | Unplanned::Hidden => &mut beside.foreign,
+                Unplanned::Gone => continue,
+            };
+            which.push(key.clone());
+        }
+        beside
     }
-    beside
 }
 
 fn mark(head: Option<&Head>) -> Option<Mark> {

@@ -46,6 +46,10 @@ pub struct Manifest {
     pub seed: u64,
     /// Which originals are the run's.
     pub originals: Selection,
+    /// How many objects were listed, and how many looked at one by one, to select those that are held. Of runs before
+    /// this was kept: none.
+    #[serde(default)]
+    pub asked: (u64, u64),
     /// Where it ran.
     pub environment: Environment,
 }
@@ -164,6 +168,8 @@ pub(crate) struct Before {
     pub(crate) next: u64,
     /// The originals in their order, where they are held.
     pub(crate) held: Vec<Original>,
+    /// How often it went on, this time not included.
+    pub(crate) resumed: u32,
 }
 
 impl Manifest {
@@ -249,6 +255,7 @@ impl Journal {
                 Line::Summary(_) if number > 1 => {}
                 Line::Resumed(_) if number > 1 => {
                     tell(Told::Resumed);
+                    before.resumed += 1;
                     before.next += std::mem::take(&mut ended) + in_flight;
                 }
                 _ => return Err(JournalError::AnotherRun(path.clone())),

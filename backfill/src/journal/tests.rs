@@ -27,6 +27,7 @@ fn manifest() -> Manifest {
             last_key: None,
             objects: 0,
         },
+        asked: (0, 0),
         environment: Environment::here(),
     }
 }

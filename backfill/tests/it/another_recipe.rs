@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use backfill::audit::State;
 use bytes::Bytes;
-use cos_thumbnails::object::Key;
+use cos_thumbnails::object::{ETag, Key};
 use cos_thumbnails::outcome::Reason;
-use cos_thumbnails::storage::{PutOptions, Storage};
+use cos_thumbnails::storage::{
+    self, GetOptions, Head, Kind, ListOptions, Object, Page, PutOptions, Storage,
+};
 
 use crate::audit::{delete, made, put, verify};
 use crate::modes::{jpeg, keys, run, store};
@@ -179,7 +181,8 @@ async fn more_obsolete_thumbnails_than_are_kept_by_name_are_not_forgotten() {
         (found.state, found.keys.len(), found.unnamed),
         (State::Obsolete, 100, 50)
     );
-    assert_eq!(found.message.as_deref(), Some("150 no longer planned"));
+    let told = "100 no longer planned; 50 more were not looked at";
+    assert_eq!(found.message.as_deref(), Some(told));
     assert_eq!(begun.mended["images/2024/07.jpg"].state, State::Obsolete);
     assert_eq!(
         (begun.code, begun.summary.repair.unwrap().removed),
@@ -229,4 +232,58 @@ async fn another_originals_set_says_nothing_of_the_recipe() {
     let mended = verify(&store, args).await;
     assert_eq!(mended.found["images/2024/07.jpg"].state, State::Missing);
     assert_eq!(mended.mended["images/2024/07.jpg"].state, State::Ok);
+}
+
+/// A store that shows no one what is under one key.
+#[derive(Debug)]
+struct Hiding(Arc<dyn Storage>, Key);
+
+#[async_trait::async_trait]
+impl Storage for Hiding {
+    async fn get(&self, key: &Key, options: GetOptions) -> Result<Object, storage::Error> {
+        self.0.get(key, options).await
+    }
+    async fn head(&self, key: &Key) -> Result<Head, storage::Error> {
+        if *key == self.1 {
+            return Err(storage::Error::new(Kind::AccessDenied, "HeadObject"));
+        }
+        self.0.head(key).await
+    }
+    async fn put(
+        &self,
+        key: &Key,
+        body: Bytes,
+        options: PutOptions,
+    ) -> Result<ETag, storage::Error> {
+        self.0.put(key, body, options).await
+    }
+    async fn delete(&self, key: &Key) -> Result<(), storage::Error> {
+        self.0.delete(key).await
+    }
+    async fn list(&self, options: ListOptions) -> Result<Page, storage::Error> {
+        self.0.list(options).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_among_thumbnails_and_is_shown_to_no_one_ends_no_audit() {
+    let store = made().await;
+    let hidden = "thumbnails/2024/08.jpg/2048.jpg";
+    put(&store, hidden, "by someone else").await;
+    let store: Arc<dyn Storage> = Arc::new(Hiding(store, Key::new(hidden)));
+    delete(&store, "thumbnails/2024/07.jpg/16.jpg").await;
+    let args = "--pending-minutes 0 --repair --remove-obsolete --accept failed";
+    let mended = verify(&store, args).await;
+    let foreign = &mended.found["images/2024/08.jpg"];
+    assert_eq!(
+        (foreign.state, &foreign.keys[..]),
+        (State::Foreign, &[Key::new(hidden)][..])
+    );
+    assert_eq!(mended.mended["images/2024/07.jpg"].state, State::Ok);
+    assert!(
+        keys(&store, "thumbnails/")
+            .await
+            .iter()
+            .any(|key| key == hidden)
+    );
 }

@@ -205,7 +205,7 @@ async fn a_crash_between_the_record_and_the_removal_is_completed() {
     over(&store).handle(&event(ORIGINAL)).await.unwrap();
     put(&*store, ORIGINAL, "no picture").await;
     store.reset();
-    // The mark and the record, GET, the record, the siblings' DELETEs, then the mark's.
+    // The mark and the record, GET, the record, the mark's DELETE, then its siblings'.
     store.at(5, Hook::Fail);
     over(&store).handle(&event(ORIGINAL)).await.unwrap_err();
     assert!(keys(&*store).await.len() > 2);
