@@ -90,9 +90,13 @@ impl Account {
                 measure.add_attempt(picture);
                 meter.add(picture);
             }
-            Told::Resumed => measure.resume(),
+            Told::Resumed => {
+                measure.resume();
+                meter.come_up_again();
+            }
         })?;
         measure.resume();
+        meter.come_up_again();
         let at = Utc::now();
         let resumed = Line::Resumed(Resumed {
             at,

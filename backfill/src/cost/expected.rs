@@ -105,7 +105,7 @@ impl Expected {
             usage += &Usage::of(Item::EgressGb, READ * (bytes / 1e9));
         }
         if work.pictures > 0 {
-            usage += &work.place.usage(working, busy);
+            usage += &work.place.usage(working, busy, 1);
         }
         Self { seconds, usage }
     }

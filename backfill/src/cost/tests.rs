@@ -142,6 +142,18 @@ fn instances_are_billed_from_their_start_up_to_their_end() {
 }
 
 #[test]
+fn instances_come_up_each_time_that_a_run_goes_on() {
+    let mut meter = Meter::new(instances(), false, Usage::default());
+    meter.add(&picture(5000, 1));
+    meter.come_up_again();
+    meter.add(&picture(5000, 1));
+    let seconds = |meter: &Meter| meter.usage(Duration::from_secs(20)).get(Item::VcpuSecond);
+    assert!(close(seconds(&meter), 120.0 + 5.0, 2400.0 + 200.0));
+    // As many in one go.
+    assert!(close(seconds(&meter.scaled(2)), 60.0 + 5.0, 1200.0 + 200.0));
+}
+
+#[test]
 fn instances_that_have_more_than_they_should_are_as_many_as_was_said() {
     let seconds = |said: f64| {
         let mut place = instances();

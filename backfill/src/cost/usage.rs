@@ -158,13 +158,13 @@ pub enum Place {
 
 impl Place {
     /// What it is billed for when a run takes `elapsed` seconds, in which pictures were in work for `busy` seconds,
-    /// those of all added.
+    /// those of all added, and which went on so often that it came to as many `sessions`.
     ///
     /// An instance is billed from its start-up to its end. As nobody says which of them does what, they are taken to
     /// be up for no longer than all of them all the time, and no shorter than if each always had as many pictures as
     /// it may. Where more were in work than that, it is this that is wrong, which is assumed, and not their number,
     /// which was seen or said: each had more, and all were up all the time.
-    pub(super) fn usage(&self, elapsed: Interval, busy: Interval) -> Usage {
+    pub(super) fn usage(&self, elapsed: Interval, busy: Interval, sessions: u32) -> Usage {
         match *self {
             Self::Machine { processors } => Usage::of_machine(processors, elapsed),
             Self::Instances {
@@ -181,7 +181,8 @@ impl Place {
                     least: most.map_or(packed, |most| packed.min(most)),
                     most,
                 };
-                Usage::of_instance(size, (start_up_seconds + idle_seconds) * number, running)
+                let besides = (start_up_seconds + idle_seconds) * f64::from(sessions);
+                Usage::of_instance(size, besides * number, running)
             }
         }
     }
@@ -197,6 +198,8 @@ pub struct Meter {
     /// Seconds that pictures were in work, those of all added.
     busy_seconds: f64,
     pictures: u64,
+    /// How often the run was begun or went on: instances come up each time.
+    sessions: u32,
 }
 
 impl Meter {
@@ -209,6 +212,7 @@ impl Meter {
             usage: selecting,
             busy_seconds: 0.0,
             pictures: 0,
+            sessions: 1,
         }
     }
 
@@ -238,7 +242,7 @@ impl Meter {
         self.busy_seconds += busy.as_secs_f64();
     }
 
-    /// That of so many pictures as these.
+    /// That of so many pictures as these, in one go.
     #[must_use]
     pub fn scaled(&self, pictures: u64) -> Self {
         let factor = float(pictures) / float(self.pictures.max(1));
@@ -246,6 +250,7 @@ impl Meter {
             usage: self.usage.scaled(factor),
             busy_seconds: self.busy_seconds * factor,
             pictures,
+            sessions: 1,
             ..*self
         }
     }
@@ -253,6 +258,11 @@ impl Meter {
     /// The run went on when so many of its pictures were done: what was added of others comes again.
     pub fn resumed(&mut self, done: u64) {
         self.pictures = done;
+    }
+
+    /// The run went on after a while in which no instance stayed: they come up again, as many as before.
+    pub fn come_up_again(&mut self) {
+        self.sessions = self.sessions.saturating_add(1);
     }
 
     /// How many pictures were added.
@@ -267,7 +277,7 @@ impl Meter {
         let elapsed = Interval::exactly(elapsed.as_secs_f64());
         let of_place = match self.place {
             Place::Instances { .. } if self.pictures == 0 => Usage::default(),
-            place => place.usage(elapsed, Interval::exactly(self.busy_seconds)),
+            place => place.usage(elapsed, Interval::exactly(self.busy_seconds), self.sessions),
         };
         self.usage.clone() + of_place
     }

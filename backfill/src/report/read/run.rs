@@ -16,6 +16,8 @@ use crate::report::data::{Call, Clock, Sample, Source};
 pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadError> {
     let environment = record.environment();
     let (mut begun, mut ended, mut pictures) = (None, None, BTreeMap::new());
+    // Those that failed before the run went on, and came again: each was sent, and is paid for.
+    let mut sent_in_vain: Vec<Picture> = Vec::new();
     while let Some(line) = record.next()? {
         match (line, &mut begun) {
             (Line::Run(run), _) => begun = Some((Measure::new(&run), run)),
@@ -26,7 +28,8 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
             (Line::Resumed(_), Some((measure, _))) => {
                 measure.resume();
                 // What failed comes again, and what was summed up before was a part.
-                pictures.retain(|_, picture| outcome(picture).is_some());
+                let failed = pictures.extract_if(.., |_, picture| outcome(picture).is_none());
+                sent_in_vain.extend(failed.map(|(_, picture)| picture));
                 ended = None;
             }
             (Line::Summary(summary), _) => ended = Some(summary),
@@ -78,6 +81,10 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
             let here = run.mode != Mode::FanOut;
             let is_public = here && run.endpoint.as_deref().is_some_and(is_public_endpoint);
             let mut meter = Meter::new(place, is_public, Usage::default());
+            for picture in &sent_in_vain {
+                meter.add(picture);
+            }
+            meter.resumed(0);
             for picture in pictures.values() {
                 meter.add(picture);
             }

@@ -49,7 +49,7 @@ fn a_machine_of_more_processors_is_paid_for_as_several() {
 #[test]
 fn of_a_run_its_machine_or_its_instances_are_paid_for() {
     let folder = tempfile::tempdir().unwrap();
-    let of = |name: &str, mode: &str, job: Option<Value>| {
+    let of = |name: &str, mode: &str, job: Option<Value>, went_on: bool| {
         let run = json!({
             "record": "run", "run": name, "version": "1", "mode": mode, "pictures": 2, "bytes": 9, "in_flight": 8,
             "recipe": "f00d", "started": "2026-11-26T10:00:00Z", "instance": {"vcpu": 2.0, "memory_gb": 8.0},
@@ -71,17 +71,27 @@ fn of_a_run_its_machine_or_its_instances_are_paid_for() {
             })
         };
         let mut measure = Measure::new(&serde_json::from_value(run.clone()).unwrap());
-        let pictures = [picture(1), picture(2)];
-        for picture in &pictures {
+        let mut lines = vec![run];
+        if went_on {
+            let failed = json!({
+                "record": "picture", "n": 9, "key": "images/a.jpg", "submitted_us": 0, "sent_us": 0,
+                "finished_us": 10_000_000, "attempts": 3, "error": "why",
+            });
+            measure.add_attempt(&serde_json::from_value(failed.clone()).unwrap());
+            measure.resume();
+            let resumed = json!({"record": "resumed", "at": "2026-11-26T11:00:00Z", "done": 0});
+            lines.extend([failed, resumed]);
+        }
+        for picture in [picture(1), picture(2)] {
             measure.add(&serde_json::from_value(picture.clone()).unwrap());
+            lines.push(picture);
         }
         let mut summary =
             serde_json::to_value(Line::Summary(Box::new(measure.summary(None)))).unwrap();
         if let Some(job) = job {
             summary["job"] = job;
         }
-        let [first, second] = pictures;
-        let lines = [run, first, second, summary];
+        lines.push(summary);
         let path = write_record(&folder.path().join(name), &lines);
         let manifest = json!({"environment": head("a")["environment"]});
         fs::write(path.join("manifest.json"), manifest.to_string()).unwrap();
@@ -90,10 +100,10 @@ fn of_a_run_its_machine_or_its_instances_are_paid_for() {
         assert_eq!(rows.len(), 1, "{name}");
         rows[0].clone()
     };
-    let here = of("here", "parallel", None);
+    let here = of("here", "parallel", None, false);
     let hours = here.thousand.usage.get(Item::VmHour).least;
     assert!((hours - 5000.0 / 3600.0).abs() < 1e-9, "{hours}");
-    let called = of("called", "fan-out", None);
+    let called = of("called", "fan-out", None, false);
     let used = |row: &costs::Row, item| row.thousand.usage.get(item);
     assert_eq!(used(&called, Item::HttpCall), Interval::exactly(1000.0));
     // Two of 2 vCPU that started and are idle at the end; four at once in each, of 8 s each.
@@ -102,10 +112,13 @@ fn of_a_run_its_machine_or_its_instances_are_paid_for() {
     assert!((seconds.least - least).abs() < 1e-6, "{seconds:?}");
     // Work began after 2 s, which is no matter of the number of pictures.
     assert_eq!(called.million.seconds, Interval::exactly(4_000_002.0));
+    // What failed before it went on was sent three times for two pictures.
+    let went_on = of("went on", "fan-out", None, true);
+    assert_eq!(used(&went_on, Item::HttpCall), Interval::exactly(2500.0));
     let job = json!({
         "job_run": "j", "instances": 4, "shards": 4, "instance_retries": 0, "failed_instances": 0,
     });
-    let by_job = of("job", "fan-out", Some(job));
+    let by_job = of("job", "fan-out", Some(job), false);
     assert_eq!(used(&by_job, Item::HttpCall), Interval::ZERO);
     let seconds = used(&by_job, Item::VcpuSecond);
     let least = 2.0 * (4.0 * 1.0 + 8000.0 / 8.0);
