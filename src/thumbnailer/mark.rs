@@ -15,13 +15,13 @@ const BACKFILL_RUN: &str = "backfill-run";
 /// So much of the name of a backfill's run is kept: metadata has no room for more.
 const MAX_RUN_CHARS: usize = 64;
 
-/// The backfill's run that an event is of, as marks and records name it: what of its name HTTP carries in a
-/// header, and not more than there is room for. Runs whose names begin alike up to there are one.
+/// The backfill's run that an event is of, as marks and records name it: with `_` in place of what HTTP carries in no
+/// header, and not more than there is room for. Runs whose names are alike then are one.
 pub(super) fn run_of(event: &Event) -> Option<String> {
     let name = event.extension(events::BACKFILL_RUN)?;
-    let kept = name.chars().filter(char::is_ascii_graphic);
-    let kept: String = kept.take(MAX_RUN_CHARS).collect();
-    (!kept.is_empty()).then_some(kept)
+    let kept = name.chars().take(MAX_RUN_CHARS);
+    let kept = kept.map(|c| if c.is_ascii_graphic() { c } else { '_' });
+    Some(kept.collect::<String>()).filter(|kept| !kept.is_empty())
 }
 
 /// What a commit mark says of its set.
