@@ -397,7 +397,7 @@ impl Policy {
 }
 
 /// The first 16 hex digits of the SHA-256 of `text`.
-fn short_hash(text: &str) -> String {
+pub(crate) fn short_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes())[..8]
         .iter()
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))

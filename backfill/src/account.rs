@@ -25,6 +25,8 @@ pub(crate) struct Account {
     pub(crate) begun: Instant,
     /// What finding out which originals it takes uses of the store.
     pub(crate) selecting: Usage,
+    /// The same, of the times before it went on.
+    pub(crate) selected_before: Usage,
     measure: Measure,
     meter: Meter,
     prices: Prices,
@@ -50,6 +52,7 @@ impl Account {
             progress: Progress::new(run.pictures, run.mode.name()),
             begun: Instant::now(),
             selecting: Usage::default(),
+            selected_before: Usage::default(),
             measure: Measure::new(&run),
             meter: estimate::meter(settings, &run, Usage::default()),
             prices: settings.prices.clone(),
@@ -109,6 +112,7 @@ impl Account {
             progress,
             begun,
             selecting: Usage::default(),
+            selected_before: Usage::default(),
             measure,
             meter,
             prices: settings.prices.clone(),
@@ -157,7 +161,7 @@ impl Account {
         out: &mut (impl Write + Send),
     ) -> Result<u8, Error> {
         let cost = self.measure.took().map(|took| {
-            let usage = self.meter.usage(took.all) + self.selecting;
+            let usage = self.meter.usage(took.all) + self.selected_before + self.selecting;
             self.prices.summary(&usage)
         });
         let summary = Summary {

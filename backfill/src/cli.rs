@@ -249,9 +249,10 @@ async fn resume(
             objects,
         },
     };
-    account.selecting = selected.usage();
-    for _ in 0..=before.resumed {
-        account.selecting += &selected.sending();
+    account.selecting = selected.sending();
+    account.selected_before = selected.usage();
+    for _ in 0..before.resumed {
+        account.selected_before += &selected.sending();
     }
     let done = before.done;
     let left = selected

@@ -176,7 +176,7 @@ impl Selection {
             if asked > max && self.only == Only::All {
                 return Err(Error::Sample { asked, max });
             }
-            held = chance.choose_multiple(held, saturated(asked));
+            held = chance.choose_multiple(held, saturated(asked.min(max)));
         }
         match self.order {
             Order::Name => held.sort_unstable_by(|a, b| a.key.cmp(&b.key)),

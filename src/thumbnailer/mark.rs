@@ -3,7 +3,7 @@
 
 use crate::events::{self, Event};
 use crate::object::ETag;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::storage::Metadata;
 
 const ORIGINAL_ETAG: &str = "original-etag";
@@ -15,13 +15,20 @@ const BACKFILL_RUN: &str = "backfill-run";
 /// So much of the name of a backfill's run is kept: metadata has no room for more.
 const MAX_RUN_CHARS: usize = 64;
 
-/// The backfill's run that an event is of, as marks and records name it: with `_` in place of what HTTP carries in no
-/// header, and not more than there is room for. Runs whose names are alike then are one.
+/// The backfill's run that an event is of, as marks and records name it. A name that is too long, or that HTTP carries
+/// in no header, is kept as far as it goes, with a hash of the whole, so that it is no other's.
 pub(super) fn run_of(event: &Event) -> Option<String> {
-    let name = event.extension(events::BACKFILL_RUN)?;
-    let kept = name.chars().take(MAX_RUN_CHARS);
-    let kept = kept.map(|c| if c.is_ascii_graphic() { c } else { '_' });
-    Some(kept.collect::<String>()).filter(|kept| !kept.is_empty())
+    let name = event
+        .extension(events::BACKFILL_RUN)
+        .filter(|name| !name.is_empty())?;
+    let is_kept = |c: &char| c.is_ascii_graphic();
+    if name.len() <= MAX_RUN_CHARS && name.chars().all(|c| is_kept(&c)) {
+        return Some(name);
+    }
+    let hash = plan::short_hash(&name);
+    let kept = name.chars().filter(is_kept);
+    let kept: String = kept.take(MAX_RUN_CHARS - 1 - hash.len()).collect();
+    Some(format!("{kept}-{hash}"))
 }
 
 /// What a commit mark says of its set.

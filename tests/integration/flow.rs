@@ -380,7 +380,7 @@ async fn a_backfill_makes_anew_once_per_run() {
     put(&*store, "images/a.png", picture(10)).await;
     flow.handle(&event("images/a.png")).await.unwrap();
     // Whatever a header carries of its name.
-    for run in ["one", "two", "лето"] {
+    for run in ["one", "two", "лето", "зима"] {
         let replayed = event("images/a.png").with_extension(BACKFILL_RUN, run);
         assert_eq!(flow.handle(&replayed).await.unwrap().verdict, Verdict::Made);
         assert_eq!(

@@ -181,7 +181,12 @@ impl Place {
                     least: most.map_or(packed, |most| packed.min(most)),
                     most,
                 };
-                let besides = (start_up_seconds + idle_seconds) * f64::from(sessions);
+                let once = start_up_seconds + idle_seconds;
+                // Whether they stayed until it went on, nobody says.
+                let besides = Interval {
+                    most: once.most.map(|most| most * f64::from(sessions)),
+                    ..once
+                };
                 Usage::of_instance(size, besides * number, running)
             }
         }
@@ -198,7 +203,7 @@ pub struct Meter {
     /// Seconds that pictures were in work, those of all added.
     busy_seconds: f64,
     pictures: u64,
-    /// How often the run was begun or went on: instances come up each time.
+    /// How often the run was begun or went on: instances may come up each time.
     sessions: u32,
 }
 
@@ -260,7 +265,7 @@ impl Meter {
         self.pictures = done;
     }
 
-    /// The run went on after a while in which no instance stayed: they come up again, as many as before.
+    /// The run went on: where no instance stayed, they came up again, as many as before.
     pub fn come_up_again(&mut self) {
         self.sessions = self.sessions.saturating_add(1);
     }

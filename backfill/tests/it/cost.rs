@@ -273,6 +273,10 @@ async fn a_run_that_goes_on_pays_for_the_listing_that_it_takes() {
     let (code, text) = run(&store, &args).await.unwrap();
     assert_eq!(code, 3, "{text}");
     assert_eq!(outcomes(&folder).len(), 1, "{text}");
+    // Those of before are none of this time's, and no more than one is: four are 0.000229 USD.
+    let args = format!("resume {} --max-cost 0.00015", folder.display());
+    let (code, text) = run(&store, &args).await.unwrap();
+    assert_eq!((code, outcomes(&folder).len()), (0, 13), "{text}");
 }
 
 #[tokio::test]

@@ -48,18 +48,21 @@ begin() {
 # targeted by now: with others, what stands would be forgotten.
 same_deployment() {
   [[ -z $DRY ]] || return 0
-  local settings="$PROJECT, $COS_INSTANCE, $COS_BUCKET, $COS_REGION, $CREDENTIALS" now before other text
+  local settings="$PROJECT, $COS_INSTANCE, $COS_BUCKET, $COS_REGION, $CREDENTIALS" account group now before other text
   if [[ -f $STATE ]]; then
     other=$(awk -F '\t' -v app="$APP" '$1 == "deployment" && $2 != app { print $2; exit }' "$STATE")
     [[ -z $other ]] || fail "$STATE is of the application $other; set STATE to another file for $APP"
   fi
   text=$(told ibmcloud target)
-  now="$settings, account $(field Account <<<"$text"), resource group $(field 'Resource group' <<<"$text")"
+  group="resource group $(field 'Resource group' <<<"$text")"
+  # By its id: the name may change.
+  account=$(field Account <<<"$text" | sed -E 's/.*\(([^()]*)\).*/\1/')
+  now="$settings, account $account, $group"
   before=$(mark deployment "$APP")
-  if [[ $before == "$settings" ]]; then
-    # A state of before names neither account nor group, so that only its project shows that they are the right ones.
-    exists project "$PROJECT" ||
-      fail "$STATE, of an earlier version, does not say where $APP stands, and the account and resource group that are targeted have no project $PROJECT: target those that have it (ibmcloud target -c ACCOUNT -g GROUP), and run this again"
+  if [[ $before == "$settings" || $before == "$settings, $group" ]]; then
+    # A state of before names no account, if a group at all, so that only what stands shows that they are the right ones.
+    exists project "$PROJECT" || exists instance "$COS_INSTANCE" ||
+      fail "$STATE, of an earlier version, does not say where $APP stands, and the account and resource group that are targeted have neither a project $PROJECT nor an instance $COS_INSTANCE: target those that have them (ibmcloud target -c ACCOUNT -g GROUP), and run this again"
   elif [[ -n $before && $before != "$now" ]]; then
     fail "$APP stands for $before; run down with these settings first (RESOURCE_GROUP is the group's), or choose another APP for $now"
   fi
