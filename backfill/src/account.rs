@@ -23,9 +23,10 @@ pub(crate) struct Account {
     pub(crate) progress: Progress,
     /// When it was begun, or went on.
     pub(crate) begun: Instant,
-    /// What finding out which originals it takes uses of the store.
+    /// What finding out which originals it takes uses of the store: selecting them, and listing those anew that are
+    /// not held; where it went on, the listing alone. A budget counts it.
     pub(crate) selecting: Usage,
-    /// The same, of the times before it went on.
+    /// What the times before it went on used for that, selecting and each listing. No budget counts it.
     pub(crate) selected_before: Usage,
     measure: Measure,
     meter: Meter,
@@ -95,11 +96,11 @@ impl Account {
             }
             Told::Resumed => {
                 measure.resume();
-                meter.come_up_again();
+                meter.went_on();
             }
         })?;
         measure.resume();
-        meter.come_up_again();
+        meter.went_on();
         let at = Utc::now();
         let resumed = Line::Resumed(Resumed {
             at,

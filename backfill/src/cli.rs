@@ -250,10 +250,7 @@ async fn resume(
         },
     };
     account.selecting = selected.sending();
-    account.selected_before = selected.usage();
-    for _ in 0..before.resumed {
-        account.selected_before += &selected.sending();
-    }
+    account.selected_before = selected.usage() + selected.sending().scaled(before.resumed.into());
     let done = before.done;
     let left = selected
         .stream(&store, &settings.config.policy)

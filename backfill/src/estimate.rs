@@ -245,7 +245,7 @@ fn measured(
             }
             (Line::Resumed(resumed), Some((measure, meter, _))) => {
                 measure.resume();
-                meter.resumed(resumed.done);
+                meter.count_as(resumed.done);
             }
             (Line::Summary(_), Some(_)) => {}
             _ => return Err(other("it does not begin with a run".to_owned())),

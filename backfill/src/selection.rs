@@ -223,7 +223,8 @@ impl Selected {
         selecting + self.sending()
     }
 
-    /// What of that it takes to list those anew that are not held.
+    /// What of that it takes to list those anew that are not held: all of them, though a run that ends early may not
+    /// come to the end of the listing.
     pub(crate) fn sending(&self) -> Usage {
         match self {
             Self::Listed { objects, .. } => Usage::of_listing(*objects),

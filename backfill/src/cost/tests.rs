@@ -145,7 +145,7 @@ fn instances_are_billed_from_their_start_up_to_their_end() {
 fn instances_may_come_up_each_time_that_a_run_goes_on() {
     let mut meter = Meter::new(instances(), false, Usage::default());
     meter.add(&picture(5000, 1));
-    meter.come_up_again();
+    meter.went_on();
     meter.add(&picture(5000, 1));
     let seconds = |meter: &Meter| meter.usage(Duration::from_secs(20)).get(Item::VcpuSecond);
     assert!(close(seconds(&meter), 60.0 + 5.0, 2400.0 + 200.0));
@@ -194,9 +194,11 @@ fn a_million_is_told_in_proportion_and_of_nothing_nothing() {
     let prices = Prices::of_this_version();
     let mut meter = Meter::new(instances(), false, listings(250));
     let of = |meter: &Meter| {
+        // Two sessions of 6 s, each with a start of 2 s.
         let took = Took {
-            all: Duration::from_secs(10),
-            start_up: Duration::from_secs(2),
+            all: Duration::from_secs(12),
+            start_up: Duration::from_secs(4),
+            sessions: 2,
         };
         Projection::of(1_000_000, (meter, Usage::default()), took, &prices)
     };

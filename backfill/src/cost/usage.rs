@@ -260,13 +260,14 @@ impl Meter {
         }
     }
 
-    /// The run went on when so many of its pictures were done: what was added of others comes again.
-    pub fn resumed(&mut self, done: u64) {
-        self.pictures = done;
+    /// What was added counts as so many pictures. Where a run goes on, those that failed come again: what they used
+    /// stays, but each is one picture.
+    pub fn count_as(&mut self, pictures: u64) {
+        self.pictures = pictures;
     }
 
     /// The run went on: where no instance stayed, they came up again, as many as before.
-    pub fn come_up_again(&mut self) {
+    pub fn went_on(&mut self) {
         self.sessions = self.sessions.saturating_add(1);
     }
 

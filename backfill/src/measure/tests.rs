@@ -274,6 +274,32 @@ fn only_in_fan_out_something_starts() {
 }
 
 #[test]
+fn more_pictures_would_start_once_however_often_the_run_went_on() {
+    let (second, hour) = (1_000_000, 3_600_000_000);
+    let work = [(Stage::Total, second)];
+    let mut measure = Measure::new(&run(Mode::FanOut, 2));
+    measure.add(&picture(1, 0, 11 * second, made(&work)));
+    // Once it went on and sent nothing: nothing started.
+    measure.resume();
+    measure.resume();
+    measure.add(&picture(2, hour, hour + 21 * second, made(&work)));
+    let took = measure.took().unwrap();
+    let expected = Took {
+        all: Duration::from_secs(32),
+        start_up: Duration::from_secs(10 + 20),
+        sessions: 2,
+    };
+    assert_eq!(took, expected);
+    // A thousand pictures: a thousand times 1 s, and the mean of 10 s and 20 s.
+    let expected = Took {
+        all: Duration::from_secs(1015),
+        start_up: Duration::from_secs(15),
+        sessions: 1,
+    };
+    assert_eq!(took.scaled(500.0), expected);
+}
+
+#[test]
 fn nothing_measured_has_no_clock() {
     let summary = summary(Mode::Parallel, &[]);
     assert_eq!(summary.clocks, Clocks::default());

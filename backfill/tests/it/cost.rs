@@ -260,8 +260,13 @@ async fn a_run_that_goes_on_pays_for_the_listing_that_it_takes() {
         let put = store.put(&key, "x".into(), PutOptions::default());
         put.await.unwrap();
     }
+    // Only requests cost: however slow the machine is, and however many processors it has, the sums are the same.
+    let prices = tempfile::NamedTempFile::new().unwrap();
+    let table = include_str!("../../prices.toml").replace("[0.099, 0.109]", "0.0");
+    fs::write(prices.path(), table).unwrap();
     let args = format!(
-        "--exclude zz/** --mode sequential --journal {}",
+        "--exclude zz/** --mode sequential --prices {} --journal {}",
+        prices.path().display(),
         runs.path().display()
     );
     run(&store, &args).await.unwrap();
@@ -273,10 +278,41 @@ async fn a_run_that_goes_on_pays_for_the_listing_that_it_takes() {
     let (code, text) = run(&store, &args).await.unwrap();
     assert_eq!(code, 3, "{text}");
     assert_eq!(outcomes(&folder).len(), 1, "{text}");
-    // Those of before are none of this time's, and no more than one is: four are 0.000229 USD.
-    let args = format!("resume {} --max-cost 0.00015", folder.display());
+    // Those of before are none of this time's, and no more than one is: two are 0.0001144 USD.
+    let args = format!("resume {} --max-cost 0.0001 --json", folder.display());
     let (code, text) = run(&store, &args).await.unwrap();
     assert_eq!((code, outcomes(&folder).len()), (0, 13), "{text}");
+    // But the cost is of all four: to select them, and to send them three times.
+    let summary: Summary = serde_json::from_str(&text).unwrap();
+    let cost = summary.cost.unwrap();
+    assert_eq!(cost.parts["VM hours"].most, Some(0.0), "{cost:?}");
+    let class_a = f64::from(summary.traffic.puts) + 4.0 * 11.0;
+    let expected = class_a * 0.0052 / 1000.0;
+    let class_a = cost.parts["Class A requests"];
+    assert!((class_a.least - expected).abs() < 1e-9, "{cost:?}");
+}
+
+#[tokio::test]
+async fn instances_may_have_come_up_each_time_that_a_run_went_on() {
+    let (store, runs) = (store().await, tempfile::tempdir().unwrap());
+    // A function that is not there: all fail, and come again.
+    let args = format!(
+        "--mode fan-out --function http://127.0.0.1:1 --retries 0 --max-instances 1 --journal {}",
+        runs.path().display()
+    );
+    run(&store, &args).await.unwrap();
+    let folder = folders(runs.path()).remove(0);
+    let resume = format!("resume {} --json", folder.display());
+    for sessions in [2.0, 3.0] {
+        let (_, text) = run(&store, &resume).await.unwrap();
+        let summary: Summary = serde_json::from_str(&text).unwrap();
+        let cost = summary.cost.unwrap();
+        let elapsed = Duration::from_micros(summary.sessions_us.unwrap()).as_secs_f64();
+        // 13 s of start-up and 120 s of idleness each time, at most.
+        let expected = (sessions * (13.0 + 120.0) + elapsed) * 0.000_034_31;
+        let most = cost.parts["vCPU-seconds"].most.unwrap();
+        assert!((most - expected).abs() < 1e-9, "{expected}: {cost:?}");
+    }
 }
 
 #[tokio::test]

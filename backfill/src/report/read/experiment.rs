@@ -172,6 +172,7 @@ fn spent(
         } else {
             Duration::ZERO
         },
+        sessions: 1,
     };
     let is_public = here && is_public_endpoint(&experiment.endpoint);
     let mut meter = Meter::new(place, is_public, Usage::default());

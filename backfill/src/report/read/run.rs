@@ -84,7 +84,7 @@ pub(super) fn read(mut record: Record) -> Result<(Source, Vec<Sample>), ReadErro
             for picture in &sent_in_vain {
                 meter.add(picture);
             }
-            meter.resumed(0);
+            meter.count_as(0);
             for picture in pictures.values() {
                 meter.add(picture);
             }
