@@ -130,6 +130,8 @@ async fn what_stands_selects() {
     let all = planned(&store, "").await;
     let missing = planned(&store, "--only missing").await;
     assert_eq!(missing, all, "nothing stands yet");
+    let args = format!("--only missing --sample {}", u64::MAX);
+    assert_eq!(planned(&store, &args).await, all, "there are no more");
     let (code, _) = run(&store, "--mode sequential").await.unwrap();
     assert_eq!(code, 0);
     assert!(planned(&store, "--only missing").await.is_empty());

@@ -1,5 +1,6 @@
 //! Failure records: what is tried again, how often, and what is not.
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, ErrorKind};
 use std::net::TcpListener;
 use std::num::NonZeroU32;
@@ -218,17 +219,25 @@ async fn a_crash_between_the_record_and_the_removal_is_completed() {
 async fn a_record_stays_short_whatever_its_event_says() {
     let store = Arc::new(Hooked::default());
     put(&*store, ORIGINAL, "no picture").await;
-    let change = event(ORIGINAL).change().clone();
-    let told = Event::new("ü".repeat(100_000), chrono::Utc::now(), change)
-        .with_extension(BACKFILL_RUN, "r".repeat(100_000));
-    for puts in [1, 0] {
-        let ended = over(&store).handle(&told).await.unwrap();
+    let told = |run: &str| {
+        let change = event(ORIGINAL).change().clone();
+        Event::new("ü".repeat(100_000), chrono::Utc::now(), change)
+            .with_extension(BACKFILL_RUN, run)
+    };
+    let long = "r".repeat(100_000);
+    // Another run, though its name is another only at its end, tries anew.
+    let other = format!("{long}s");
+    let mut runs = BTreeSet::new();
+    for (run, puts) in [(&long, 1), (&long, 0), (&other, 1)] {
+        let ended = over(&store).handle(&told(run)).await.unwrap();
         let (verdict, written) = (ended.verdict, ended.traffic.puts);
         assert_eq!((verdict, written), (Verdict::Rejected, puts));
+        let kept = record(&store).await.unwrap();
+        let run = kept.backfill_run.unwrap();
+        assert_eq!((kept.event_id.chars().count(), run.len()), (1000, 64));
+        runs.insert(run);
     }
-    let kept = record(&store).await.unwrap();
-    let run = kept.backfill_run.map(|run| run.len());
-    assert_eq!((kept.event_id.chars().count(), run), (1000, Some(64)));
+    assert_eq!(runs.len(), 2, "{runs:?}");
 }
 
 #[tokio::test]
