@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A cloud for one test: an empty account, settings, and the stand-ins for `ibmcloud` and `docker` before all others.
+# A cloud for one test: an empty account, settings, and the stand-ins for `ibmcloud`, `docker` and `podman` before all others.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
@@ -42,6 +42,6 @@ account() {
 }
 
 # The lines of a log that change something; and how many the log has.
-changing() { grep -E '( |-)(create|update|delete|add|rm|untag)( |$)|^docker (build|push)' || true; }
+changing() { grep -E '( |-)(create|update|delete|add|rm|untag)( |$)|^(docker|podman) (build|push)' || true; }
 changes() { changing <"$CLOUD/log" | wc -l; }
 new_log() { : >"$CLOUD/log"; }

@@ -1,21 +1,13 @@
 //! Resizing with premultiplied alpha.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
 
 use super::Error;
 use super::geometry::WHOLE;
 use super::kernels;
 use super::raster::{Channels, Raster};
-
-fn pixel_type(channels: Channels) -> PixelType {
-    match channels {
-        Channels::Grey => PixelType::U8,
-        Channels::GreyAlpha => PixelType::U8x2,
-        Channels::Rgb => PixelType::U8x3,
-        Channels::Rgba => PixelType::U8x4,
-    }
-}
 
 /// Resizes with Lanczos (a = 3), the sharpest of the usual filters. Alpha must be premultiplied:
 /// otherwise the colours of invisible pixels would bleed into the visible ones beside them.
@@ -26,14 +18,6 @@ pub(super) fn resize(
     (width, height): (u32, u32),
     shown: (f64, f64),
 ) -> Result<Raster, Error> {
-    let view = ImageRef::new(
-        source.width,
-        source.height,
-        source.samples.as_ref(),
-        pixel_type(source.channels),
-    )
-    .map_err(|e| Error::failed("resize", e))?;
-    let mut target = Image::new(width, height, pixel_type(source.channels));
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .use_alpha(false);
@@ -46,42 +30,61 @@ pub(super) fn resize(
         let (across, down) = (in_steps(wide * shown.0), in_steps(high * shown.1));
         options.crop((wide - across) / 2.0, (high - down) / 2.0, across, down)
     };
-    kernels::resizer()
-        .resize(&view, &mut target, &options)
-        .map_err(|e| Error::failed("resize", e))?;
-    Ok(Raster {
+    let channels = source.channels;
+    let mut target = Raster {
         width,
         height,
-        channels: source.channels,
-        samples: target.into_vec(),
-    })
+        channels,
+        samples: vec![0; width as usize * height as usize * channels.count()],
+    };
+    // By the kind of pixel, known to the compiler: what the resizer has for others is not compiled.
+    match channels {
+        Channels::Grey => resize_as::<U8>(source, &mut target, &options),
+        Channels::GreyAlpha => resize_as::<U8x2>(source, &mut target, &options),
+        Channels::Rgb => resize_as::<U8x3>(source, &mut target, &options),
+        Channels::Rgba => resize_as::<U8x4>(source, &mut target, &options),
+    }?;
+    Ok(target)
+}
+
+fn resize_as<P: PixelTrait>(
+    source: &Raster<impl AsRef<[u8]>>,
+    target: &mut Raster,
+    options: &ResizeOptions,
+) -> Result<(), Error> {
+    let samples = source.samples.as_ref();
+    let view = TypedImageRef::<P>::from_buffer(source.width, source.height, samples)
+        .map_err(|e| Error::failed("resize", e))?;
+    kernels::resizer()
+        .resize_typed(&view, &mut view_mut::<P>(target)?, options)
+        .map_err(|e| Error::failed("resize", e))
 }
 
 /// Multiplies the colours by alpha, in place. Nothing happens without alpha.
 pub(super) fn premultiply(raster: &mut Raster) -> Result<(), Error> {
-    in_place(raster, |mul_div, image| {
-        mul_div.multiply_alpha_inplace(image)
-    })
+    let by_alpha = kernels::mul_div();
+    match raster.channels {
+        Channels::GreyAlpha => {
+            by_alpha.multiply_alpha_inplace_typed(&mut view_mut::<U8x2>(raster)?)
+        }
+        Channels::Rgba => by_alpha.multiply_alpha_inplace_typed(&mut view_mut::<U8x4>(raster)?),
+        Channels::Grey | Channels::Rgb => Ok(()),
+    }
+    .map_err(|e| Error::failed("resize", e))
 }
 
 /// Divides the colours by alpha, in place. Nothing happens without alpha.
 pub(super) fn divide(raster: &mut Raster) -> Result<(), Error> {
-    in_place(raster, |mul_div, image| mul_div.divide_alpha_inplace(image))
+    let by_alpha = kernels::mul_div();
+    match raster.channels {
+        Channels::GreyAlpha => by_alpha.divide_alpha_inplace_typed(&mut view_mut::<U8x2>(raster)?),
+        Channels::Rgba => by_alpha.divide_alpha_inplace_typed(&mut view_mut::<U8x4>(raster)?),
+        Channels::Grey | Channels::Rgb => Ok(()),
+    }
+    .map_err(|e| Error::failed("resize", e))
 }
 
-fn in_place<E: std::error::Error + Send + Sync + 'static>(
-    raster: &mut Raster,
-    operation: impl FnOnce(&MulDiv, &mut Image<'_>) -> Result<(), E>,
-) -> Result<(), Error> {
-    if !raster.channels.have_alpha() {
-        return Ok(());
-    }
-    let mut image = Image::from_slice_u8(
-        raster.width,
-        raster.height,
-        &mut raster.samples,
-        pixel_type(raster.channels),
-    )
-    .map_err(|e| Error::failed("resize", e))?;
-    operation(&kernels::mul_div(), &mut image).map_err(|e| Error::failed("resize", e))
+fn view_mut<P: PixelTrait>(raster: &mut Raster) -> Result<TypedImage<'_, P>, Error> {
+    TypedImage::from_buffer(raster.width, raster.height, &mut raster.samples)
+        .map_err(|e| Error::failed("resize", e))
 }

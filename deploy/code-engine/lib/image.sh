@@ -40,6 +40,8 @@ build() {
   if revision=$(git -C "$root" describe --always --dirty --exclude='*' --abbrev=40 2>/dev/null) &&
     time=$(git -C "$root" log -1 --format=%ct 2>/dev/null); then
     commit=(--build-arg "SOURCE_REVISION=$revision" --build-arg "SOURCE_DATE_EPOCH=$time")
+    # Docker takes the image's time from the argument; podman has an option for it.
+    [[ $CONTAINER_TOOL != podman ]] || commit+=(--timestamp "$time")
   fi
   run "$CONTAINER_TOOL" build --platform linux/amd64 --file "$root/deploy/Dockerfile" "${commit[@]}" --tag "$IMAGE" "$root"
 }
