@@ -111,7 +111,11 @@ configure() {
   VERIFY_SCHEDULE=${VERIFY_SCHEDULE:-17 * * * *}
   STATE=${STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/cos-thumbnails/$APP}
   # It is replaced as a whole, and the link to it is not.
-  [[ ! -L $STATE ]] || STATE=$(readlink -f "$STATE") || fail "STATE is a link into a folder that is not there: $STATE"
+  if [[ -L $STATE ]]; then
+    local file
+    file=$(readlink -f "$STATE") || fail "STATE is a link into a folder that is not there: $STATE"
+    STATE=$file
+  fi
   # Code Engine reaches COS by the direct endpoints, whose traffic is free.
   ENDPOINT=https://s3.direct.$COS_REGION.cloud-object-storage.appdomain.cloud
 }

@@ -44,6 +44,13 @@ begin() {
   exit 1
 }
 
+# The names of projects and instances may be anybody's, and a bucket's is the only one of all accounts.
+holds_the_bucket() {
+  exists instance "$COS_INSTANCE" || return
+  find_instance
+  has_bucket "$cos_crn"
+}
+
 # A state is of one application, and of one project, bucket and way to have credentials in the account and resource group that are
 # targeted by now: with others, what stands would be forgotten.
 same_deployment() {
@@ -58,11 +65,12 @@ same_deployment() {
   # By its id: the name may change.
   account=$(field Account <<<"$text" | sed -E 's/.*\(([^()]*)\).*/\1/')
   now="$settings, account $account, $group"
-  before=$(mark deployment "$APP")
+  # A state of an earlier version has its name, too.
+  before=$(mark deployment "$APP" | sed -E 's/, account .*\(([^()]*)\)[^()]*, resource group /, account \1, resource group /')
   if [[ $before == "$settings" || $before == "$settings, $group" ]]; then
-    # A state of before names no account, if a group at all, so that only what stands shows that they are the right ones.
-    exists project "$PROJECT" || exists instance "$COS_INSTANCE" ||
-      fail "$STATE, of an earlier version, does not say where $APP stands, and the account and resource group that are targeted have neither a project $PROJECT nor an instance $COS_INSTANCE: target those that have them (ibmcloud target -c ACCOUNT -g GROUP), and run this again"
+    # A state of an earlier version names no account, if a group at all, so that only what stands shows that they are the right ones.
+    exists project "$PROJECT" || holds_the_bucket ||
+      fail "$STATE, of an earlier version, does not say where $APP stands, and the account and resource group that are targeted have neither a project $PROJECT nor an instance $COS_INSTANCE with the bucket $COS_BUCKET: target those that have them (ibmcloud target -c ACCOUNT -g GROUP), and run this again"
   elif [[ -n $before && $before != "$now" ]]; then
     fail "$APP stands for $before; run down with these settings first (RESOURCE_GROUP is the group's), or choose another APP for $now"
   fi
