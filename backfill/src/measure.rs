@@ -184,7 +184,7 @@ impl Times {
         Some(Took {
             all: Duration::from_micros(last.saturating_sub(first)),
             start_up: Duration::from_micros(start_up),
-            sessions: 1,
+            sessions: u32::from(begun.is_some()),
         })
     }
 

@@ -37,7 +37,7 @@ pub(super) fn resize(
         channels,
         samples: vec![0; width as usize * height as usize * channels.count()],
     };
-    // By the kind of pixel, known to the compiler: what the resizer has for others is not compiled.
+    // By the kind of pixel, known to the compiler: what the resizer has for others is not in the programs.
     match channels {
         Channels::Grey => resize_as::<U8>(source, &mut target, &options),
         Channels::GreyAlpha => resize_as::<U8x2>(source, &mut target, &options),

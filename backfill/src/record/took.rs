@@ -9,7 +9,7 @@ pub struct Took {
     /// The part of it before work on the first one of a session began, added as well: the start of instances, which
     /// does not grow with the number of pictures. None where nothing starts.
     pub start_up: Duration,
-    /// In how many sessions anything was sent, at least 1.
+    /// In how many sessions work began on one, of those in which instances start.
     pub sessions: u32,
 }
 

@@ -36,14 +36,17 @@ image() {
 
 # The image says of which commit it is, if there is one.
 build() {
-  local revision time commit=()
+  local revision time commit=() tool=("$CONTAINER_TOOL")
   if revision=$(git -C "$root" describe --always --dirty --exclude='*' --abbrev=40 2>/dev/null) &&
     time=$(git -C "$root" log -1 --format=%ct 2>/dev/null); then
-    commit=(--build-arg "SOURCE_REVISION=$revision" --build-arg "SOURCE_DATE_EPOCH=$time")
-    # Docker takes the image's time from the argument; podman has an option for it.
-    [[ $CONTAINER_TOOL != podman ]] || commit+=(--timestamp "$time")
+    commit=(--build-arg "SOURCE_REVISION=$revision" --build-arg "COMMIT_TIME=$time")
+    # The image's own time. What Docker would attest has the time of the build in it; newer podman refuses both ways together.
+    case $CONTAINER_TOOL in
+      docker) tool=(env BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker) commit+=(--build-arg "SOURCE_DATE_EPOCH=$time") ;;
+      podman) tool=(env --unset=SOURCE_DATE_EPOCH podman) commit+=(--timestamp "$time") ;;
+    esac
   fi
-  run "$CONTAINER_TOOL" build --platform linux/amd64 --file "$root/deploy/Dockerfile" "${commit[@]}" --tag "$IMAGE" "$root"
+  run "${tool[@]}" build --platform linux/amd64 --file "$root/deploy/Dockerfile" "${commit[@]}" --tag "$IMAGE" "$root"
 }
 
 # Whether the image's tag is the only one of its digest in its repository: with `image-rm` all of them would go.

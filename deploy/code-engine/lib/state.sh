@@ -44,7 +44,7 @@ begin() {
   exit 1
 }
 
-# The names of projects and instances may be anybody's, and a bucket's is the only one of all accounts.
+# Names of projects and instances may be anybody's; a bucket's is the only one of all accounts.
 holds_the_bucket() {
   exists instance "$COS_INSTANCE" || return
   find_instance
@@ -69,8 +69,8 @@ same_deployment() {
   before=$(mark deployment "$APP" | sed -E 's/, account .*\(([^()]*)\)[^()]*, resource group /, account \1, resource group /')
   if [[ $before == "$settings" || $before == "$settings, $group" ]]; then
     # A state of an earlier version names no account, if a group at all, so that only what stands shows that they are the right ones.
-    exists project "$PROJECT" || holds_the_bucket ||
-      fail "$STATE, of an earlier version, does not say where $APP stands, and the account and resource group that are targeted have neither a project $PROJECT nor an instance $COS_INSTANCE with the bucket $COS_BUCKET: target those that have them (ibmcloud target -c ACCOUNT -g GROUP), and run this again"
+    holds_the_bucket ||
+      fail "$STATE, of an earlier version, does not say where $APP stands, and the account and resource group that are targeted have no instance $COS_INSTANCE with the bucket $COS_BUCKET: target those that have them (ibmcloud target -c ACCOUNT -g GROUP), and run this again; if the bucket is gone, remove what stands and the file by hand"
   elif [[ -n $before && $before != "$now" ]]; then
     fail "$APP stands for $before; run down with these settings first (RESOURCE_GROUP is the group's), or choose another APP for $now"
   fi
